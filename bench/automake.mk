@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# What "make bench" builds first: programs in bench_programs, each also in
+# EXTRA_PROGRAMS and with the usual _SOURCES and _LDADD, and BPF objects in
+# bench_objects, where bench/NAME.bpf.o is made from bench/NAME.bpf.c.
+
+bench_programs = \
+	bench/xdp-cost \
+	bench/xdp-redirect \
+	bench/xdp-sink \
+	bench/xdp-source
+bench_objects = \
+	bench/redirect.bpf.o \
+	bench/sink.bpf.o \
+	bench/source.bpf.o
+
+EXTRA_PROGRAMS += $(bench_programs)
+MOSTLYCLEANFILES += $(bench_programs) bench/bench.json
+
+bench_common = bench/bench-util.c bench/bench-util.h bench/frame.h
+bench_cppflags = -D_GNU_SOURCE -I$(srcdir)/bench $(AM_CPPFLAGS)
+bench_libs = -lbpf -lelf -lz
+
+bench_xdp_cost_SOURCES = bench/xdp-cost.c $(bench_common)
+bench_xdp_cost_CPPFLAGS = $(bench_cppflags)
+bench_xdp_cost_LDADD = $(bench_libs)
+
+bench_xdp_redirect_SOURCES = bench/xdp-redirect.c $(bench_common)
+bench_xdp_redirect_CPPFLAGS = $(bench_cppflags)
+bench_xdp_redirect_LDADD = $(bench_libs)
+
+bench_xdp_sink_SOURCES = bench/xdp-sink.c $(bench_common)
+bench_xdp_sink_CPPFLAGS = $(bench_cppflags)
+bench_xdp_sink_LDADD = $(bench_libs)
+
+bench_xdp_source_SOURCES = bench/xdp-source.c $(bench_common)
+bench_xdp_source_CPPFLAGS = $(bench_cppflags)
+bench_xdp_source_LDADD = $(bench_libs)

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The source files that this project adds to libopenvswitch.  Both our own
+# Makefile.am and, through patches/ovs-*/0001-build-lists.patch, OVS's
+# lib/automake.mk include this file, so this is the only list of them.
+
+lib_xdp_files = \
+	lib/netdev-offload-driver.c \
+	lib/netdev-offload-driver.h \
+	lib/netdev-offload-xdp.c \
+	lib/netdev-offload-xdp.h \
+	lib/xdp-abi.h \
+	lib/xdp-features.c \
+	lib/xdp-features.h \
+	lib/xdp-flow-table.c \
+	lib/xdp-flow-table.h \
+	lib/xdp-port.c \
+	lib/xdp-port.h \
+	lib/xdp-program.c \
+	lib/xdp-program.h \
+	lib/xdp-translate.c \
+	lib/xdp-translate.h
