@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * From key to flow: the hint cache, then the subtables of the ingress port.
+ *
+ * Neither a hint nor a digest is ever believed: a slot counts as found only
+ * if it is valid and its own masked key equals the packet's.
+ */
+
+#ifndef BPF_CLASSIFY_H
+#define BPF_CLASSIFY_H 1
+
+#include "maps.h"
+#include "stats.h"
+
+#define CLASSIFY_HINTS 8192     /* Entries of 'xdp_hints', a power of 2. */
+
+/* The result of a search and what it is passed down to its steps. */
+struct classify_ctx {
+    const struct xdp_scratch *scratch;
+    const struct xdp_port *port;
+    struct xdp_flow *flow;      /* NULL if there is none. */
+    __u32 slot;
+};
+
+/* Returns the valid flow in 'slot' if the packet's key matches it, otherwise
+ * NULL. */
+static __always_inline struct xdp_flow *
+classify_check_slot(const struct xdp_scratch *scratch, __u32 slot)
+{
+    struct xdp_flow *flow = bpf_map_lookup_elem(&xdp_flows, &slot);
+    const struct xdp_mask *mask;
+    __u64 diff = 0;
+    __u32 mask_id;
+
+    if (!flow || !*(volatile __u32 *) &flow->valid) {
+        return NULL;
+    }
+
+    mask_id = flow->mask;
+    mask = bpf_map_lookup_elem(&xdp_masks, &mask_id);
+    if (!mask) {
+        return NULL;
+    }
+
+#pragma clang loop unroll(disable)
+    for (__u32 i = 0; i < XDP_MASK_MAX_WORDS; i++) {
+        if (i >= mask->n_words) {
+            break;
+        }
+        diff |= ((scratch->words[mask->word[i] % MAPS_KEY_SPACE]
+                  & mask->bits[i])
+                 ^ flow->words[i]);
+    }
+    return diff ? NULL : flow;
+}
+
+/* Tries the 'i'th mask of the port.  Returns 1 to end the walk. */
+static long
+classify_try_mask(__u32 i, struct classify_ctx *ctx)
+{
+    const struct xdp_port *port = ctx->port;
+    const struct xdp_scratch *scratch = ctx->scratch;
+    const struct xdp_mask *mask;
+    __u64 digest = 0;
+    void *subtable;
+    __u32 mask_id;
+    __u32 *slot;
+
+    if (i >= XDP_PORT_MAX_MASKS) {
+        return 1;
+    }
+    mask_id = port->masks[i];
+    mask = bpf_map_lookup_elem(&xdp_masks, &mask_id);
+    if (!mask) {
+        return 0;
+    }
+
+#pragma clang loop unroll(disable)
+    for (__u32 j = 0; j < XDP_MASK_MAX_WORDS; j++) {
+        __u32 word;
+
+        if (j >= mask->n_words) {
+            break;
+        }
+        word = mask->word[j] % MAPS_KEY_SPACE;
+        digest = xdp_digest_add(digest,
+                                scratch->words[word] & mask->bits[j],
+                                xdp_digest_secret[word]);
+    }
+
+    subtable = bpf_map_lookup_elem(&xdp_subtables, &mask_id);
+    if (!subtable) {
+        return 0;
+    }
+    slot = bpf_map_lookup_elem(subtable, &digest);
+    if (!slot) {
+        return 0;
+    }
+
+    ctx->slot = *slot;
+    ctx->flow = classify_check_slot(scratch, ctx->slot);
+    return ctx->flow != NULL;
+}
+
+/* Finds the flow of the packet's key among those of 'port'.  Stores its slot number in
+ * '*slotp' and returns it, or returns NULL if there is none. */
+static __always_inline struct xdp_flow *
+classify(const struct xdp_scratch *scratch, const struct xdp_port *port,
+         __u32 *slotp)
+{
+    struct classify_ctx ctx = { .scratch = scratch, .port = port };
+    __u32 *hint, index;
+    __u64 hash = 0;
+
+#pragma clang loop unroll(full)
+    for (int i = 0; i < XDP_KEY_WORDS; i++) {
+        hash = xdp_digest_add(hash,
+                              scratch->words[i] & port->union_bits[i],
+                              xdp_digest_secret[i]);
+    }
+    hash ^= hash >> 32;
+    index = (hash ^ hash >> 15) % CLASSIFY_HINTS;
+
+    hint = bpf_map_lookup_elem(&xdp_hints, &index);
+    if (!hint) {
+        return NULL;
+    }
+    if (*hint) {
+        __u32 slot = *hint - 1;
+
+        ctx.flow = classify_check_slot(scratch, slot);
+        if (ctx.flow) {
+            stats_count(XDP_COUNTER_HINT_HITS);
+            *slotp = slot;
+            return ctx.flow;
+        }
+    }
+
+    bpf_loop(port->n_masks, classify_try_mask, &ctx, 0);
+    if (ctx.flow) {
+        stats_count(XDP_COUNTER_SUBTABLE_HITS);
+        *hint = ctx.slot + 1;
+        *slotp = ctx.slot;
+    }
+    return ctx.flow;
+}
+
+#endif /* classify.h */

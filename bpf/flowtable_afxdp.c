@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The flow table of an AF_XDP port: forwards what the userspace datapath has
+ * already decided on and hands everything else to it.
+ *
+ * A packet is parsed into a key (parse.h), the key is looked up among the
+ * flows that the provider wrote into the maps (classify.h), and the flow's ops
+ * are run (actions.h).  Without a flow, the packet goes unchanged to the
+ * AF_XDP socket (upcall.h), where userspace forwards it and installs the flow
+ * for the next one.  One instance of this object serves all ports.
+ */
+
+#include "maps.h"
+#include "parse.h"
+#include "classify.h"
+#include "actions.h"
+#include "upcall.h"
+#include "stats.h"
+
+char _license[] SEC("license") = "Dual BSD/GPL";
+
+/* Returns the entry of the port on device 'ifindex' and stores its index in
+ * '*indexp', or returns NULL if the device has no entry. */
+static __always_inline struct xdp_port *
+find_port(__u32 ifindex, __u32 *indexp)
+{
+#pragma clang loop unroll(full)
+    for (__u32 i = 0; i < XDP_PORT_PROBES; i++) {
+        __u32 index = (ifindex + i) & xdp_port_index_mask;
+        struct xdp_port *port = bpf_map_lookup_elem(&xdp_ports, &index);
+
+        if (port && port->ifindex == ifindex) {
+            *indexp = index;
+            return port;
+        }
+    }
+    return NULL;
+}
+
+SEC("xdp")
+int
+xdp_flowtable(struct xdp_md *ctx)
+{
+    void *data = (void *) (long) ctx->data;
+    void *end = (void *) (long) ctx->data_end;
+    __u64 length = end - data;
+    struct xdp_scratch *scratch;
+    struct xdp_port *port;
+    struct xdp_flow *flow;
+    __u32 in_port, slot;
+    __u32 zero = 0;
+
+    stats_count(XDP_COUNTER_PACKETS);
+
+    /* A device without entry is one that userspace is about to take the
+     * program from, for instance because it moved to another namespace. */
+    port = find_port(ctx->ingress_ifindex, &in_port);
+    scratch = bpf_map_lookup_elem(&xdp_scratch, &zero);
+    if (!port || !scratch) {
+        stats_count(XDP_COUNTER_UNKNOWN_PORT);
+        return XDP_PASS;
+    }
+
+    if (parse_packet(ctx, in_port, port->vlan_limit)) {
+        return upcall(ctx, in_port);
+    }
+
+    flow = classify(scratch, port, &slot);
+    if (!flow) {
+        stats_count(XDP_COUNTER_MISSES);
+        return upcall(ctx, in_port);
+    }
+
+    stats_flow(slot, length, scratch->key.tcp_flags);
+    return actions_run(ctx, flow);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The maps of the flow table and the contract that the object declares.
+ *
+ * The provider finds the maps by name and sets 'max_entries' of those that
+ * have a limit to choose before it loads the object; the numbers here only
+ * have to be valid.  lib/xdp-abi.h describes what is in them and who writes.
+ */
+
+#ifndef BPF_MAPS_H
+#define BPF_MAPS_H 1
+
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "xdp-abi.h"
+
+/* XDP_KEY_WORDS rounded up to a power of 2: an index into so many words can
+ * be kept in bounds without a branch. */
+#define MAPS_KEY_SPACE 8
+
+/* Set by the provider before the object is loaded; see xdp_digest_add(). */
+const volatile __u64 xdp_digest_secret[MAPS_KEY_SPACE];
+
+/* AF_XDP sockets, by port * XDP_PORT_MAX_QUEUES + receive queue. */
+struct {
+    __uint(type, BPF_MAP_TYPE_XSKMAP);
+    __uint(max_entries, XDP_PORT_MAX_QUEUES);
+    __type(key, __u32);
+    __type(value, __u32);
+} xsks_map SEC(".maps");
+
+/* Devices to redirect to, by port. */
+struct {
+    __uint(type, BPF_MAP_TYPE_DEVMAP);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct bpf_devmap_val);
+} tx_ports SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __type(key, __u32);
+    __type(value, struct xdp_port);
+} xdp_ports SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct xdp_port_stats);
+} xdp_port_stats SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __type(key, __u32);
+    __type(value, struct xdp_mask);
+} xdp_masks SEC(".maps");
+
+/* A subtable: the flows of one mask, digest of the masked key to slot. */
+struct xdp_subtable {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 1);
+    __type(key, __u64);
+    __type(value, __u32);
+};
+
+/* The subtables, by mask id.  The last one is never looked at: the provider
+ * replaces it to wait until all running programs have ended. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __array(values, struct xdp_subtable);
+} xdp_subtables SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __type(key, __u32);
+    __type(value, struct xdp_flow);
+} xdp_flows SEC(".maps");
+
+/* By CPU * (entries of 'xdp_flows') + slot: a plain array, and not a per-CPU
+ * one, because only a plain one can be read without a system call. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __type(key, __u32);
+    __type(value, struct xdp_flow_stats);
+} xdp_flow_stats SEC(".maps");
+
+/* The slot where a packet with this hash was found last, plus one.  Only a
+ * hint: whoever follows it compares the packet with the slot. */
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 8192);
+    __type(key, __u32);
+    __type(value, __u32);
+} xdp_hints SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, XDP_COUNTER_MAX);
+    __type(key, __u32);
+    __type(value, __u64);
+} debug_stats SEC(".maps");
+
+/* What one program run knows about its packet. */
+struct xdp_scratch {
+    union {
+        struct xdp_key key;
+        __u64 words[MAPS_KEY_SPACE];
+    };
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct xdp_scratch);
+} xdp_scratch SEC(".maps");
+
+/* Number of flow slots, for the index into 'xdp_flow_stats'. */
+const volatile __u32 xdp_n_flows = 1;
+
+/* Mask that turns a number into an index into 'xdp_ports', whose number of
+ * entries is a power of two. */
+const volatile __u32 xdp_port_index_mask = 0;
+
+/* The contract, read by the provider from BTF; never loaded as data. */
+struct {
+    __uint(abi_version, XDP_ABI_VERSION);
+    __uint(max_words, XDP_MASK_MAX_WORDS);
+    __uint(max_ops, XDP_FLOW_MAX_OPS);
+    __type(key, struct xdp_key);
+    __type(ops, enum xdp_op_type);
+    __type(counters, enum xdp_counter);
+} ovs_meta SEC(".ovs_meta");
+
+#endif /* maps.h */
