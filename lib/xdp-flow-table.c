@@ -1,0 +1,918 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The flow table of one loaded XDP object.  See xdp-flow-table.h.
+ *
+ * Life of a flow slot
+ * ===================
+ *
+ * free -> filled -> valid -> published in its subtable -> withdrawn (not
+ * published, not valid) -> garbage -> free.  Garbage becomes free only after
+ * xdp_flow_table_wait() has waited for every program that may still hold the
+ * slot's number.  A modification fills a second slot and then switches the
+ * subtable's entry, so that no packet sees half of each version; the old
+ * slot's statistics go on counting for the flow until it is free again.
+ *
+ * Masks stay in the table after their last flow has gone, because making one
+ * takes a grace period in the kernel.  They are taken over by a new mask when
+ * there is no free one.
+ */
+
+#include <config.h>
+
+#include "xdp-flow-table.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "hash.h"
+#include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
+#include "openvswitch/vlog.h"
+#include "ovs-atomic.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(xdp_flow_table);
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
+
+#define NO_SLOT UINT32_MAX
+
+/* Entries of a new subtable.  A full one is replaced by one that is
+ * SUBTABLE_GROWTH times as large. */
+#define SUBTABLE_MIN 1024
+#define SUBTABLE_GROWTH 8
+
+BUILD_ASSERT_DECL(sizeof(struct xdp_key) == XDP_KEY_WORDS * 8);
+
+/* A mask in the table. */
+struct table_mask {
+    struct hmap_node node;      /* In 'masks_by_bits' of the table. */
+    bool in_use;                /* In that hmap? */
+    struct xdp_key bits;        /* The full mask. */
+    struct hmap flows;          /* Its "struct xdp_table_flow"s, by digest. */
+    int subtable_fd;            /* The inner map. */
+    uint32_t capacity;          /* Entries of the inner map. */
+    uint64_t unused_since;      /* Epoch in which the last flow left. */
+};
+
+/* A flow in the table. */
+struct xdp_table_flow {
+    struct hmap_node node;      /* In 'flows' of its mask, by digest. */
+    uint64_t digest;
+    uint32_t mask;
+    uint32_t in_port;
+    uint32_t slot;
+    struct ovs_list old_slots;  /* Its "struct table_garbage"s. */
+    struct xdp_flow_table_stats base; /* From slots that are free again. */
+};
+
+/* A slot that programs may still look at. */
+struct table_garbage {
+    struct ovs_list list_node;  /* In 'garbage' of the table. */
+    struct ovs_list flow_node;  /* In 'old_slots' of 'flow'. */
+    struct xdp_table_flow *flow; /* Whose statistics it has, or NULL. */
+    uint32_t slot;
+    uint64_t epoch;
+};
+
+/* An ingress port. */
+struct table_port {
+    uint32_t *n_flows;          /* By mask id, NULL if the port is unused. */
+};
+
+struct xdp_flow_table {
+    struct xdp_flow_table_maps fds;
+    struct xdp_flow_table_limits limits;
+    uint64_t digest_secret[XDP_KEY_WORDS];
+    unsigned int n_cpus;
+
+    /* The maps in our address space. */
+    struct xdp_flow *flows;
+    struct xdp_flow_stats *flow_stats;
+    struct xdp_mask *masks_map;
+    struct xdp_port *ports_map;
+
+    struct table_mask *masks;   /* By mask id. */
+    struct hmap masks_by_bits;
+    struct table_port *ports;   /* By port number. */
+    int dummy_fd;               /* Inner map for the last subtable. */
+
+    uint32_t *free_slots;       /* Stack. */
+    uint32_t n_free_slots;
+    uint32_t n_flows;
+    struct ovs_list garbage;    /* Oldest first. */
+    uint64_t epoch;
+};
+
+/* Distance of two elements of an mmap()ed array map with 'size' bytes each.
+ * The kernel rounds up to 8 bytes; all our structs are already so. */
+#define ASSERT_MMAP_SIZE(TYPE) BUILD_ASSERT_DECL(sizeof(TYPE) % 8 == 0)
+ASSERT_MMAP_SIZE(struct xdp_flow);
+ASSERT_MMAP_SIZE(struct xdp_flow_stats);
+ASSERT_MMAP_SIZE(struct xdp_mask);
+ASSERT_MMAP_SIZE(struct xdp_port);
+
+/* Returns the length of the memory of an array map. */
+static size_t
+map_length(size_t n, size_t size)
+{
+    return ROUND_UP(n * size, get_page_size());
+}
+
+/* Maps the array map 'fd' of 'n' elements of 'size' bytes into memory.
+ * Returns NULL and sets '*errp' on failure. */
+static void *
+map_memory(int fd, const char *name, size_t n, size_t size, int prot,
+           char **errp)
+{
+    void *p = mmap(NULL, map_length(n, size), prot, MAP_SHARED, fd, 0);
+
+    if (p == MAP_FAILED) {
+        *errp = xasprintf("mapping the BPF map %s (%"PRIuSIZE" elements of "
+                          "%"PRIuSIZE" bytes) into memory failed: %s",
+                          name, n, size, ovs_strerror(errno));
+        return NULL;
+    }
+    return p;
+}
+
+/* Makes an inner map for 'capacity' flows.  Returns its fd or a negative
+ * errno value. */
+static int
+create_subtable(uint32_t capacity)
+{
+    return bpf_map_create(BPF_MAP_TYPE_HASH, "xdp_subtable", sizeof(uint64_t),
+                          sizeof(uint32_t), capacity, NULL);
+}
+
+/* Creates a table on the maps in 'fds', which must be empty and of a loaded
+ * object that has 'digest_secret' in its read-only data.  Returns NULL and
+ * sets '*errp', to be freed by the caller, on failure. */
+struct xdp_flow_table *
+xdp_flow_table_create(const struct xdp_flow_table_maps *fds,
+                      const struct xdp_flow_table_limits *limits,
+                      const uint64_t digest_secret[XDP_KEY_WORDS],
+                      char **errp)
+{
+    struct xdp_flow_table *table = xzalloc(sizeof *table);
+    int n_cpus = libbpf_num_possible_cpus();
+    uint32_t dummy = limits->n_masks;
+
+    ovs_assert(limits->n_flows && limits->n_masks
+               && limits->n_masks <= XDP_PORT_MAX_MASKS
+               && is_pow2(limits->n_ports)
+               && limits->n_ports >= XDP_PORT_PROBES);
+
+    *errp = NULL;
+    table->fds = *fds;
+    table->limits = *limits;
+    table->n_cpus = MAX(n_cpus, 1);
+    table->dummy_fd = -1;
+    memcpy(table->digest_secret, digest_secret, sizeof table->digest_secret);
+    hmap_init(&table->masks_by_bits);
+    ovs_list_init(&table->garbage);
+    table->masks = xcalloc(limits->n_masks, sizeof *table->masks);
+    table->ports = xcalloc(limits->n_ports, sizeof *table->ports);
+    table->free_slots = xcalloc(limits->n_flows, sizeof *table->free_slots);
+    for (uint32_t i = 0; i < limits->n_masks; i++) {
+        hmap_init(&table->masks[i].flows);
+        table->masks[i].subtable_fd = -1;
+    }
+    for (uint32_t i = 0; i < limits->n_flows; i++) {
+        table->free_slots[i] = limits->n_flows - 1 - i;
+    }
+    table->n_free_slots = limits->n_flows;
+
+    if (n_cpus < 0) {
+        *errp = xasprintf("counting the possible CPUs failed: %s",
+                          ovs_strerror(-n_cpus));
+        goto error;
+    }
+
+    table->flows = map_memory(fds->flows, "xdp_flows", limits->n_flows,
+                              sizeof *table->flows, PROT_READ | PROT_WRITE,
+                              errp);
+    if (!table->flows) {
+        goto error;
+    }
+    table->flow_stats = map_memory(fds->flow_stats, "xdp_flow_stats",
+                                   (size_t) limits->n_flows * table->n_cpus,
+                                   sizeof *table->flow_stats,
+                                   PROT_READ | PROT_WRITE, errp);
+    if (!table->flow_stats) {
+        goto error;
+    }
+    table->masks_map = map_memory(fds->masks, "xdp_masks", limits->n_masks,
+                                  sizeof *table->masks_map,
+                                  PROT_READ | PROT_WRITE, errp);
+    if (!table->masks_map) {
+        goto error;
+    }
+    table->ports_map = map_memory(fds->ports, "xdp_ports", limits->n_ports,
+                                  sizeof *table->ports_map,
+                                  PROT_READ | PROT_WRITE, errp);
+    if (!table->ports_map) {
+        goto error;
+    }
+
+    table->dummy_fd = create_subtable(1);
+    if (table->dummy_fd < 0
+        || bpf_map_update_elem(fds->subtables, &dummy, &table->dummy_fd,
+                               BPF_ANY)) {
+        *errp = xasprintf("creating a subtable failed: %s",
+                          ovs_strerror(errno));
+        goto error;
+    }
+    return table;
+
+error:
+    xdp_flow_table_destroy(table);
+    return NULL;
+}
+
+/* Undoes map_memory() with the same 'n' and 'size'; 'p' may be NULL. */
+static void
+unmap_memory(void *p, size_t n, size_t size)
+{
+    if (p && munmap(p, map_length(n, size))) {
+        VLOG_ERR("munmap failed: %s", ovs_strerror(errno));
+    }
+}
+
+/* Destroys 'table' and all that it holds.  No program may use its maps any
+ * more, and the caller must have removed all flows. */
+void
+xdp_flow_table_destroy(struct xdp_flow_table *table)
+{
+    struct table_garbage *garbage;
+
+    if (!table) {
+        return;
+    }
+
+    LIST_FOR_EACH_POP (garbage, list_node, &table->garbage) {
+        free(garbage);
+    }
+    for (uint32_t i = 0; i < table->limits.n_masks; i++) {
+        struct table_mask *mask = &table->masks[i];
+
+        ovs_assert(hmap_is_empty(&mask->flows));
+        hmap_destroy(&mask->flows);
+        if (mask->subtable_fd >= 0) {
+            close(mask->subtable_fd);
+        }
+    }
+    for (uint32_t i = 0; i < table->limits.n_ports; i++) {
+        free(table->ports[i].n_flows);
+    }
+    if (table->dummy_fd >= 0) {
+        close(table->dummy_fd);
+    }
+    unmap_memory(table->flows, table->limits.n_flows, sizeof *table->flows);
+    unmap_memory(table->flow_stats,
+                 (size_t) table->limits.n_flows * table->n_cpus,
+                 sizeof *table->flow_stats);
+    unmap_memory(table->masks_map, table->limits.n_masks,
+                 sizeof *table->masks_map);
+    unmap_memory(table->ports_map, table->limits.n_ports,
+                 sizeof *table->ports_map);
+    hmap_destroy(&table->masks_by_bits);
+    free(table->masks);
+    free(table->ports);
+    free(table->free_slots);
+    free(table);
+}
+
+/* Stores 'value' in '*p', which XDP programs read, after all earlier writes.
+ * Plain memory in which a 32-bit store is atomic. */
+static void
+publish_u32(uint32_t *p, uint32_t value)
+{
+    atomic_thread_fence(memory_order_release);
+    *(volatile uint32_t *) p = value;
+    atomic_thread_fence(memory_order_release);
+}
+
+/* Ports. */
+
+/* Makes the device 'ifindex' ingress port 'port', whose number must be one
+ * where xdp-abi.h allows the device's entry and which must be free.  Returns
+ * 0 or a positive errno value. */
+int
+xdp_flow_table_add_port(struct xdp_flow_table *table, uint32_t port,
+                        uint32_t ifindex, uint32_t vlan_limit)
+{
+    struct xdp_port_stats *zero;
+    struct xdp_port *entry;
+    int error = 0;
+
+    ovs_assert(port < table->limits.n_ports && !table->ports[port].n_flows
+               && ((port - ifindex) & (table->limits.n_ports - 1))
+                  < XDP_PORT_PROBES);
+
+    zero = xcalloc(table->n_cpus, sizeof *zero);
+    if (bpf_map_update_elem(table->fds.port_stats, &port, zero, BPF_ANY)) {
+        error = errno;
+        VLOG_WARN_RL(&rl, "clearing the statistics of port %"PRIu32
+                     " failed: %s", port, ovs_strerror(error));
+    } else {
+        table->ports[port].n_flows
+            = xcalloc(table->limits.n_masks,
+                      sizeof *table->ports[port].n_flows);
+        entry = &table->ports_map[port];
+        memset(entry, 0, sizeof *entry);
+        entry->vlan_limit = vlan_limit;
+        publish_u32(&entry->ifindex, ifindex);
+    }
+    free(zero);
+    return error;
+}
+
+/* Removes ingress port 'port', which must have no flows any more. */
+void
+xdp_flow_table_remove_port(struct xdp_flow_table *table, uint32_t port)
+{
+    struct xdp_port *entry = &table->ports_map[port];
+
+    ovs_assert(!entry->n_masks);
+    publish_u32(&entry->ifindex, 0);
+    free(table->ports[port].n_flows);
+    table->ports[port].n_flows = NULL;
+}
+
+/* Makes the device 'ifindex' the one to which 'port' redirects, or none if
+ * 'ifindex' is 0.  Returns 0 or a positive errno value. */
+int
+xdp_flow_table_set_target(struct xdp_flow_table *table, uint32_t port,
+                          uint32_t ifindex)
+{
+    struct bpf_devmap_val val = { .ifindex = ifindex, .bpf_prog.fd = -1 };
+
+    if (ifindex
+        ? bpf_map_update_elem(table->fds.tx_ports, &port, &val, BPF_ANY)
+        : bpf_map_delete_elem(table->fds.tx_ports, &port) && errno != ENOENT) {
+        return errno;
+    }
+    return 0;
+}
+
+/* Sets how many VLAN tags of packets from 'port' are parsed, 0 to
+ * XDP_VLAN_MAX.  Flows that were made under the old limit must be gone. */
+void
+xdp_flow_table_set_vlan_limit(struct xdp_flow_table *table, uint32_t port,
+                              uint32_t vlan_limit)
+{
+    publish_u32(&table->ports_map[port].vlan_limit, vlan_limit);
+}
+
+/* Returns the number of masks that packets from 'port' are tried with. */
+uint32_t
+xdp_flow_table_port_n_masks(const struct xdp_flow_table *table, uint32_t port)
+{
+    return table->ports_map[port].n_masks;
+}
+
+/* Recomputes the union of the masks of 'port'. */
+static void
+port_update_union(struct xdp_flow_table *table, uint32_t port)
+{
+    struct xdp_port *entry = &table->ports_map[port];
+    uint64_t bits[XDP_KEY_WORDS] = { 0 };
+
+    for (uint32_t i = 0; i < entry->n_masks; i++) {
+        const uint64_t *mask
+            = (const uint64_t *) &table->masks[entry->masks[i]].bits;
+
+        for (size_t j = 0; j < XDP_KEY_WORDS; j++) {
+            bits[j] |= mask[j];
+        }
+    }
+    memcpy(entry->union_bits, bits, sizeof bits);
+}
+
+/* Accounts a new flow of 'mask' on 'port'. */
+static void
+port_add_flow(struct xdp_flow_table *table, uint32_t port, uint32_t mask)
+{
+    struct xdp_port *entry = &table->ports_map[port];
+
+    if (!table->ports[port].n_flows[mask]++) {
+        entry->masks[entry->n_masks] = mask;
+        publish_u32(&entry->n_masks, entry->n_masks + 1);
+        port_update_union(table, port);
+    }
+}
+
+/* Accounts that a flow of 'mask' on 'port' is gone.  A program that walks the
+ * list meanwhile may miss another mask of the port: that packet then takes the
+ * way through userspace. */
+static void
+port_remove_flow(struct xdp_flow_table *table, uint32_t port, uint32_t mask)
+{
+    struct xdp_port *entry = &table->ports_map[port];
+
+    if (!--table->ports[port].n_flows[mask]) {
+        for (uint32_t i = 0; i < entry->n_masks; i++) {
+            if (entry->masks[i] == mask) {
+                entry->masks[i] = entry->masks[entry->n_masks - 1];
+                publish_u32(&entry->n_masks, entry->n_masks - 1);
+                break;
+            }
+        }
+        port_update_union(table, port);
+    }
+}
+
+/* Masks. */
+
+/* Gives mask 'id' a subtable for 'capacity' flows and moves its flows there.
+ * Waits for a grace period.  Returns 0 or a positive errno value. */
+static int
+mask_set_subtable(struct xdp_flow_table *table, uint32_t id,
+                  uint32_t capacity)
+{
+    struct table_mask *mask = &table->masks[id];
+    struct xdp_table_flow *flow;
+    int error;
+    int fd;
+
+    fd = create_subtable(capacity);
+    if (fd < 0) {
+        error = errno;
+        goto error;
+    }
+    HMAP_FOR_EACH (flow, node, &mask->flows) {
+        if (bpf_map_update_elem(fd, &flow->digest, &flow->slot,
+                                BPF_NOEXIST)) {
+            error = errno;
+            goto error;
+        }
+    }
+    if (bpf_map_update_elem(table->fds.subtables, &id, &fd, BPF_ANY)) {
+        error = errno;
+        goto error;
+    }
+
+    if (mask->subtable_fd >= 0) {
+        close(mask->subtable_fd);
+    }
+    mask->subtable_fd = fd;
+    mask->capacity = capacity;
+    return 0;
+
+error:
+    VLOG_WARN_RL(&rl, "creating a subtable for %"PRIu32" flows failed: %s",
+                 capacity, ovs_strerror(error));
+    if (fd >= 0) {
+        close(fd);
+    }
+    return error;
+}
+
+/* Returns the id of an unused mask: one that never was in use or else the one
+ * that has been unused for longest.  Returns UINT32_MAX if there is none. */
+static uint32_t
+mask_find_unused(struct xdp_flow_table *table)
+{
+    uint32_t best = UINT32_MAX;
+
+    for (uint32_t i = 0; i < table->limits.n_masks; i++) {
+        struct table_mask *mask = &table->masks[i];
+
+        if (!mask->in_use) {
+            return i;
+        }
+        if (hmap_is_empty(&mask->flows)
+            && (best == UINT32_MAX
+                || mask->unused_since < table->masks[best].unused_since)) {
+            best = i;
+        }
+    }
+    return best;
+}
+
+/* Finds or makes the mask with 'bits' and stores its id in '*idp'. */
+static enum xdp_table_error
+mask_get(struct xdp_flow_table *table, const struct xdp_key *bits,
+         uint32_t *idp)
+{
+    uint32_t hash = hash_bytes(bits, sizeof *bits, 0);
+    const uint64_t *words = (const uint64_t *) bits;
+    struct xdp_mask *entry;
+    struct table_mask *mask;
+    uint32_t id;
+
+    HMAP_FOR_EACH_WITH_HASH (mask, node, hash, &table->masks_by_bits) {
+        if (!memcmp(&mask->bits, bits, sizeof *bits)) {
+            *idp = mask - table->masks;
+            return XDP_TABLE_OK;
+        }
+    }
+
+    id = mask_find_unused(table);
+    if (id == UINT32_MAX) {
+        return XDP_TABLE_MASKS_FULL;
+    }
+
+    /* Replacing the subtable waits until no program looks at the old mask:
+     * it is on no port's list any more. */
+    if (mask_set_subtable(table, id,
+                          MIN(SUBTABLE_MIN, table->limits.n_flows))) {
+        return XDP_TABLE_SYSTEM;
+    }
+
+    mask = &table->masks[id];
+    if (mask->in_use) {
+        hmap_remove(&table->masks_by_bits, &mask->node);
+    }
+    mask->in_use = true;
+    mask->bits = *bits;
+    hmap_insert(&table->masks_by_bits, &mask->node, hash);
+
+    entry = &table->masks_map[id];
+    memset(entry, 0, sizeof *entry);
+    for (size_t i = 0; i < XDP_KEY_WORDS; i++) {
+        if (words[i]) {
+            ovs_assert(entry->n_words < XDP_MASK_MAX_WORDS);
+            entry->word[entry->n_words] = i;
+            entry->bits[entry->n_words] = words[i];
+            entry->n_words++;
+        }
+    }
+    *idp = id;
+    return XDP_TABLE_OK;
+}
+
+/* Slots. */
+
+/* Takes a free slot, or returns NO_SLOT. */
+static uint32_t
+slot_alloc(struct xdp_flow_table *table)
+{
+    return (table->n_free_slots
+            ? table->free_slots[--table->n_free_slots]
+            : NO_SLOT);
+}
+
+/* Gives back 'slot', which no program can know. */
+static void
+slot_free(struct xdp_flow_table *table, uint32_t slot)
+{
+    table->free_slots[table->n_free_slots++] = slot;
+}
+
+/* Fills 'slot', which no program can know, and makes it valid. */
+static void
+slot_fill(struct xdp_flow_table *table, uint32_t slot, uint32_t mask_id,
+          const uint64_t *masked, const struct xdp_op *ops, size_t n_ops)
+{
+    const struct xdp_mask *mask = &table->masks_map[mask_id];
+    struct xdp_flow *entry = &table->flows[slot];
+
+    memset(entry, 0, sizeof *entry);
+    entry->mask = mask_id;
+    entry->n_ops = n_ops;
+    for (uint32_t i = 0; i < mask->n_words; i++) {
+        entry->words[i] = masked[mask->word[i]];
+    }
+    memcpy(entry->ops, ops, n_ops * sizeof *ops);
+    for (unsigned int i = 0; i < table->n_cpus; i++) {
+        memset(&table->flow_stats[(size_t) i * table->limits.n_flows + slot],
+               0, sizeof *table->flow_stats);
+    }
+    publish_u32(&entry->valid, 1);
+}
+
+/* Withdraws the unpublished 'slot' and makes it garbage that counts for
+ * 'flow', or for nobody if 'flow' is NULL. */
+static void
+slot_retire(struct xdp_flow_table *table, uint32_t slot,
+            struct xdp_table_flow *flow)
+{
+    struct table_garbage *garbage = xmalloc(sizeof *garbage);
+
+    publish_u32(&table->flows[slot].valid, 0);
+    garbage->flow = flow;
+    garbage->slot = slot;
+    garbage->epoch = table->epoch;
+    ovs_list_push_back(&table->garbage, &garbage->list_node);
+    if (flow) {
+        ovs_list_push_back(&flow->old_slots, &garbage->flow_node);
+    }
+}
+
+/* Adds the statistics of 'slot' to '*stats'. */
+static void
+slot_add_stats(const struct xdp_flow_table *table, uint32_t slot,
+               struct xdp_flow_table_stats *stats)
+{
+    for (unsigned int i = 0; i < table->n_cpus; i++) {
+        const volatile struct xdp_flow_stats *s
+            = &table->flow_stats[(size_t) i * table->limits.n_flows + slot];
+
+        stats->n_packets += s->packets;
+        stats->n_bytes += s->bytes;
+        stats->used = MAX(stats->used, (long long int) (s->used / 1000000));
+        stats->tcp_flags |= s->tcp_flags;
+    }
+}
+
+/* Flows. */
+
+/* Computes the masked key and its digest. */
+static uint64_t
+flow_digest(const struct xdp_flow_table *table, const struct xdp_key *key,
+            const struct xdp_key *mask, uint64_t masked[XDP_KEY_WORDS])
+{
+    const uint64_t *k = (const uint64_t *) key;
+    const uint64_t *m = (const uint64_t *) mask;
+    uint64_t digest = 0;
+
+    for (size_t i = 0; i < XDP_KEY_WORDS; i++) {
+        masked[i] = k[i] & m[i];
+        if (m[i]) {
+            digest = xdp_digest_add(digest, masked[i],
+                                    table->digest_secret[i]);
+        }
+    }
+    return digest;
+}
+
+/* Inserts the flow of packets that equal 'key' in the bits of 'mask', whose
+ * in_port must be exact and an ingress port of 'table', with 'n_ops' 'ops'.
+ * On success stores the new flow, owned by 'table', in '*flowp'. */
+enum xdp_table_error
+xdp_flow_table_insert(struct xdp_flow_table *table,
+                      const struct xdp_key *key, const struct xdp_key *mask,
+                      const struct xdp_op *ops, size_t n_ops,
+                      struct xdp_table_flow **flowp)
+{
+    uint64_t masked[XDP_KEY_WORDS];
+    struct table_mask *tmask;
+    struct xdp_table_flow *flow;
+    enum xdp_table_error error;
+    uint64_t digest;
+    uint32_t mask_id;
+    uint32_t slot;
+
+    ovs_assert(n_ops <= XDP_FLOW_MAX_OPS && mask->in_port == UINT32_MAX
+               && table->ports[key->in_port].n_flows);
+    *flowp = NULL;
+
+    error = mask_get(table, mask, &mask_id);
+    if (error) {
+        return error;
+    }
+    tmask = &table->masks[mask_id];
+
+    digest = flow_digest(table, key, mask, masked);
+    HMAP_FOR_EACH_WITH_HASH (flow, node, hash_uint64(digest),
+                             &tmask->flows) {
+        if (flow->digest == digest) {
+            return XDP_TABLE_DIGEST;
+        }
+    }
+
+    if (hmap_count(&tmask->flows) >= tmask->capacity
+        && mask_set_subtable(table, mask_id,
+                             MIN(tmask->capacity * SUBTABLE_GROWTH,
+                                 table->limits.n_flows))) {
+        return XDP_TABLE_SYSTEM;
+    }
+
+    slot = slot_alloc(table);
+    if (slot == NO_SLOT) {
+        return XDP_TABLE_FLOWS_FULL;
+    }
+    slot_fill(table, slot, mask_id, masked, ops, n_ops);
+    if (bpf_map_update_elem(tmask->subtable_fd, &digest, &slot,
+                            BPF_NOEXIST)) {
+        VLOG_WARN_RL(&rl, "inserting a flow into a subtable failed: %s",
+                     ovs_strerror(errno));
+        publish_u32(&table->flows[slot].valid, 0);
+        slot_free(table, slot);
+        return XDP_TABLE_SYSTEM;
+    }
+
+    flow = xzalloc(sizeof *flow);
+    flow->digest = digest;
+    flow->mask = mask_id;
+    flow->in_port = key->in_port;
+    flow->slot = slot;
+    ovs_list_init(&flow->old_slots);
+    hmap_insert(&tmask->flows, &flow->node, hash_uint64(digest));
+    port_add_flow(table, flow->in_port, mask_id);
+    table->n_flows++;
+    *flowp = flow;
+    return XDP_TABLE_OK;
+}
+
+/* Replaces the ops of 'flow', in one step for every packet.  On failure
+ * 'flow' is as it was. */
+enum xdp_table_error
+xdp_flow_table_modify(struct xdp_flow_table *table,
+                      struct xdp_table_flow *flow,
+                      const struct xdp_op *ops, size_t n_ops)
+{
+    const struct xdp_mask *mask = &table->masks_map[flow->mask];
+    uint64_t masked[XDP_KEY_WORDS] = { 0 };
+    uint32_t slot;
+
+    ovs_assert(n_ops <= XDP_FLOW_MAX_OPS);
+    slot = slot_alloc(table);
+    if (slot == NO_SLOT) {
+        return XDP_TABLE_FLOWS_FULL;
+    }
+
+    for (uint32_t i = 0; i < mask->n_words; i++) {
+        masked[mask->word[i]] = table->flows[flow->slot].words[i];
+    }
+    slot_fill(table, slot, flow->mask, masked, ops, n_ops);
+    if (bpf_map_update_elem(table->masks[flow->mask].subtable_fd,
+                            &flow->digest, &slot, BPF_EXIST)) {
+        VLOG_WARN_RL(&rl, "switching a flow to its new slot failed: %s",
+                     ovs_strerror(errno));
+        publish_u32(&table->flows[slot].valid, 0);
+        slot_free(table, slot);
+        return XDP_TABLE_SYSTEM;
+    }
+    slot_retire(table, flow->slot, flow);
+    flow->slot = slot;
+    return XDP_TABLE_OK;
+}
+
+/* Removes 'flow', which becomes invalid, and stores its last statistics in
+ * '*stats'. */
+void
+xdp_flow_table_remove(struct xdp_flow_table *table,
+                      struct xdp_table_flow *flow,
+                      struct xdp_flow_table_stats *stats)
+{
+    struct table_mask *mask = &table->masks[flow->mask];
+    struct table_garbage *garbage;
+
+    /* From here on no hint and no digest leads to the flow, even if taking it
+     * out of the subtable should fail. */
+    publish_u32(&table->flows[flow->slot].valid, 0);
+    if (bpf_map_delete_elem(mask->subtable_fd, &flow->digest)) {
+        VLOG_WARN_RL(&rl, "removing a flow from its subtable failed: %s",
+                     ovs_strerror(errno));
+    }
+    hmap_remove(&mask->flows, &flow->node);
+    port_remove_flow(table, flow->in_port, flow->mask);
+    if (hmap_is_empty(&mask->flows)) {
+        mask->unused_since = table->epoch;
+    }
+
+    xdp_flow_table_get_stats(table, flow, stats);
+    LIST_FOR_EACH_POP (garbage, flow_node, &flow->old_slots) {
+        garbage->flow = NULL;
+    }
+    slot_retire(table, flow->slot, NULL);
+    table->n_flows--;
+    free(flow);
+}
+
+/* Stores the statistics of 'flow' since its insertion in '*stats'. */
+void
+xdp_flow_table_get_stats(const struct xdp_flow_table *table,
+                         const struct xdp_table_flow *flow,
+                         struct xdp_flow_table_stats *stats)
+{
+    const struct table_garbage *garbage;
+
+    *stats = flow->base;
+    slot_add_stats(table, flow->slot, stats);
+    LIST_FOR_EACH (garbage, flow_node, &flow->old_slots) {
+        slot_add_stats(table, garbage->slot, stats);
+    }
+}
+
+/* Adds '*src' to '*dst'. */
+void
+xdp_flow_table_stats_add(struct xdp_flow_table_stats *dst,
+                         const struct xdp_flow_table_stats *src)
+{
+    dst->n_packets += src->n_packets;
+    dst->n_bytes += src->n_bytes;
+    dst->used = MAX(dst->used, src->used);
+    dst->tcp_flags |= src->tcp_flags;
+}
+
+/* Garbage. */
+
+/* If there is garbage, ends the epoch, stores its number in '*epoch', and
+ * returns true: after xdp_flow_table_wait(), xdp_flow_table_reclaim() can free
+ * the garbage of this epoch. */
+bool
+xdp_flow_table_begin_reclaim(struct xdp_flow_table *table, uint64_t *epoch)
+{
+    if (ovs_list_is_empty(&table->garbage)) {
+        return false;
+    }
+    *epoch = table->epoch++;
+    return true;
+}
+
+/* Waits until every program run that was under way at the time of the call
+ * has ended.  Returns 0 or a positive errno value; then nothing may be
+ * reclaimed.
+ *
+ * The kernel waits so on its own behalf before an update of a map of maps
+ * returns (maybe_wait_bpf_programs() in kernel/bpf/syscall.c). */
+int
+xdp_flow_table_wait(const struct xdp_flow_table *table)
+{
+    uint32_t dummy = table->limits.n_masks;
+
+    if (bpf_map_update_elem(table->fds.subtables, &dummy, &table->dummy_fd,
+                            BPF_ANY)) {
+        int error = errno;
+
+        VLOG_WARN_RL(&rl, "waiting for XDP programs failed: %s",
+                     ovs_strerror(error));
+        return error;
+    }
+    return 0;
+}
+
+/* Frees the slots that became garbage in 'epoch' or before. */
+void
+xdp_flow_table_reclaim(struct xdp_flow_table *table, uint64_t epoch)
+{
+    struct table_garbage *garbage;
+
+    LIST_FOR_EACH_SAFE (garbage, list_node, &table->garbage) {
+        if (garbage->epoch > epoch) {
+            break;
+        }
+        if (garbage->flow) {
+            slot_add_stats(table, garbage->slot, &garbage->flow->base);
+            ovs_list_remove(&garbage->flow_node);
+        }
+        slot_free(table, garbage->slot);
+        ovs_list_remove(&garbage->list_node);
+        free(garbage);
+    }
+}
+
+/* Reporting. */
+
+/* Stores the number of flows in 'table' and of masks that have flows. */
+void
+xdp_flow_table_usage(const struct xdp_flow_table *table, uint32_t *n_flows,
+                     uint32_t *n_masks)
+{
+    *n_flows = table->n_flows;
+    *n_masks = 0;
+    for (uint32_t i = 0; i < table->limits.n_masks; i++) {
+        *n_masks += !hmap_is_empty(&table->masks[i].flows);
+    }
+}
+
+/* Returns the limits that 'table' was created with. */
+const struct xdp_flow_table_limits *
+xdp_flow_table_get_limits(const struct xdp_flow_table *table)
+{
+    return &table->limits;
+}
+
+/* Stores the sum of each counter over all CPUs, zero where reading fails. */
+void
+xdp_flow_table_get_counters(const struct xdp_flow_table *table,
+                            uint64_t counters[XDP_COUNTER_MAX])
+{
+    uint64_t *values = xcalloc(table->n_cpus, sizeof *values);
+
+    for (uint32_t i = 0; i < XDP_COUNTER_MAX; i++) {
+        counters[i] = 0;
+        if (!bpf_map_lookup_elem(table->fds.counters, &i, values)) {
+            for (unsigned int j = 0; j < table->n_cpus; j++) {
+                counters[i] += values[j];
+            }
+        }
+    }
+    free(values);
+}
+
+/* Stores the statistics of 'port' in '*stats', zero if reading fails. */
+void
+xdp_flow_table_get_port_stats(const struct xdp_flow_table *table,
+                              uint32_t port, struct xdp_port_stats *stats)
+{
+    struct xdp_port_stats *values = xcalloc(table->n_cpus, sizeof *values);
+
+    memset(stats, 0, sizeof *stats);
+    if (!bpf_map_lookup_elem(table->fds.port_stats, &port, values)) {
+        for (unsigned int i = 0; i < table->n_cpus; i++) {
+            stats->upcalls += values[i].upcalls;
+            stats->no_socket += values[i].no_socket;
+        }
+    }
+    free(values);
+}

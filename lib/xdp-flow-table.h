@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The flow table of one loaded XDP object: masks, subtables, flow slots,
+ * ingress ports and statistics, as lib/xdp-abi.h lays them out in BPF maps.
+ *
+ * This module knows neither OVS flows nor network devices.  Whoever uses it
+ * translates (lib/xdp-translate.h) and decides (lib/netdev-offload-xdp.c).
+ *
+ * Thread safety
+ * =============
+ *
+ * A table has no lock of its own: the caller serializes all calls for one
+ * table, except xdp_flow_table_wait(), which may run beside any other call.
+ * XDP programs read the maps at any time; the order of the writes here makes
+ * sure that they see a flow wholly or not at all.
+ */
+
+#ifndef XDP_FLOW_TABLE_H
+#define XDP_FLOW_TABLE_H 1
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "xdp-abi.h"
+
+struct xdp_flow_table;
+struct xdp_table_flow;
+
+/* File descriptors of the maps of a loaded object.  Owned by the caller, who
+ * keeps them open as long as the table exists. */
+struct xdp_flow_table_maps {
+    int ports;          /* xdp_ports */
+    int tx_ports;       /* tx_ports */
+    int masks;          /* xdp_masks */
+    int subtables;      /* xdp_subtables */
+    int flows;          /* xdp_flows */
+    int flow_stats;     /* xdp_flow_stats */
+    int port_stats;     /* xdp_port_stats */
+    int counters;       /* debug_stats */
+};
+
+/* How many of each a table holds.  The maps have to be made for this. */
+struct xdp_flow_table_limits {
+    uint32_t n_flows;   /* Flow slots, at least 1. */
+    uint32_t n_masks;   /* Masks, 1 to XDP_PORT_MAX_MASKS. */
+    uint32_t n_ports;   /* Ports, a power of 2, >= XDP_PORT_PROBES. */
+};
+
+/* Sums over all CPUs. */
+struct xdp_flow_table_stats {
+    uint64_t n_packets;
+    uint64_t n_bytes;
+    long long int used; /* As time_msec(), 0 for never. */
+    uint16_t tcp_flags; /* Host byte order. */
+};
+
+/* Why xdp_flow_table_insert() did not insert. */
+enum xdp_table_error {
+    XDP_TABLE_OK,
+    XDP_TABLE_FLOWS_FULL,       /* No free slot. */
+    XDP_TABLE_MASKS_FULL,       /* No free mask. */
+    XDP_TABLE_DIGEST,           /* Another flow has the same digest. */
+    XDP_TABLE_SYSTEM,           /* A system call failed; it was logged. */
+};
+
+struct xdp_flow_table *xdp_flow_table_create(
+    const struct xdp_flow_table_maps *, const struct xdp_flow_table_limits *,
+    const uint64_t digest_secret[XDP_KEY_WORDS], char **errp);
+void xdp_flow_table_destroy(struct xdp_flow_table *);
+
+/* Ports. */
+int xdp_flow_table_add_port(struct xdp_flow_table *, uint32_t port,
+                            uint32_t ifindex, uint32_t vlan_limit);
+void xdp_flow_table_remove_port(struct xdp_flow_table *, uint32_t port);
+int xdp_flow_table_set_target(struct xdp_flow_table *, uint32_t port,
+                              uint32_t ifindex);
+void xdp_flow_table_set_vlan_limit(struct xdp_flow_table *, uint32_t port,
+                                   uint32_t vlan_limit);
+uint32_t xdp_flow_table_port_n_masks(const struct xdp_flow_table *,
+                                     uint32_t port);
+
+/* Flows. */
+enum xdp_table_error xdp_flow_table_insert(
+    struct xdp_flow_table *, const struct xdp_key *key,
+    const struct xdp_key *mask, const struct xdp_op *ops, size_t n_ops,
+    struct xdp_table_flow **flowp);
+enum xdp_table_error xdp_flow_table_modify(
+    struct xdp_flow_table *, struct xdp_table_flow *,
+    const struct xdp_op *ops, size_t n_ops);
+void xdp_flow_table_remove(struct xdp_flow_table *, struct xdp_table_flow *,
+                           struct xdp_flow_table_stats *);
+void xdp_flow_table_get_stats(const struct xdp_flow_table *,
+                              const struct xdp_table_flow *,
+                              struct xdp_flow_table_stats *);
+void xdp_flow_table_stats_add(struct xdp_flow_table_stats *dst,
+                              const struct xdp_flow_table_stats *src);
+
+/* Reuse of what programs may still look at. */
+bool xdp_flow_table_begin_reclaim(struct xdp_flow_table *, uint64_t *epoch);
+int xdp_flow_table_wait(const struct xdp_flow_table *);
+void xdp_flow_table_reclaim(struct xdp_flow_table *, uint64_t epoch);
+
+/* Reporting. */
+void xdp_flow_table_usage(const struct xdp_flow_table *, uint32_t *n_flows,
+                          uint32_t *n_masks);
+const struct xdp_flow_table_limits *xdp_flow_table_get_limits(
+    const struct xdp_flow_table *);
+void xdp_flow_table_get_counters(const struct xdp_flow_table *,
+                                 uint64_t counters[XDP_COUNTER_MAX]);
+void xdp_flow_table_get_port_stats(const struct xdp_flow_table *,
+                                   uint32_t port, struct xdp_port_stats *);
+
+#endif /* xdp-flow-table.h */
