@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From an OVS megaflow ("struct match" and netlink actions) to what an XDP
+ * object understands (key, mask and ops of lib/xdp-abi.h), or to the reason
+ * why that is impossible.
+ *
+ * This module knows neither maps nor network devices, has no state, and may
+ * be called from any thread.
+ */
+
+#ifndef XDP_TRANSLATE_H
+#define XDP_TRANSLATE_H 1
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "openvswitch/types.h"
+#include "xdp-abi.h"
+
+struct match;
+struct nlattr;
+
+/* Why a megaflow is not in XDP.  The names are in xdp_reason_to_string(). */
+enum xdp_reason {
+    XDP_REASON_NONE,            /* It is. */
+    XDP_REASON_NO_TABLE,        /* Its port has no flow table. */
+    XDP_REASON_RECIRC,          /* It follows a recirculation. */
+    XDP_REASON_FIELD,           /* It matches on a field. */
+    XDP_REASON_ACTION,          /* It has an action. */
+    XDP_REASON_OUTPUTS,         /* It has more than one output. */
+    XDP_REASON_N_OPS,           /* It has too many actions. */
+    XDP_REASON_TARGET_TYPE,     /* Its output is not an AF_XDP port. */
+    XDP_REASON_TARGET,          /* Its output cannot be redirected to. */
+    XDP_REASON_FLOWS_FULL,      /* The table has no room for the flow. */
+    XDP_REASON_MASKS_FULL,      /* The table has no room for its mask. */
+    XDP_REASON_DIGEST,          /* Another flow has the same digest. */
+    XDP_REASON_SYSTEM,          /* A system call failed. */
+    XDP_N_REASONS
+};
+
+/* What an object can do, from its BTF; see lib/xdp-program.h. */
+struct xdp_caps {
+    struct xdp_key fields;      /* Ones in the bits that it has. */
+    uint64_t ops;               /* Bit i: it runs op i of xdp_op_type. */
+    uint32_t max_words;         /* Words of the largest mask. */
+    uint32_t max_ops;           /* Ops of a flow. */
+};
+
+/* A translated megaflow. */
+struct xdp_translation {
+    struct xdp_key key;         /* Zero where 'mask' is zero. */
+    struct xdp_key mask;
+    struct xdp_op ops[XDP_FLOW_MAX_OPS];
+    size_t n_ops;
+
+    /* Details of a refusal: the name of the field, action or port that is to
+     * blame, or an empty string. */
+    char detail[64];
+};
+
+/* Looks up datapath port 'odp_port'.  Stores the number that the object knows
+ * it by in '*port' and returns XDP_REASON_NONE, or returns the reason why no
+ * packet can be redirected there and puts the port's name into 'detail', which
+ * has room for 'size' bytes. */
+typedef enum xdp_reason xdp_translate_port_func(odp_port_t odp_port,
+                                                uint32_t *port, char *detail,
+                                                size_t size, void *aux);
+
+enum xdp_reason xdp_translate_match(const struct match *, uint32_t in_port,
+                                    const struct xdp_caps *,
+                                    struct xdp_translation *);
+enum xdp_reason xdp_translate_actions(const struct nlattr *actions,
+                                      size_t actions_len,
+                                      const struct xdp_caps *,
+                                      xdp_translate_port_func *, void *aux,
+                                      struct xdp_translation *);
+const char *xdp_reason_to_string(enum xdp_reason);
+
+#endif /* xdp-translate.h */
