@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * XDP objects: find, check, load, attach.
+ *
+ * An object is an ELF file with an XDP program and an XSKMAP named 'xsks_map'.
+ * If it also declares the flow table contract (lib/xdp-abi.h) in its BTF, it
+ * comes with a "struct xdp_flow_table" and is loaded only once, for all ports
+ * that use the same file.  Otherwise each port gets an instance of its own.
+ *
+ * Thread safety
+ * =============
+ *
+ * xdp_object_path() and xdp_object_check() may be called from any thread.  The
+ * rest shares a list of loaded objects without a lock: the caller serializes.
+ */
+
+#ifndef XDP_PROGRAM_H
+#define XDP_PROGRAM_H 1
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "openvswitch/list.h"
+#include "xdp-flow-table.h"
+#include "xdp-translate.h"
+
+/* A loaded object.  The members are read-only for users. */
+struct xdp_object {
+    struct ovs_list list_node;
+    char *path;
+    bool has_table;             /* Does it keep the flow table contract? */
+    struct xdp_caps caps;       /* If 'has_table'. */
+    struct xdp_flow_table *table; /* If 'has_table'. */
+    struct xdp_object_private *private;
+};
+
+char *xdp_object_path(const char *option);
+int xdp_object_check(const char *path, bool *has_table,
+                     struct xdp_caps *caps, char **errp);
+
+int xdp_object_get(const char *path, const struct xdp_flow_table_limits *,
+                   struct xdp_object **objectp, char **errp);
+void xdp_object_ref(struct xdp_object *);
+void xdp_object_put(struct xdp_object *);
+const struct ovs_list *xdp_object_list(void);
+
+int xdp_object_attach(const struct xdp_object *, int ifindex, uint32_t flags,
+                      char **errp);
+int xdp_object_set_socket(const struct xdp_object *, uint32_t index,
+                          int xsk_fd);
+uint32_t xdp_object_program_id(const struct xdp_object *);
+
+#endif /* xdp-program.h */
