@@ -1,0 +1,1186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The flow offload provider 'linux_xdp': gives the megaflows of the userspace
+ * datapath to the flow tables of the XDP objects, and their statistics back.
+ *
+ * Custody
+ * =======
+ *
+ * flow_put() accepts every megaflow of an AF_XDP port, whether it can be in
+ * XDP now or not, keeps it until flow_del(), and reports through flow_get()
+ * whether it is offloaded.  There are two reasons for not returning an error:
+ *
+ *   - dpif-netdev forgets about a megaflow whose put failed, and neither
+ *     offers it again nor tells of its deletion.  But a reason often goes
+ *     away: the target becomes able to take redirected packets, the table has
+ *     room again, the port gets another object, the offload is switched on
+ *     again.  Then refused megaflows are tried again, from here.
+ *
+ *   - The statistics of a megaflow that was in XDP and had to leave must not
+ *     get lost with the put that made it leave.
+ *
+ * A put that is refused takes the old version of its megaflow out of XDP
+ * before it returns.
+ *
+ * Threads
+ * =======
+ *
+ * dpif-netdev's offload threads put and delete, revalidators get, the main
+ * thread flushes and configures.  One thread of our own, "xdp_offload", tries
+ * refused flows again, frees flow slots after a grace period, and follows what
+ * happens to devices.  'xdp_mutex' protects all data; see lib/xdp-port.h for
+ * what must not be called with it.
+ */
+
+#include <config.h>
+
+#include "netdev-offload-xdp.h"
+
+#include <errno.h>
+#include <linux/if_link.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dpif.h"
+#include "hash.h"
+#include "netdev-linux.h"
+#include "netdev-offload-driver.h"
+#include "netdev-offload-provider.h"
+#include "netdev-provider.h"
+#include "netlink.h"
+#include "odp-netlink.h"
+#include "odp-util.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/match.h"
+#include "openvswitch/ofpbuf.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+#include "ovs-thread.h"
+#include "seq.h"
+#include "timeval.h"
+#include "unixctl.h"
+#include "util.h"
+#include "uuid.h"
+#include "xdp-program.h"
+#include "xdp-translate.h"
+
+VLOG_DEFINE_THIS_MODULE(netdev_offload_xdp);
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
+
+#define NO_PORT UINT32_MAX
+
+/* How often refused flows are tried again at most, and how long flow slots
+ * wait for a grace period at most, in ms. */
+#define RETRY_INTERVAL 200
+
+/* A megaflow in our custody. */
+struct offload_flow {
+    struct hmap_node node;      /* In 'flows', by hash of 'ufid'. */
+    ovs_u128 ufid;
+    const struct netdev *netdev; /* Ingress port, not a reference. */
+    struct minimatch match;
+    struct nlattr *actions;
+    size_t actions_len;
+
+    /* In XDP, if 'table_flow' is nonnull. */
+    struct xdp_flow_table *table;
+    struct xdp_table_flow *table_flow;
+    uint32_t output;            /* Port number, or NO_PORT. */
+
+    /* Otherwise. */
+    enum xdp_reason reason;
+    char *detail;               /* See "struct xdp_translation". */
+
+    struct xdp_flow_table_stats base; /* Of its earlier stays in XDP. */
+    uint64_t n_packets_shared;  /* Already in some share of the statistics. */
+    uint64_t n_bytes_shared;
+};
+
+static struct hmap flows OVS_GUARDED_BY(xdp_mutex) = HMAP_INITIALIZER(&flows);
+
+/* Totals since start. */
+static uint64_t n_offered OVS_GUARDED_BY(xdp_mutex);
+static uint64_t n_inserted OVS_GUARDED_BY(xdp_mutex);
+static uint64_t n_refused[XDP_N_REASONS] OVS_GUARDED_BY(xdp_mutex);
+
+/* Flows in custody by their 'reason'. */
+static size_t n_flows_by_reason[XDP_N_REASONS] OVS_GUARDED_BY(xdp_mutex);
+
+/* Set if refused flows may be worth another try. */
+static bool retry_wanted OVS_GUARDED_BY(xdp_mutex);
+
+/* Changed to wake up the "xdp_offload" thread. */
+static struct seq *wakeup;
+
+/* A datapath port that some action names, looked up without 'xdp_mutex'. */
+struct resolved_port {
+    struct hmap_node node;      /* By 'odp_port'. */
+    odp_port_t odp_port;
+    struct netdev *netdev;      /* A reference, or NULL. */
+};
+
+/* Returns true if 'netdev' is one that can have an XDP object. */
+static bool
+is_afxdp(const struct netdev *netdev)
+{
+    const struct netdev_class *class = netdev_get_class(netdev);
+
+    return class == &netdev_afxdp_class || class == &netdev_afxdp_nonpmd_class;
+}
+
+/* Returns the flow 'ufid' of 'netdev', or NULL. */
+static struct offload_flow *
+find_flow(const struct netdev *netdev, const ovs_u128 *ufid)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct offload_flow *flow;
+
+    HMAP_FOR_EACH_WITH_HASH (flow, node, hash_bytes(ufid, sizeof *ufid, 0),
+                             &flows) {
+        if (ovs_u128_equals(flow->ufid, *ufid) && flow->netdev == netdev) {
+            return flow;
+        }
+    }
+    return NULL;
+}
+
+/* Stores the statistics of all of the life of 'flow' in '*stats'. */
+static void
+get_stats(const struct offload_flow *flow, struct xdp_flow_table_stats *stats)
+    OVS_REQUIRES(xdp_mutex)
+{
+    *stats = flow->base;
+    if (flow->table_flow) {
+        struct xdp_flow_table_stats current;
+
+        xdp_flow_table_get_stats(flow->table, flow->table_flow, &current);
+        xdp_flow_table_stats_add(stats, &current);
+    }
+}
+
+/* Converts 'stats' to what dpif.h has. */
+static void
+stats_to_dpif(const struct xdp_flow_table_stats *stats,
+              struct dpif_flow_stats *dpif_stats)
+{
+    memset(dpif_stats, 0, sizeof *dpif_stats);
+    dpif_stats->n_packets = stats->n_packets;
+    dpif_stats->n_bytes = stats->n_bytes;
+    dpif_stats->used = stats->used;
+    dpif_stats->tcp_flags = stats->tcp_flags;
+}
+
+/* Notes that 'flow' is refused for 'reason' and 'detail', or that it is
+ * offloaded if 'reason' is XDP_REASON_NONE. */
+static void
+set_reason(struct offload_flow *flow, enum xdp_reason reason,
+           const char *detail)
+    OVS_REQUIRES(xdp_mutex)
+{
+    n_flows_by_reason[flow->reason]--;
+    n_flows_by_reason[reason]++;
+    flow->reason = reason;
+    free(flow->detail);
+    flow->detail = detail && detail[0] ? xstrdup(detail) : NULL;
+}
+
+/* Takes 'flow' out of XDP, if it is there, and notes why. */
+static void
+withdraw(struct offload_flow *flow, enum xdp_reason reason,
+         const char *detail)
+    OVS_REQUIRES(xdp_mutex)
+{
+    if (flow->table_flow) {
+        struct xdp_netdev *port = xdp_port_lookup(flow->netdev);
+        struct xdp_flow_table_stats stats;
+
+        xdp_flow_table_remove(flow->table, flow->table_flow, &stats);
+        flow->table_flow = NULL;
+        flow->table = NULL;
+        flow->output = NO_PORT;
+        xdp_flow_table_stats_add(&flow->base, &stats);
+        if (port) {
+            xdp_flow_table_stats_add(&port->carried, &stats);
+        }
+        seq_change(wakeup);
+    }
+    set_reason(flow, reason, detail);
+}
+
+/* Forgets 'flow'. */
+static void
+delete_flow(struct offload_flow *flow)
+    OVS_REQUIRES(xdp_mutex)
+{
+    withdraw(flow, XDP_REASON_NONE, NULL);
+    n_flows_by_reason[XDP_REASON_NONE]--;
+    hmap_remove(&flows, &flow->node);
+    minimatch_destroy(&flow->match);
+    free(flow->actions);
+    free(flow);
+}
+
+/* Offloading. */
+
+/* What lookup_target() needs to know. */
+struct lookup_aux {
+    const struct hmap *resolved; /* "struct resolved_port"s. */
+    const struct xdp_netdev *ingress;
+};
+
+/* Tells the user, once for each time that 'port' is no target, what to do. */
+static void
+warn_target(struct xdp_netdev *port)
+    OVS_REQUIRES(xdp_mutex)
+{
+    if (!port->target_warned) {
+        port->target_warned = true;
+        VLOG_WARN("%s: packets cannot be redirected to this port, so flows "
+                  "that output to it stay in userspace.  If it is a veth, "
+                  "turn GRO on at its peer (ethtool -K PEER gro on) or load "
+                  "xdp_noop.o there; otherwise its driver does not support "
+                  "it.", netdev_get_name(port->netdev));
+    }
+}
+
+/* Implements xdp_translate_port_func. */
+static enum xdp_reason
+lookup_target(odp_port_t odp_port, uint32_t *number, char *detail,
+              size_t size, void *aux_)
+    OVS_NO_THREAD_SAFETY_ANALYSIS
+{
+    const struct lookup_aux *aux = aux_;
+    const struct resolved_port *resolved;
+    struct xdp_netdev *port = NULL;
+
+    snprintf(detail, size, "port %"PRIu32, odp_port);
+    HMAP_FOR_EACH_WITH_HASH (resolved, node,
+                             hash_int(odp_to_u32(odp_port), 0),
+                             aux->resolved) {
+        if (resolved->odp_port == odp_port && resolved->netdev) {
+            ovs_strlcpy(detail, netdev_get_name(resolved->netdev), size);
+            port = xdp_port_lookup(resolved->netdev);
+        }
+    }
+
+    if (!port || !port->object) {
+        return XDP_REASON_TARGET_TYPE;
+    }
+    if (!xdp_port_takes_from(port, aux->ingress)) {
+        warn_target(port);
+        return XDP_REASON_TARGET;
+    }
+    *number = port->number;
+    detail[0] = '\0';
+    return XDP_REASON_NONE;
+}
+
+/* Converts 'error'. */
+static enum xdp_reason
+table_error_to_reason(enum xdp_table_error error)
+{
+    switch (error) {
+    case XDP_TABLE_OK: return XDP_REASON_NONE;
+    case XDP_TABLE_FLOWS_FULL: return XDP_REASON_FLOWS_FULL;
+    case XDP_TABLE_MASKS_FULL: return XDP_REASON_MASKS_FULL;
+    case XDP_TABLE_DIGEST: return XDP_REASON_DIGEST;
+    case XDP_TABLE_SYSTEM: return XDP_REASON_SYSTEM;
+    default: OVS_NOT_REACHED();
+    }
+}
+
+/* Puts 'flow' into XDP, or its new actions if it is there, or takes it out and
+ * notes why it cannot be there. */
+static void
+offload(struct offload_flow *flow, const struct hmap *resolved)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct xdp_netdev *port = xdp_port_lookup(flow->netdev);
+    struct lookup_aux aux = { .resolved = resolved, .ingress = port };
+    struct xdp_translation tr;
+    enum xdp_reason reason;
+
+    tr.detail[0] = '\0';
+    if (!port || !port->object || !port->object->has_table) {
+        reason = XDP_REASON_NO_TABLE;
+    } else {
+        struct match match;
+
+        minimatch_expand(&flow->match, &match);
+        reason = xdp_translate_match(&match, port->number,
+                                     &port->object->caps, &tr);
+        if (!reason) {
+            reason = xdp_translate_actions(flow->actions, flow->actions_len,
+                                           &port->object->caps,
+                                           lookup_target, &aux, &tr);
+        }
+    }
+
+    if (!reason) {
+        enum xdp_table_error error;
+
+        if (flow->table_flow) {
+            ovs_assert(flow->table == port->object->table);
+            error = xdp_flow_table_modify(flow->table, flow->table_flow,
+                                          tr.ops, tr.n_ops);
+            seq_change(wakeup);
+        } else {
+            error = xdp_flow_table_insert(port->object->table, &tr.key,
+                                          &tr.mask, tr.ops, tr.n_ops,
+                                          &flow->table_flow);
+            flow->table = port->object->table;
+            n_inserted += !error;
+        }
+        reason = table_error_to_reason(error);
+    }
+
+    if (reason) {
+        withdraw(flow, reason, tr.detail);
+    } else {
+        const struct xdp_op *last = &tr.ops[tr.n_ops - 1];
+
+        flow->output = tr.n_ops ? last->u.output.port : NO_PORT;
+        set_reason(flow, XDP_REASON_NONE, NULL);
+    }
+}
+
+/* Looking up ports. */
+
+/* Adds the datapath ports that 'actions' output to to 'resolved', unresolved.
+ * Lists in lists are left out: flows with such actions are refused. */
+static void
+collect_ports(const struct nlattr *actions, size_t actions_len,
+              struct hmap *resolved)
+{
+    const struct nlattr *a;
+    size_t left;
+
+    NL_ATTR_FOR_EACH (a, left, actions, actions_len) {
+        if (nl_attr_type(a) == OVS_ACTION_ATTR_OUTPUT) {
+            odp_port_t odp_port = nl_attr_get_odp_port(a);
+            uint32_t hash = hash_int(odp_to_u32(odp_port), 0);
+            struct resolved_port *r;
+            bool found = false;
+
+            HMAP_FOR_EACH_WITH_HASH (r, node, hash, resolved) {
+                found |= r->odp_port == odp_port;
+            }
+            if (!found) {
+                r = xzalloc(sizeof *r);
+                r->odp_port = odp_port;
+                hmap_insert(resolved, &r->node, hash);
+            }
+        }
+    }
+}
+
+/* Resolves 'resolved' in the datapath of 'dpif_type'. */
+static void
+resolve_ports(struct hmap *resolved, const char *dpif_type)
+    OVS_EXCLUDED(xdp_mutex)
+{
+    struct resolved_port *r;
+
+    HMAP_FOR_EACH (r, node, resolved) {
+        r->netdev = netdev_ports_get(r->odp_port, dpif_type);
+    }
+}
+
+/* Destroys 'resolved'. */
+static void
+destroy_resolved(struct hmap *resolved)
+    OVS_EXCLUDED(xdp_mutex)
+{
+    struct resolved_port *r;
+
+    HMAP_FOR_EACH_POP (r, node, resolved) {
+        netdev_close(r->netdev);
+        free(r);
+    }
+    hmap_destroy(resolved);
+}
+
+/* The provider's functions. */
+
+/* Implements flow_put(). */
+static int
+netdev_offload_xdp_flow_put(struct netdev *netdev, struct match *match,
+                            struct nlattr *actions, size_t actions_len,
+                            const ovs_u128 *ufid,
+                            struct offload_info *info OVS_UNUSED,
+                            struct dpif_flow_stats *stats)
+{
+    struct hmap resolved = HMAP_INITIALIZER(&resolved);
+    struct offload_flow *flow;
+    struct xdp_netdev *port;
+    int error = 0;
+
+    collect_ports(actions, actions_len, &resolved);
+    resolve_ports(&resolved, netdev_get_dpif_type(netdev));
+
+    ovs_mutex_lock(&xdp_mutex);
+    xdp_port_check_vlan_limit();
+    port = xdp_port_lookup(netdev);
+    if (!port || !port->offload_initialized) {
+        error = EOPNOTSUPP;
+        goto out;
+    }
+
+    flow = find_flow(netdev, ufid);
+    if (!flow) {
+        flow = xzalloc(sizeof *flow);
+        flow->ufid = *ufid;
+        flow->netdev = netdev;
+        flow->output = NO_PORT;
+        minimatch_init(&flow->match, match);
+        hmap_insert(&flows, &flow->node, hash_bytes(ufid, sizeof *ufid, 0));
+        n_flows_by_reason[flow->reason]++;
+        n_offered++;
+    } else {
+        free(flow->actions);
+    }
+    flow->actions = xmemdup(actions, actions_len);
+    flow->actions_len = actions_len;
+
+    offload(flow, &resolved);
+    n_refused[flow->reason]++;
+    if (flow->reason) {
+        VLOG_DBG_RL(&rl, "%s: "UUID_FMT" not offloaded: %s%s%s",
+                    netdev_get_name(netdev),
+                    UUID_ARGS((struct uuid *) &flow->ufid),
+                    xdp_reason_to_string(flow->reason),
+                    flow->detail ? ": " : "",
+                    flow->detail ? flow->detail : "");
+    }
+    if (stats) {
+        struct xdp_flow_table_stats s;
+
+        get_stats(flow, &s);
+        stats_to_dpif(&s, stats);
+    }
+out:
+    ovs_mutex_unlock(&xdp_mutex);
+    destroy_resolved(&resolved);
+    return error;
+}
+
+/* Implements flow_del(). */
+static int
+netdev_offload_xdp_flow_del(struct netdev *netdev, const ovs_u128 *ufid,
+                            struct dpif_flow_stats *stats)
+{
+    struct offload_flow *flow;
+    int error = 0;
+
+    ovs_mutex_lock(&xdp_mutex);
+    flow = find_flow(netdev, ufid);
+    if (flow) {
+        if (stats) {
+            withdraw(flow, XDP_REASON_NONE, NULL);
+            stats_to_dpif(&flow->base, stats);
+        }
+        delete_flow(flow);
+    } else {
+        error = ENOENT;
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+    return error;
+}
+
+/* Fills '*match', '*actions', '*stats' and '*attrs' from 'flow', with 'buf'
+ * for the actions. */
+static void
+flow_to_dpif(const struct offload_flow *flow, struct match *match,
+             struct nlattr **actions, struct dpif_flow_stats *stats,
+             struct dpif_flow_attrs *attrs, struct ofpbuf *buf)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct xdp_flow_table_stats s;
+    size_t ofs = buf->size;
+
+    minimatch_expand(&flow->match, match);
+    ofpbuf_put(buf, flow->actions, flow->actions_len);
+    *actions = ofpbuf_at_assert(buf, ofs, 0);
+
+    get_stats(flow, &s);
+    stats_to_dpif(&s, stats);
+
+    memset(attrs, 0, sizeof *attrs);
+    attrs->offloaded = flow->table_flow != NULL;
+    attrs->dp_layer = flow->table_flow ? "xdp" : "ovs";
+}
+
+/* Implements flow_get(). */
+static int
+netdev_offload_xdp_flow_get(struct netdev *netdev, struct match *match,
+                            struct nlattr **actions, const ovs_u128 *ufid,
+                            struct dpif_flow_stats *stats,
+                            struct dpif_flow_attrs *attrs, struct ofpbuf *buf)
+{
+    struct offload_flow *flow;
+    int error = 0;
+
+    ovs_mutex_lock(&xdp_mutex);
+    flow = find_flow(netdev, ufid);
+    if (flow) {
+        flow_to_dpif(flow, match, actions, stats, attrs, buf);
+    } else {
+        error = ENOENT;
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+    return error;
+}
+
+/* Replaces the packets and bytes in '*stats', which flow_get() returned for
+ * megaflow 'ufid' of 'netdev', by those that belong to 'share': what it had,
+ * and what came since anybody asked last.  The shares of a megaflow add up to
+ * its total, whichever of them come and go.  Does nothing to a megaflow that
+ * is not ours. */
+void
+netdev_offload_xdp_share_stats(const struct netdev *netdev,
+                               const ovs_u128 *ufid,
+                               struct netdev_offload_xdp_share *share,
+                               struct dpif_flow_stats *stats)
+{
+    struct offload_flow *flow;
+
+    ovs_mutex_lock(&xdp_mutex);
+    flow = find_flow(netdev, ufid);
+    if (flow) {
+        struct xdp_flow_table_stats total;
+
+        get_stats(flow, &total);
+        share->n_packets += total.n_packets - flow->n_packets_shared;
+        share->n_bytes += total.n_bytes - flow->n_bytes_shared;
+        flow->n_packets_shared = total.n_packets;
+        flow->n_bytes_shared = total.n_bytes;
+        stats->n_packets = share->n_packets;
+        stats->n_bytes = share->n_bytes;
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+}
+
+/* Implements flow_flush(). */
+static int
+netdev_offload_xdp_flow_flush(struct netdev *netdev)
+{
+    struct offload_flow *flow;
+
+    ovs_mutex_lock(&xdp_mutex);
+    HMAP_FOR_EACH_SAFE (flow, node, &flows) {
+        if (flow->netdev == netdev) {
+            delete_flow(flow);
+        }
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+    return 0;
+}
+
+/* Implements flow_get_n_flows(). */
+static int
+netdev_offload_xdp_flow_get_n_flows(struct netdev *netdev, uint64_t *n_flows)
+{
+    const struct offload_flow *flow;
+
+    ovs_mutex_lock(&xdp_mutex);
+    HMAP_FOR_EACH (flow, node, &flows) {
+        if (flow->netdev == netdev && flow->table_flow) {
+            n_flows[netdev_offload_ufid_to_thread_id(flow->ufid)]++;
+        }
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+    return 0;
+}
+
+/* A dump works on the list of the flows that there were at its start. */
+struct offload_dump {
+    struct netdev_flow_dump up;
+    ovs_u128 *ufids;
+    size_t n;
+    size_t next;
+};
+
+/* Implements flow_dump_create(). */
+static int
+netdev_offload_xdp_flow_dump_create(struct netdev *netdev,
+                                    struct netdev_flow_dump **dumpp,
+                                    bool terse)
+{
+    struct offload_dump *dump = xzalloc(sizeof *dump);
+    const struct offload_flow *flow;
+    size_t allocated = 0;
+
+    dump->up.netdev = netdev_ref(netdev);
+    dump->up.terse = terse;
+    ovs_mutex_lock(&xdp_mutex);
+    HMAP_FOR_EACH (flow, node, &flows) {
+        if (flow->netdev == netdev && flow->table_flow) {
+            if (dump->n >= allocated) {
+                dump->ufids = x2nrealloc(dump->ufids, &allocated,
+                                         sizeof *dump->ufids);
+            }
+            dump->ufids[dump->n++] = flow->ufid;
+        }
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+    *dumpp = &dump->up;
+    return 0;
+}
+
+/* Implements flow_dump_next(). */
+static bool
+netdev_offload_xdp_flow_dump_next(struct netdev_flow_dump *dump_,
+                                  struct match *match,
+                                  struct nlattr **actions,
+                                  struct dpif_flow_stats *stats,
+                                  struct dpif_flow_attrs *attrs,
+                                  ovs_u128 *ufid,
+                                  struct ofpbuf *rbuffer OVS_UNUSED,
+                                  struct ofpbuf *wbuffer)
+{
+    struct offload_dump *dump = CONTAINER_OF(dump_, struct offload_dump, up);
+    bool found = false;
+
+    ovs_mutex_lock(&xdp_mutex);
+    while (!found && dump->next < dump->n) {
+        struct offload_flow *flow;
+
+        *ufid = dump->ufids[dump->next++];
+        flow = find_flow(dump->up.netdev, ufid);
+        if (flow && flow->table_flow) {
+            flow_to_dpif(flow, match, actions, stats, attrs, wbuffer);
+            found = true;
+        }
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+    return found;
+}
+
+/* Implements flow_dump_destroy(). */
+static int
+netdev_offload_xdp_flow_dump_destroy(struct netdev_flow_dump *dump_)
+{
+    struct offload_dump *dump = CONTAINER_OF(dump_, struct offload_dump, up);
+
+    netdev_close(dump->up.netdev);
+    free(dump->ufids);
+    free(dump);
+    return 0;
+}
+
+/* Called from xdp-port.c and by the thread. */
+
+/* Takes out of XDP all flows that output to 'port' and, if 'ingress', those
+ * that come from it. */
+void
+netdev_offload_xdp_evict(const struct xdp_netdev *port, bool ingress)
+{
+    struct offload_flow *flow;
+
+    HMAP_FOR_EACH (flow, node, &flows) {
+        if (!flow->table_flow) {
+            continue;
+        }
+        if (ingress && flow->netdev == port->netdev) {
+            withdraw(flow, XDP_REASON_NO_TABLE, NULL);
+        } else if (flow->output == port->number) {
+            const struct xdp_netdev *from = xdp_port_lookup(flow->netdev);
+
+            if (ingress || !xdp_port_takes_from(port, from)) {
+                withdraw(flow, ingress ? XDP_REASON_TARGET_TYPE
+                                       : XDP_REASON_TARGET,
+                         netdev_get_name(port->netdev));
+            }
+        }
+    }
+}
+
+/* Has refused flows tried again soon. */
+void
+netdev_offload_xdp_kick(void)
+{
+    retry_wanted = true;
+    if (wakeup) {
+        seq_change(wakeup);
+    }
+}
+
+/* Returns true if what 'reason' stands for can pass without a new put. */
+static bool
+is_temporary(enum xdp_reason reason)
+{
+    switch (reason) {
+    case XDP_REASON_NO_TABLE:
+    case XDP_REASON_TARGET_TYPE:
+    case XDP_REASON_TARGET:
+    case XDP_REASON_FLOWS_FULL:
+    case XDP_REASON_MASKS_FULL:
+    case XDP_REASON_DIGEST:
+    case XDP_REASON_SYSTEM:
+        return true;
+
+    /* Another object may be able to. */
+    case XDP_REASON_FIELD:
+    case XDP_REASON_ACTION:
+    case XDP_REASON_N_OPS:
+        return true;
+
+    case XDP_REASON_NONE:
+    case XDP_REASON_RECIRC:
+    case XDP_REASON_OUTPUTS:
+    case XDP_N_REASONS:
+    default:
+        return false;
+    }
+}
+
+/* Tries the refused flows again. */
+static void
+retry_flows(void)
+    OVS_EXCLUDED(xdp_mutex)
+{
+    struct hmap resolved = HMAP_INITIALIZER(&resolved);
+    const char *dpif_type = NULL;
+    struct offload_flow *flow;
+
+    ovs_mutex_lock(&xdp_mutex);
+    retry_wanted = false;
+    HMAP_FOR_EACH (flow, node, &flows) {
+        if (!flow->table_flow && is_temporary(flow->reason)) {
+            collect_ports(flow->actions, flow->actions_len, &resolved);
+            dpif_type = netdev_get_dpif_type(flow->netdev);
+        }
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+
+    if (!dpif_type) {
+        hmap_destroy(&resolved);
+        return;
+    }
+    resolve_ports(&resolved, dpif_type);
+
+    ovs_mutex_lock(&xdp_mutex);
+    HMAP_FOR_EACH (flow, node, &flows) {
+        if (!flow->table_flow && is_temporary(flow->reason)) {
+            offload(flow, &resolved);
+        }
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+    destroy_resolved(&resolved);
+}
+
+/* Frees the slots of all tables that were withdrawn before the call, when no
+ * program can know them any more.  Waits for that without 'xdp_mutex', which
+ * statistics and puts need meanwhile. */
+static void
+reclaim(void)
+    OVS_EXCLUDED(xdp_mutex)
+{
+    struct xdp_object *object;
+    bool again;
+
+    do {
+        uint64_t epoch = 0;
+
+        again = false;
+        ovs_mutex_lock(&xdp_mutex);
+        LIST_FOR_EACH (object, list_node, xdp_object_list()) {
+            if (object->has_table
+                && xdp_flow_table_begin_reclaim(object->table, &epoch)) {
+                xdp_object_ref(object);
+                again = true;
+                break;
+            }
+        }
+        ovs_mutex_unlock(&xdp_mutex);
+
+        if (again) {
+            bool waited = !xdp_flow_table_wait(object->table);
+
+            ovs_mutex_lock(&xdp_mutex);
+            if (waited) {
+                xdp_flow_table_reclaim(object->table, epoch);
+                retry_wanted |= (n_flows_by_reason[XDP_REASON_FLOWS_FULL]
+                                 || n_flows_by_reason[XDP_REASON_MASKS_FULL]
+                                 || n_flows_by_reason[XDP_REASON_DIGEST]);
+            }
+            xdp_object_put(object);
+            ovs_mutex_unlock(&xdp_mutex);
+            again = waited;
+        }
+    } while (again);
+}
+
+/* Implements xdp_features_func. */
+static void
+handle_event(enum xdp_features_event event, int ifindex, void *aux OVS_UNUSED)
+{
+    xdp_port_handle_event(event, ifindex);
+}
+
+/* The "xdp_offload" thread. */
+static void *
+offload_main(void *monitor_)
+{
+    struct xdp_features_monitor *monitor = monitor_;
+    long long int next = LLONG_MIN;
+
+    for (;;) {
+        uint64_t seqno = seq_read(wakeup);
+        bool pending;
+
+        xdp_features_monitor_run(monitor, handle_event, NULL);
+
+        if (time_msec() >= next) {
+            bool retry;
+
+            reclaim();
+            ovs_mutex_lock(&xdp_mutex);
+            retry = retry_wanted;
+            ovs_mutex_unlock(&xdp_mutex);
+            if (retry) {
+                retry_flows();
+            }
+            next = time_msec() + RETRY_INTERVAL;
+            pending = false;
+        } else {
+            pending = true;
+        }
+
+        xdp_features_monitor_wait(monitor);
+        if (pending) {
+            poll_timer_wait_until(next);
+        } else {
+            seq_wait(wakeup, seqno);
+        }
+        poll_block();
+    }
+    return NULL;
+}
+
+/* Implements init_flow_api(). */
+static int
+netdev_offload_xdp_init_flow_api(struct netdev *netdev)
+{
+    static struct ovsthread_once once = OVSTHREAD_ONCE_INITIALIZER;
+    struct xdp_netdev *port;
+    int error = 0;
+
+    if (!is_afxdp(netdev)) {
+        return EOPNOTSUPP;
+    }
+
+    if (ovsthread_once_start(&once)) {
+        ovs_thread_create("xdp_offload", offload_main,
+                          xdp_features_monitor_create());
+        ovsthread_once_done(&once);
+    }
+
+    ovs_mutex_lock(&xdp_mutex);
+    port = xdp_port_lookup(netdev);
+    if (port) {
+        port->offload_initialized = true;
+    } else {
+        error = EOPNOTSUPP;
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+    return error;
+}
+
+/* Implements uninit_flow_api(). */
+static void
+netdev_offload_xdp_uninit_flow_api(struct netdev *netdev)
+{
+    struct xdp_netdev *port;
+
+    ovs_mutex_lock(&xdp_mutex);
+    port = xdp_port_lookup(netdev);
+    if (port) {
+        port->offload_initialized = false;
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+
+    netdev_offload_xdp_flow_flush(netdev);
+}
+
+const struct netdev_flow_api netdev_offload_xdp = {
+    .type = NETDEV_OFFLOAD_DRIVER_XDP,
+    .flow_flush = netdev_offload_xdp_flow_flush,
+    .flow_dump_create = netdev_offload_xdp_flow_dump_create,
+    .flow_dump_destroy = netdev_offload_xdp_flow_dump_destroy,
+    .flow_dump_next = netdev_offload_xdp_flow_dump_next,
+    .flow_put = netdev_offload_xdp_flow_put,
+    .flow_get = netdev_offload_xdp_flow_get,
+    .flow_del = netdev_offload_xdp_flow_del,
+    .flow_get_n_flows = netdev_offload_xdp_flow_get_n_flows,
+    .init_flow_api = netdev_offload_xdp_init_flow_api,
+    .uninit_flow_api = netdev_offload_xdp_uninit_flow_api,
+};
+
+/* Commands. */
+
+/* What each counter of 'debug_stats' means to the user. */
+static const char *counter_names[XDP_COUNTER_MAX] = {
+    [XDP_COUNTER_PACKETS] = "packets seen",
+    [XDP_COUNTER_UPCALLS] = "handed to userspace",
+    [XDP_COUNTER_OUTPUT] = "redirected",
+    [XDP_COUNTER_HINT_HITS] = "hint cache hits",
+    [XDP_COUNTER_SUBTABLE_HITS] = "subtable hits",
+    [XDP_COUNTER_MISSES] = "misses",
+    [XDP_COUNTER_PUSH_VLAN] = "VLAN tags pushed",
+    [XDP_COUNTER_POP_VLAN] = "VLAN tags popped",
+    [XDP_COUNTER_FLOW_DROPS] = "dropped by a flow",
+    [XDP_COUNTER_DROP_NO_PORT] = "dropped, output port gone",
+    [XDP_COUNTER_DROP_HEADROOM] = "dropped, no headroom",
+    [XDP_COUNTER_DROP_BAD_OP] = "dropped, unknown op",
+    [XDP_COUNTER_NO_SOCKET] = "passed, queue without socket",
+    [XDP_COUNTER_UNKNOWN_PORT] = "passed, unknown port",
+};
+
+/* Appends the state of 'object' to 's'. */
+static void
+show_object(const struct xdp_object *object, struct ds *s)
+    OVS_REQUIRES(xdp_mutex)
+{
+    const struct xdp_flow_table_limits *limits;
+    uint64_t counters[XDP_COUNTER_MAX];
+    const struct xdp_netdev *port;
+    uint32_t n_flows, n_masks;
+    size_t n_ports = 0;
+
+    HMAP_FOR_EACH (port, node, xdp_port_all()) {
+        n_ports += port->object == object;
+    }
+    ds_put_format(s, "object %s:\n", object->path);
+    ds_put_format(s, "  program id: %"PRIu32"\n",
+                  xdp_object_program_id(object));
+    if (!object->has_table) {
+        ds_put_cstr(s, "  flow table: none\n");
+        return;
+    }
+
+    limits = xdp_flow_table_get_limits(object->table);
+    xdp_flow_table_usage(object->table, &n_flows, &n_masks);
+    xdp_flow_table_get_counters(object->table, counters);
+    ds_put_format(s, "  ports: %"PRIuSIZE" of %"PRIu32"\n", n_ports,
+                  limits->n_ports);
+    ds_put_format(s, "  flows: %"PRIu32" of %"PRIu32"\n", n_flows,
+                  limits->n_flows);
+    ds_put_format(s, "  masks: %"PRIu32" of %"PRIu32"\n", n_masks,
+                  limits->n_masks);
+    for (size_t i = 0; i < XDP_COUNTER_MAX; i++) {
+        ds_put_format(s, "  %s: %"PRIu64"\n", counter_names[i], counters[i]);
+    }
+}
+
+/* Appends the state of 'port' to 's'. */
+static void
+show_port(const struct xdp_netdev *port, struct ds *s)
+    OVS_REQUIRES(xdp_mutex)
+{
+    const struct offload_flow *flow;
+    struct xdp_flow_table_stats carried = port->carried;
+    struct xdp_port_stats port_stats;
+    size_t n_flows = 0, n_offloaded = 0;
+
+    HMAP_FOR_EACH (flow, node, &flows) {
+        if (flow->netdev == port->netdev) {
+            n_flows++;
+            if (flow->table_flow) {
+                struct xdp_flow_table_stats stats;
+
+                n_offloaded++;
+                xdp_flow_table_get_stats(flow->table, flow->table_flow,
+                                         &stats);
+                xdp_flow_table_stats_add(&carried, &stats);
+            }
+        }
+    }
+
+    ds_put_format(s, "port %s:\n", netdev_get_name(port->netdev));
+    if (port->problem) {
+        ds_put_format(s, "  problem: %s\n", port->problem);
+    }
+    if (!port->object) {
+        ds_put_cstr(s, "  object: none\n");
+        return;
+    }
+    ds_put_format(s, "  object: %s\n", port->object->path);
+    ds_put_format(s, "  flow table: %s\n",
+                  port->object->has_table ? "in use" : "none");
+    ds_put_format(s, "  mode: %s\n", port->xdp_flags & XDP_FLAGS_SKB_MODE
+                                     ? "generic" : "native");
+    ds_put_format(s, "  queues: %d\n", port->netdev->n_rxq);
+    ds_put_format(s, "  takes redirected packets: %s\n",
+                  port->can_be_target ? "yes" : "no");
+    if (!port->object->has_table) {
+        return;
+    }
+    ds_put_format(s, "  megaflows: %"PRIuSIZE", offloaded: %"PRIuSIZE"\n",
+                  n_flows, n_offloaded);
+    ds_put_format(s, "  masks: %"PRIu32"\n",
+                  xdp_flow_table_port_n_masks(port->object->table,
+                                              port->number));
+    xdp_flow_table_get_port_stats(port->object->table, port->number,
+                                  &port_stats);
+    ds_put_format(s, "  carried by XDP: packets %"PRIu64", bytes %"PRIu64"\n",
+                  carried.n_packets, carried.n_bytes);
+    ds_put_format(s, "  handed to userspace: packets %llu\n",
+                  port_stats.upcalls);
+    ds_put_format(s, "  passed to the kernel: packets %llu\n",
+                  port_stats.no_socket);
+}
+
+/* Returns all ports sorted by name, in an array of hmap_count() elements that
+ * the caller frees. */
+static const struct xdp_netdev **
+sorted_ports(void)
+    OVS_REQUIRES(xdp_mutex)
+{
+    const struct hmap *all = xdp_port_all();
+    const struct xdp_netdev **array = xmalloc((hmap_count(all) + 1)
+                                              * sizeof *array);
+    const struct xdp_netdev *port;
+    size_t n = 0;
+
+    HMAP_FOR_EACH (port, node, all) {
+        size_t i = n++;
+
+        while (i && strcmp(netdev_get_name(array[i - 1]->netdev),
+                           netdev_get_name(port->netdev)) > 0) {
+            array[i] = array[i - 1];
+            i--;
+        }
+        array[i] = port;
+    }
+    return array;
+}
+
+/* Returns true if there is a port of the name 'name'. */
+static bool
+port_exists(const char *name)
+    OVS_REQUIRES(xdp_mutex)
+{
+    const struct xdp_netdev *port;
+
+    HMAP_FOR_EACH (port, node, xdp_port_all()) {
+        if (!strcmp(netdev_get_name(port->netdev), name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Replies to 'conn' that there is no port 'name'. */
+static void
+reply_no_port(struct unixctl_conn *conn, const char *name)
+{
+    char *message = xasprintf("%s: no such AF_XDP port (xdp/show without "
+                              "argument lists them)", name);
+
+    unixctl_command_reply_error(conn, message);
+    free(message);
+}
+
+/* Implements "ovs-appctl xdp/show [PORT]". */
+static void
+unixctl_show(struct unixctl_conn *conn, int argc, const char *argv[],
+             void *aux OVS_UNUSED)
+{
+    const char *name = argc > 1 ? argv[1] : NULL;
+    struct ds s = DS_EMPTY_INITIALIZER;
+    const struct xdp_netdev **array;
+    struct xdp_object *object;
+    bool enabled = xdp_port_is_enabled();
+
+    ovs_mutex_lock(&xdp_mutex);
+    if (name && !port_exists(name)) {
+        ovs_mutex_unlock(&xdp_mutex);
+        reply_no_port(conn, name);
+        return;
+    }
+
+    if (!name) {
+        uint64_t refused = 0;
+
+        for (size_t i = XDP_REASON_NONE + 1; i < XDP_N_REASONS; i++) {
+            refused += n_refused[i];
+        }
+        ds_put_format(&s, "offload: %s\n", enabled ? "on" : "off");
+        ds_put_format(&s, "flows offered: %"PRIu64"\n", n_offered);
+        ds_put_format(&s, "flows offloaded: %"PRIu64"\n", n_inserted);
+        ds_put_format(&s, "puts refused: %"PRIu64"\n", refused);
+        LIST_FOR_EACH (object, list_node, xdp_object_list()) {
+            show_object(object, &s);
+        }
+    }
+    array = sorted_ports();
+    for (size_t i = 0; i < hmap_count(xdp_port_all()); i++) {
+        if (!name || !strcmp(netdev_get_name(array[i]->netdev), name)) {
+            show_port(array[i], &s);
+        }
+    }
+    free(array);
+    ovs_mutex_unlock(&xdp_mutex);
+
+    unixctl_command_reply(conn, ds_cstr(&s));
+    ds_destroy(&s);
+}
+
+/* Implements "ovs-appctl xdp/refused [PORT]". */
+static void
+unixctl_refused(struct unixctl_conn *conn, int argc, const char *argv[],
+                void *aux OVS_UNUSED)
+{
+    const char *name = argc > 1 ? argv[1] : NULL;
+    struct ds s = DS_EMPTY_INITIALIZER;
+    const struct offload_flow *flow;
+
+    ovs_mutex_lock(&xdp_mutex);
+    if (name && !port_exists(name)) {
+        ovs_mutex_unlock(&xdp_mutex);
+        reply_no_port(conn, name);
+        return;
+    }
+
+    HMAP_FOR_EACH (flow, node, &flows) {
+        const char *port_name = netdev_get_name(flow->netdev);
+        struct match match;
+
+        if (flow->table_flow || (name && strcmp(port_name, name))) {
+            continue;
+        }
+        minimatch_expand(&flow->match, &match);
+        ds_put_format(&s, "%s: ", port_name);
+        match_format(&match, NULL, &s, OFP_DEFAULT_PRIORITY);
+        ds_put_cstr(&s, ", actions:");
+        format_odp_actions(&s, flow->actions, flow->actions_len, NULL);
+        ds_put_format(&s, ", not offloaded: %s%s%s\n",
+                      xdp_reason_to_string(flow->reason),
+                      flow->detail ? ": " : "",
+                      flow->detail ? flow->detail : "");
+    }
+    if (!name) {
+        ds_put_cstr(&s, "puts refused since start:\n");
+        for (size_t i = XDP_REASON_NONE + 1; i < XDP_N_REASONS; i++) {
+            ds_put_format(&s, "  %s: %"PRIu64"\n", xdp_reason_to_string(i),
+                          n_refused[i]);
+        }
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+
+    unixctl_command_reply(conn, ds_cstr(&s));
+    ds_destroy(&s);
+}
+
+/* Makes the provider and its commands known to OVS. */
+void
+netdev_offload_xdp_register(void)
+{
+    wakeup = seq_create();
+    netdev_register_flow_api_provider(&netdev_offload_xdp);
+    unixctl_command_register("xdp/show", "[port]", 0, 1, unixctl_show, NULL);
+    unixctl_command_register("xdp/refused", "[port]", 0, 1, unixctl_refused,
+                             NULL);
+}

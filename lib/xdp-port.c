@@ -1,0 +1,766 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * AF_XDP ports and their XDP objects.  See xdp-port.h.
+ *
+ * A port's program is attached with a BPF link, which lives no longer than
+ * the process: a crash must not leave a flow cache behind that nobody ages.
+ */
+
+#include <config.h>
+
+#include "xdp-port.h"
+
+#include <errno.h>
+#include <linux/if_link.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xdp/xsk.h>
+
+#include "flow.h"
+#include "hash.h"
+#include "netdev-offload-xdp.h"
+#include "netdev-provider.h"
+#include "openvswitch/vlog.h"
+#include "smap.h"
+#include "util.h"
+#include "xdp-program.h"
+
+VLOG_DEFINE_THIS_MODULE(xdp_port);
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
+
+struct ovs_mutex xdp_mutex = OVS_MUTEX_INITIALIZER;
+
+/* All ports ("struct xdp_netdev"), by netdev. */
+static struct hmap ports OVS_GUARDED_BY(xdp_mutex) = HMAP_INITIALIZER(&ports);
+
+/* Is the default object to be used where no other is configured? */
+static bool enabled OVS_GUARDED_BY(xdp_mutex);
+
+/* For objects that are loaded from now on. */
+static struct xdp_flow_table_limits limits OVS_GUARDED_BY(xdp_mutex);
+
+/* Port numbers.  A number that becomes free is not given to another device
+ * before all programs that may know it have ended. */
+enum number_state { NUMBER_FREE, NUMBER_USED, NUMBER_RETIRED };
+static struct number {
+    enum number_state state;
+    int ifindex;                /* Of the device that has or had it. */
+} *numbers OVS_GUARDED_BY(xdp_mutex);
+static uint32_t n_numbers OVS_GUARDED_BY(xdp_mutex);
+
+/* Returns the port of 'netdev' or NULL. */
+struct xdp_netdev *
+xdp_port_lookup(const struct netdev *netdev)
+{
+    struct xdp_netdev *port;
+
+    HMAP_FOR_EACH_WITH_HASH (port, node, hash_pointer(netdev, 0), &ports) {
+        if (port->netdev == netdev) {
+            return port;
+        }
+    }
+    return NULL;
+}
+
+/* Returns the attached port on device 'ifindex' or NULL. */
+static struct xdp_netdev *
+find_attached(int ifindex)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct xdp_netdev *port;
+
+    HMAP_FOR_EACH (port, node, &ports) {
+        if (port->object && port->ifindex == ifindex) {
+            return port;
+        }
+    }
+    return NULL;
+}
+
+/* Returns all ports, "struct xdp_netdev"s by 'node'. */
+const struct hmap *
+xdp_port_all(void)
+{
+    return &ports;
+}
+
+/* Returns true if packets that 'from' receives can be redirected to 'to'.  In
+ * generic mode the kernel sends them like any other packet. */
+bool
+xdp_port_takes_from(const struct xdp_netdev *to,
+                    const struct xdp_netdev *from)
+{
+    return to->can_be_target || from->xdp_flags & XDP_FLAGS_SKB_MODE;
+}
+
+/* Replaces '*p' by a copy of 's', either of which may be NULL. */
+static void
+replace_string(char **p, const char *s)
+{
+    char *copy = nullable_xstrdup(s);
+
+    free(*p);
+    *p = copy;
+}
+
+/* Numbers. */
+
+/* Makes the retired numbers free, when no program can know them any more. */
+static void
+numbers_reclaim(void)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct xdp_object *object;
+
+    LIST_FOR_EACH (object, list_node, xdp_object_list()) {
+        if (object->has_table && xdp_flow_table_wait(object->table)) {
+            return;
+        }
+    }
+    for (uint32_t i = 0; i < n_numbers; i++) {
+        if (numbers[i].state == NUMBER_RETIRED) {
+            numbers[i].state = NUMBER_FREE;
+        }
+    }
+}
+
+/* Takes a number for the device 'ifindex', where xdp-abi.h allows it to be.
+ * Returns false if there is none. */
+static bool
+number_alloc(int ifindex, uint32_t *number)
+    OVS_REQUIRES(xdp_mutex)
+{
+    bool any_retired;
+
+    if (!numbers) {
+        n_numbers = limits.n_ports;
+        numbers = xcalloc(n_numbers, sizeof *numbers);
+    }
+
+    do {
+        any_retired = false;
+        for (uint32_t i = 0; i < XDP_PORT_PROBES; i++) {
+            uint32_t n = (ifindex + i) & (n_numbers - 1);
+
+            if (numbers[n].state == NUMBER_FREE
+                || (numbers[n].state == NUMBER_RETIRED
+                    && numbers[n].ifindex == ifindex)) {
+                numbers[n].state = NUMBER_USED;
+                numbers[n].ifindex = ifindex;
+                *number = n;
+                return true;
+            }
+            any_retired |= numbers[n].state == NUMBER_RETIRED;
+        }
+        if (any_retired) {
+            numbers_reclaim();
+        }
+    } while (any_retired);
+    return false;
+}
+
+/* Gives back 'number'. */
+static void
+number_retire(uint32_t number)
+    OVS_REQUIRES(xdp_mutex)
+{
+    numbers[number].state = NUMBER_RETIRED;
+}
+
+/* Attaching and detaching. */
+
+/* Takes 'port' out of all tables and its program off the device. */
+static void
+detach(struct xdp_netdev *port)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct xdp_object *object;
+
+    if (!port->object) {
+        return;
+    }
+
+    /* First the packets stop coming, then their flows go. */
+    close(port->link_fd);
+    netdev_offload_xdp_evict(port, true);
+
+    LIST_FOR_EACH (object, list_node, xdp_object_list()) {
+        if (object->has_table) {
+            int error = xdp_flow_table_set_target(object->table, port->number,
+                                                  0);
+
+            if (error) {
+                VLOG_WARN_RL(&rl, "%s: removing the port from the devices to "
+                             "redirect to failed (%s)",
+                             netdev_get_name(port->netdev),
+                             ovs_strerror(error));
+            }
+        }
+    }
+    if (port->object->has_table) {
+        xdp_flow_table_remove_port(port->object->table, port->number);
+    }
+    number_retire(port->number);
+
+    VLOG_INFO("%s: detached XDP object %s", netdev_get_name(port->netdev),
+              port->object->path);
+    xdp_object_put(port->object);
+    port->object = NULL;
+    port->link_fd = -1;
+}
+
+/* Makes all attached ports targets of 'object', and 'port' a target of all
+ * objects.  Returns 0 or a positive errno value. */
+static int
+add_targets(struct xdp_netdev *port)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct xdp_object *object;
+    struct xdp_netdev *other;
+    int error = 0;
+
+    LIST_FOR_EACH (object, list_node, xdp_object_list()) {
+        if (object->has_table && !error) {
+            error = xdp_flow_table_set_target(object->table, port->number,
+                                              port->ifindex);
+        }
+    }
+    if (port->object->has_table) {
+        HMAP_FOR_EACH (other, node, &ports) {
+            /* A device that is just being deleted is no reason to fail. */
+            if (other->object) {
+                xdp_flow_table_set_target(port->object->table, other->number,
+                                          other->ifindex);
+            }
+        }
+    }
+    return error;
+}
+
+/* Returns the number of VLAN tags that flow_extract() parses. */
+static uint32_t
+get_vlan_limit(void)
+{
+    return MIN(MAX(flow_vlan_limit, 0), XDP_VLAN_MAX);
+}
+
+/* Attaches the object that 'option' names to 'port' on device 'ifindex' in
+ * the mode 'xdp_flags'.  Returns 0, or a positive errno value with a message
+ * in '*errp'. */
+static int
+attach(struct xdp_netdev *port, const char *option, int ifindex,
+       uint32_t xdp_flags, char **errp)
+    OVS_REQUIRES(xdp_mutex)
+{
+    char *path = xdp_object_path(option);
+    struct xdp_object *object;
+    uint32_t number;
+    int error;
+    int fd;
+
+    error = xdp_object_get(path, &limits, &object, errp);
+    free(path);
+    if (error) {
+        return error;
+    }
+
+    if (!number_alloc(ifindex, &number)) {
+        *errp = xasprintf("no free port number near ifindex %d: too many "
+                          "AF_XDP ports; raise other_config:xdp-max-ports "
+                          "(now %"PRIu32") and restart ovs-vswitchd", ifindex,
+                          n_numbers);
+        error = ENOSPC;
+        goto error_object;
+    }
+
+    if (object->has_table) {
+        error = xdp_flow_table_add_port(object->table, number, ifindex,
+                                        get_vlan_limit());
+        if (error) {
+            *errp = xasprintf("adding the port to the flow table failed (%s)",
+                              ovs_strerror(error));
+            goto error_number;
+        }
+    }
+
+    port->object = object;
+    port->number = number;
+    port->ifindex = ifindex;
+    port->xdp_flags = xdp_flags;
+    error = add_targets(port);
+    if (error) {
+        *errp = xasprintf("adding the port to the devices to redirect to "
+                          "failed (%s)", ovs_strerror(error));
+        goto error_port;
+    }
+
+    fd = xdp_object_attach(object, ifindex, xdp_flags, errp);
+    if (fd < 0) {
+        error = -fd;
+        goto error_target;
+    }
+    port->link_fd = fd;
+    port->gone = false;
+    port->stale = false;
+    xdp_features_query(ifindex, &port->can_be_target);
+    return 0;
+
+error_target:
+    LIST_FOR_EACH (object, list_node, xdp_object_list()) {
+        if (object->has_table) {
+            xdp_flow_table_set_target(object->table, number, 0);
+        }
+    }
+    object = port->object;
+error_port:
+    port->object = NULL;
+    if (object->has_table) {
+        xdp_flow_table_remove_port(object->table, number);
+    }
+error_number:
+    number_retire(number);
+error_object:
+    xdp_object_put(object);
+    return error;
+}
+
+/* Called before the AF_XDP sockets of 'netdev', device 'ifindex', are made in
+ * the mode 'xdp_flags'.  Attaches the object that the port is to use, if it is
+ * not attached already.  Returns 0, also if the port is to use no object of
+ * ours, or a positive errno value if no socket shall be made.  Failures are
+ * logged as errors if 'report_failures', otherwise for debugging. */
+int
+xdp_port_attach(struct netdev *netdev, int ifindex, uint32_t xdp_flags,
+                bool report_failures)
+{
+    struct xdp_netdev *port;
+    char *message = NULL;
+    int error = 0;
+
+    ovs_mutex_lock(&xdp_mutex);
+    port = xdp_port_lookup(netdev);
+    if (!port || (!port->option && !enabled)) {
+        if (port) {
+            detach(port);
+            port->stale = false;
+            replace_string(&port->problem, NULL);
+        }
+        goto out;
+    }
+
+    if (!port->stale && (port->object
+                         ? (port->ifindex == ifindex
+                            && port->xdp_flags == xdp_flags)
+                         : !port->option && port->problem)) {
+        /* Done, or known to be in vain, since an earlier queue. */
+        goto out;
+    }
+    detach(port);
+
+    error = attach(port, port->option, ifindex, xdp_flags, &message);
+    if (error && port->option && port->good_option
+        && strcmp(port->option, port->good_option)) {
+        /* A bad new value must not cost a working port. */
+        VLOG_ERR("%s: keeping XDP object %s, because the configured one "
+                 "cannot be used: %s", netdev_get_name(netdev),
+                 port->good_option, message);
+        replace_string(&port->problem, message);
+        free(message);
+        message = NULL;
+        error = attach(port, port->good_option, ifindex, xdp_flags, &message);
+    } else if (!error) {
+        replace_string(&port->good_option, port->option);
+        replace_string(&port->problem, NULL);
+    }
+
+    if (error) {
+        bool fall_back = !port->option && error != EBUSY
+                         && error != EOPNOTSUPP;
+
+        VLOG(report_failures || fall_back ? VLL_ERR : VLL_DBG, "%s: %s%s",
+             netdev_get_name(netdev), message,
+             fall_back ? "; flows of this port stay in userspace" : "");
+        replace_string(&port->problem, message);
+        if (fall_back) {
+            /* Nobody asked for this object by name: plain AF_XDP will do. */
+            port->stale = false;
+            error = 0;
+        }
+    } else {
+        VLOG_INFO("%s: attached XDP object %s%s", netdev_get_name(netdev),
+                  port->object->path,
+                  port->object->has_table ? " with a flow table" : "");
+        netdev_offload_xdp_kick();
+    }
+    free(message);
+out:
+    ovs_mutex_unlock(&xdp_mutex);
+    return error;
+}
+
+/* Returns the flags with which the AF_XDP sockets of device 'ifindex' must be
+ * created: without the library's own program where we attached ours. */
+uint32_t
+xdp_port_socket_flags(int ifindex)
+{
+    uint32_t flags;
+
+    ovs_mutex_lock(&xdp_mutex);
+    flags = (find_attached(ifindex)
+             ? XSK_LIBBPF_FLAGS__INHIBIT_PROG_LOAD : 0);
+    ovs_mutex_unlock(&xdp_mutex);
+    return flags;
+}
+
+/* Makes the program on device 'ifindex' hand the packets of 'queue' to the
+ * socket 'xsk_fd', if it is ours.  Returns 0 or a positive errno value. */
+int
+xdp_port_add_socket(int ifindex, uint32_t queue, int xsk_fd)
+{
+    struct xdp_netdev *port;
+    int error = 0;
+
+    ovs_mutex_lock(&xdp_mutex);
+    port = find_attached(ifindex);
+    if (port) {
+        uint32_t index = queue;
+
+        if (port->object->has_table) {
+            index += port->number * XDP_PORT_MAX_QUEUES;
+        }
+        error = (queue < XDP_PORT_MAX_QUEUES
+                 ? xdp_object_set_socket(port->object, index, xsk_fd)
+                 : E2BIG);
+        if (error) {
+            VLOG_ERR("%s: adding the socket of queue %"PRIu32" to the "
+                     "xsks_map of %s failed (%s)",
+                     netdev_get_name(port->netdev), queue, port->object->path,
+                     ovs_strerror(error));
+        }
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+    return error;
+}
+
+/* Detaches the object of 'netdev'.  Returns false if the port has none of
+ * ours, and whatever is on the device is the caller's business. */
+bool
+xdp_port_detach(struct netdev *netdev)
+{
+    struct xdp_netdev *port;
+    bool detached = false;
+
+    ovs_mutex_lock(&xdp_mutex);
+    port = xdp_port_lookup(netdev);
+    if (port) {
+        detached = port->object || port->gone;
+        port->gone = false;
+        detach(port);
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+    return detached;
+}
+
+/* Returns true if our program is on the device of 'netdev'. */
+bool
+xdp_port_is_attached(const struct netdev *netdev)
+{
+    const struct xdp_netdev *port;
+    bool attached;
+
+    ovs_mutex_lock(&xdp_mutex);
+    port = xdp_port_lookup(netdev);
+    attached = port && port->object;
+    ovs_mutex_unlock(&xdp_mutex);
+    return attached;
+}
+
+/* Forgets 'netdev', which is being destroyed. */
+void
+xdp_port_destroy(struct netdev *netdev)
+{
+    struct xdp_netdev *port;
+
+    ovs_mutex_lock(&xdp_mutex);
+    port = xdp_port_lookup(netdev);
+    if (port) {
+        detach(port);
+        hmap_remove(&ports, &port->node);
+        free(port->option);
+        free(port->good_option);
+        free(port->problem);
+        free(port);
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+}
+
+/* Configuration. */
+
+/* Takes options:xdp-obj of 'netdev' from 'args'.  Returns 0, or a positive
+ * errno value with a message in '*errp' (if 'errp' is nonnull), which the
+ * caller frees.  A bad value is an error for a new port only: a port that runs
+ * keeps what it has. */
+int
+xdp_port_set_config(struct netdev *netdev, const struct smap *args,
+                    char **errp)
+{
+    const char *option = smap_get(args, "xdp-obj");
+    struct xdp_netdev *port;
+    char *message = NULL;
+    int error = 0;
+
+    if (option && !option[0]) {
+        option = NULL;
+    }
+
+    ovs_mutex_lock(&xdp_mutex);
+    port = xdp_port_lookup(netdev);
+    if (port && nullable_string_is_equal(port->option, option)) {
+        goto out;
+    }
+
+    if (option) {
+        char *path = xdp_object_path(option);
+
+        error = xdp_object_check(path, NULL, NULL, &message);
+        free(path);
+    }
+    if (error && port) {
+        VLOG_ERR("%s: options:xdp-obj not changed: %s",
+                 netdev_get_name(netdev), message);
+        replace_string(&port->problem, message);
+        error = 0;
+    } else if (!error) {
+        if (!port) {
+            port = xzalloc(sizeof *port);
+            port->netdev = netdev;
+            port->link_fd = -1;
+            hmap_insert(&ports, &port->node, hash_pointer(netdev, 0));
+        }
+        replace_string(&port->option, option);
+        port->stale = true;
+        netdev_request_reconfigure(netdev);
+    } else {
+        VLOG_ERR("%s: %s", netdev_get_name(netdev), message);
+        if (errp) {
+            *errp = message;
+            message = NULL;
+        }
+    }
+    free(message);
+out:
+    ovs_mutex_unlock(&xdp_mutex);
+    return error;
+}
+
+/* Returns true if 'netdev' must be reconfigured on our account. */
+bool
+xdp_port_needs_reconfigure(const struct netdev *netdev)
+{
+    const struct xdp_netdev *port;
+    bool stale;
+
+    ovs_mutex_lock(&xdp_mutex);
+    port = xdp_port_lookup(netdev);
+    stale = port && port->stale;
+    ovs_mutex_unlock(&xdp_mutex);
+    return stale;
+}
+
+/* Adds our part of the configuration of 'netdev' to 'args'. */
+void
+xdp_port_get_config(const struct netdev *netdev, struct smap *args)
+{
+    const struct xdp_netdev *port;
+
+    ovs_mutex_lock(&xdp_mutex);
+    port = xdp_port_lookup(netdev);
+    if (port && port->object) {
+        smap_add(args, "xdp-obj", port->object->path);
+    } else if (port && port->option) {
+        smap_add(args, "xdp-obj", port->option);
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+}
+
+/* Adds our part of the status of 'netdev', if it is an AF_XDP port, to
+ * 'status'. */
+void
+xdp_port_get_status(const struct netdev *netdev, struct smap *status)
+{
+    const struct xdp_netdev *port;
+
+    ovs_mutex_lock(&xdp_mutex);
+    port = xdp_port_lookup(netdev);
+    if (port) {
+        bool has_table = port->object && port->object->has_table;
+
+        if (port->object) {
+            smap_add(status, "xdp-obj", port->object->path);
+            smap_add(status, "xdp-mode",
+                     port->xdp_flags & XDP_FLAGS_SKB_MODE ? "generic"
+                                                          : "native");
+        }
+        smap_add(status, "xdp-flow-table", has_table ? "in use" : "not used");
+        if (port->problem) {
+            smap_add(status, "xdp-problem", port->problem);
+        }
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+}
+
+/* Sets whether ports use the default object where no other is configured, and
+ * the limits of its table, and has the ports reconfigured if that changed. */
+void
+xdp_port_configure(bool enabled_, const struct xdp_flow_table_limits *limits_)
+{
+    struct xdp_netdev *port;
+
+    ovs_mutex_lock(&xdp_mutex);
+    if (numbers && limits_->n_ports != n_numbers) {
+        static struct vlog_rate_limit once = VLOG_RATE_LIMIT_INIT(1, 1);
+
+        VLOG_WARN_RL(&once, "other_config:xdp-max-ports=%"PRIu32" takes "
+                     "effect when ovs-vswitchd is restarted", limits_->n_ports);
+    }
+
+    struct xdp_flow_table_limits new_limits = *limits_;
+    if (numbers) {
+        new_limits.n_ports = n_numbers;
+    }
+    if (enabled != enabled_
+        || memcmp(&limits, &new_limits, sizeof limits)) {
+        enabled = enabled_;
+        limits = new_limits;
+        HMAP_FOR_EACH (port, node, &ports) {
+            port->stale = true;
+            netdev_request_reconfigure(port->netdev);
+        }
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+}
+
+/* Returns true if the offload is switched on. */
+bool
+xdp_port_is_enabled(void)
+{
+    bool retval;
+
+    ovs_mutex_lock(&xdp_mutex);
+    retval = enabled;
+    ovs_mutex_unlock(&xdp_mutex);
+    return retval;
+}
+
+/* Has the packets of all ports parsed as flow_extract() does, if its limit of
+ * VLAN tags (other_config:vlan-limit) has changed.  All flows leave XDP first:
+ * their keys were made under the old limit. */
+void
+xdp_port_check_vlan_limit(void)
+{
+    static uint32_t vlan_limit = UINT32_MAX;
+    struct xdp_netdev *port;
+
+    if (vlan_limit == get_vlan_limit()) {
+        return;
+    }
+    vlan_limit = get_vlan_limit();
+
+    HMAP_FOR_EACH (port, node, &ports) {
+        if (port->object && port->object->has_table) {
+            netdev_offload_xdp_evict(port, true);
+            xdp_flow_table_set_vlan_limit(port->object->table, port->number,
+                                          vlan_limit);
+        }
+    }
+    netdev_offload_xdp_kick();
+}
+
+/* Events. */
+
+/* Asks again whether packets can be redirected to 'port', and acts if that
+ * changed. */
+static void
+refresh_target(struct xdp_netdev *port)
+    OVS_REQUIRES(xdp_mutex)
+{
+    bool could = port->can_be_target;
+
+    xdp_features_query(port->ifindex, &port->can_be_target);
+    if (could && !port->can_be_target) {
+        VLOG_INFO("%s: takes no redirected packets any more",
+                  netdev_get_name(port->netdev));
+        netdev_offload_xdp_evict(port, false);
+    } else if (!could && port->can_be_target) {
+        VLOG_INFO("%s: takes redirected packets from now on",
+                  netdev_get_name(port->netdev));
+        port->target_warned = false;
+        netdev_offload_xdp_kick();
+    }
+}
+
+/* If 'ifindex' is a new device with the name of a port whose device has gone,
+ * has the port configured again, with the new device. */
+static void
+revive(int ifindex)
+    OVS_REQUIRES(xdp_mutex)
+{
+    char name[IF_NAMESIZE] = "";
+    struct xdp_netdev *port;
+
+    HMAP_FOR_EACH (port, node, &ports) {
+        if (port->gone && (name[0] || if_indextoname(ifindex, name))
+            && !strcmp(name, netdev_get_name(port->netdev))) {
+            VLOG_INFO("%s: device is back", name);
+            port->gone = false;
+            port->stale = true;
+            netdev_request_reconfigure(port->netdev);
+        }
+    }
+}
+
+/* Handles 'event' of the device 'ifindex'. */
+void
+xdp_port_handle_event(enum xdp_features_event event, int ifindex)
+{
+    struct xdp_netdev *port;
+
+    ovs_mutex_lock(&xdp_mutex);
+    switch (event) {
+    case XDP_FEATURES_CHANGED:
+        port = find_attached(ifindex);
+        if (port) {
+            refresh_target(port);
+        }
+        break;
+
+    case XDP_FEATURES_GONE:
+        port = find_attached(ifindex);
+        if (port) {
+            VLOG_INFO("%s: device is gone (deleted, or moved to another "
+                      "network namespace)", netdev_get_name(port->netdev));
+            detach(port);
+            port->gone = true;
+        }
+        break;
+
+    case XDP_FEATURES_LINK:
+        revive(ifindex);
+        break;
+
+    case XDP_FEATURES_LOST:
+        HMAP_FOR_EACH (port, node, &ports) {
+            if (port->object) {
+                refresh_target(port);
+            }
+        }
+        break;
+
+    default:
+        OVS_NOT_REACHED();
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * AF_XDP ports and their XDP objects: which object a port uses, its place in
+ * the tables of all objects, and whether packets can be redirected to it.
+ *
+ * lib/netdev-afxdp.c calls the functions of the first group at the points
+ * where it configures a port; the offload provider uses the second group.
+ *
+ * Thread safety
+ * =============
+ *
+ * 'xdp_mutex' protects everything that the offload keeps in memory: ports,
+ * objects, flow tables, and the provider's flows.  The functions of the first
+ * group take it themselves.  It may be taken while "dev->mutex" of
+ * netdev-linux, 'netdev_mutex', the lock of netdev-offload.c's port map or the
+ * datapath's 'port_rwlock' is held; none of these may be taken, nor any
+ * function called that does so (netdev_ref(), netdev_close(),
+ * netdev_ports_get()), while it is held.
+ */
+
+#ifndef XDP_PORT_H
+#define XDP_PORT_H 1
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "openvswitch/hmap.h"
+#include "openvswitch/thread.h"
+#include "xdp-features.h"
+#include "xdp-flow-table.h"
+
+struct netdev;
+struct smap;
+
+extern struct ovs_mutex xdp_mutex;
+
+/* An AF_XDP netdev, from its first configuration to its destruction.
+ * Protected by 'xdp_mutex'; only xdp-port.c writes what has no other note. */
+struct xdp_netdev {
+    struct hmap_node node;      /* In the list of all ports, by 'netdev'. */
+    struct netdev *netdev;      /* Not a reference. */
+
+    /* Configuration. */
+    char *option;               /* options:xdp-obj or NULL. */
+    char *good_option;          /* The last one that worked. */
+    bool stale;                 /* Must be reconfigured. */
+    char *problem;              /* Why it is not as configured, or NULL. */
+
+    /* State, while 'object' is nonnull. */
+    struct xdp_object *object;
+    bool gone;                  /* Device left; 'object' is NULL since. */
+    int ifindex;
+    int link_fd;
+    uint32_t xdp_flags;         /* XDP_FLAGS_*_MODE. */
+    uint32_t number;            /* In all tables. */
+    bool can_be_target;
+
+    /* The provider's. */
+    bool offload_initialized;   /* Between init_ and uninit_flow_api()? */
+    bool target_warned;         /* Log said that it is no target. */
+    struct xdp_flow_table_stats carried; /* By its flows that are gone. */
+};
+
+/* For netdev-afxdp.c and netdev-linux.c. */
+int xdp_port_set_config(struct netdev *, const struct smap *args,
+                        char **errp);
+void xdp_port_get_config(const struct netdev *, struct smap *args);
+void xdp_port_get_status(const struct netdev *, struct smap *status);
+bool xdp_port_needs_reconfigure(const struct netdev *);
+int xdp_port_attach(struct netdev *, int ifindex, uint32_t xdp_flags,
+                    bool report_failures);
+uint32_t xdp_port_socket_flags(int ifindex);
+int xdp_port_add_socket(int ifindex, uint32_t queue, int xsk_fd);
+bool xdp_port_detach(struct netdev *);
+bool xdp_port_is_attached(const struct netdev *);
+void xdp_port_destroy(struct netdev *);
+
+/* For the provider. */
+void xdp_port_configure(bool enabled, const struct xdp_flow_table_limits *);
+bool xdp_port_is_enabled(void);
+void xdp_port_handle_event(enum xdp_features_event, int ifindex);
+struct xdp_netdev *xdp_port_lookup(const struct netdev *)
+    OVS_REQUIRES(xdp_mutex);
+const struct hmap *xdp_port_all(void) OVS_REQUIRES(xdp_mutex);
+void xdp_port_check_vlan_limit(void) OVS_REQUIRES(xdp_mutex);
+bool xdp_port_takes_from(const struct xdp_netdev *to,
+                         const struct xdp_netdev *from)
+    OVS_REQUIRES(xdp_mutex);
+
+#endif /* xdp-port.h */
