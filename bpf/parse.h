@@ -10,6 +10,7 @@
 
 #include <linux/if_ether.h>
 #include <linux/in.h>
+#include <linux/in6.h>
 #include <linux/ip.h>
 #include <linux/tcp.h>
 #include <linux/udp.h>
@@ -93,8 +94,10 @@ parse_l4(struct xdp_key *key, void *pos, __u32 size, void *end)
     }
 
     case IPPROTO_ICMP:
-    case IPPROTO_IGMP: {
-        /* Both have an 8-byte header that starts with type and code. */
+    case IPPROTO_IGMP:
+    case IPPROTO_ICMPV6: {
+        /* All have an 8-byte header that starts with type and code, and OVS
+         * looks at ICMPv6 in IPv4, too. */
         __u8 *icmp = pos;
 
         if (size >= PARSE_ICMP_HEADER_LEN

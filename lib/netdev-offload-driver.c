@@ -156,9 +156,7 @@ reassign_provider(struct netdev *netdev, odp_port_t port_no OVS_UNUSED,
     return false;
 }
 
-/* Applies the choice to the ports of the datapath 'name' of 'type', and
- * deletes its flows: the next packet of each makes a new one, which is offered
- * to the new driver. */
+/* Applies the choice to the ports of the datapath 'name' of 'type'. */
 static void
 apply_to_datapath(const char *name, const char *type)
 {
@@ -168,7 +166,6 @@ apply_to_datapath(const char *name, const char *type)
         /* The port map compares types by address. */
         netdev_ports_traverse(dpif_normalize_type(dpif_type(dpif)),
                               reassign_provider, NULL);
-        dpif_flow_flush(dpif);
         dpif_close(dpif);
     }
 }
@@ -203,4 +200,5 @@ netdev_offload_driver_apply(void)
         sset_destroy(&names);
     }
     sset_destroy(&types);
+    dpif_netdev_reoffer_flows();
 }

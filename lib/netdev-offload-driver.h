@@ -24,4 +24,7 @@ bool netdev_offload_driver_allows(const char *type);
 void netdev_offload_driver_configure(const struct smap *other_config);
 void netdev_offload_driver_apply(void);
 
+/* In dpif-netdev.c, from lib/dpif-netdev-reoffer.h. */
+void dpif_netdev_reoffer_flows(void);
+
 #endif /* netdev-offload-driver.h */

@@ -5,6 +5,7 @@
 # lib/automake.mk include this file, so this is the only list of them.
 
 lib_xdp_files = \
+	lib/dpif-netdev-reoffer.h \
 	lib/netdev-offload-driver.c \
 	lib/netdev-offload-driver.h \
 	lib/netdev-offload-xdp.c \

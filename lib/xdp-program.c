@@ -253,6 +253,14 @@ find_entry_program(struct bpf_object *bpf)
     return NULL;
 }
 
+/* Returns an errno value for 'error', which is one already or one of the
+ * numbers that libbpf adds to them. */
+static int
+libbpf_to_errno(int error)
+{
+    return error >= __LIBBPF_ERRNO__START ? EINVAL : error;
+}
+
 /* Opens the ELF file in the 'size' bytes at 'data', without loading it.
  * 'log' has room for VERIFIER_LOG_SIZE bytes, or is NULL. */
 static int
@@ -276,9 +284,12 @@ open_bpf(const char *path, const void *data, size_t size, char *log,
     error = bpf ? 0 : errno;
     free(name);
     if (error) {
+        char reason[128];
+
+        libbpf_strerror(error, reason, sizeof reason);
         *errp = xasprintf("%s: not a BPF object file (%s); compile it with "
-                          "clang -g -target bpf", path, ovs_strerror(error));
-        return error;
+                          "clang -g -target bpf", path, reason);
+        return libbpf_to_errno(error);
     }
 
     map = bpf_object__find_map_by_name(bpf, "xsks_map");
@@ -626,9 +637,11 @@ static char *
 load_error(const char *path, int error, const char *log)
 {
     struct ds s = DS_EMPTY_INITIALIZER;
+    char reason[128];
 
+    libbpf_strerror(error, reason, sizeof reason);
     ds_put_format(&s, "%s: the kernel refused the XDP object (%s)", path,
-                  ovs_strerror(error));
+                  reason);
     if (log[0]) {
         const char *p = log + strlen(log);
         int n_lines = 0;
@@ -701,6 +714,7 @@ load_object(const char *path, struct bpf_object *bpf, const char *log,
         error = bpf_object__load(bpf) ? errno : 0;
         if (error) {
             *errp = load_error(path, error, log);
+            error = libbpf_to_errno(error);
         }
     }
     if (!error && object->has_table) {

@@ -87,7 +87,6 @@ xdp_translate_match(const struct match *match, uint32_t in_port,
     struct flow rest = match->wc.masks;
     uint64_t *key = (uint64_t *) &tr->key;
     uint64_t *mask = (uint64_t *) &tr->mask;
-    const uint64_t *fields = (const uint64_t *) &caps->fields;
     uint32_t n_words = 0;
 
     memset(&tr->key, 0, sizeof tr->key);
@@ -108,12 +107,15 @@ xdp_translate_match(const struct match *match, uint32_t in_port,
     tr->mask.in_port = UINT32_MAX;
     memset(&rest.in_port, 0, sizeof rest.in_port);
 
-/* Moves field OVS of the megaflow into member XDP of the key. */
+/* Moves field OVS of the megaflow into member XDP of the key, if the object
+ * has that. */
 #define FIELD(XDP, OVS)                                                 \
     BUILD_ASSERT_DECL(sizeof tr->key.XDP == sizeof flow->OVS);          \
-    memcpy(&tr->key.XDP, &flow->OVS, sizeof tr->key.XDP);               \
-    memcpy(&tr->mask.XDP, &rest.OVS, sizeof tr->mask.XDP);              \
-    memset(&rest.OVS, 0, sizeof rest.OVS)
+    if (!is_all_zeros(&caps->fields.XDP, sizeof caps->fields.XDP)) {    \
+        memcpy(&tr->key.XDP, &flow->OVS, sizeof tr->key.XDP);           \
+        memcpy(&tr->mask.XDP, &rest.OVS, sizeof tr->mask.XDP);          \
+        memset(&rest.OVS, 0, sizeof rest.OVS);                          \
+    }
 
     FIELD(dl_dst, dl_dst);
     FIELD(dl_src, dl_src);
@@ -133,9 +135,14 @@ xdp_translate_match(const struct match *match, uint32_t in_port,
         FIELD(nw_proto, nw_proto);
         FIELD(nw_tos, nw_tos);
         FIELD(nw_ttl, nw_ttl);
-        FIELD(tcp_flags, tcp_flags);
         FIELD(tp_src, tp_src);
         FIELD(tp_dst, tp_dst);
+
+        /* flow_extract() stores something else here for ICMPv6. */
+        if (flow->nw_proto == IPPROTO_TCP
+            && tr->mask.nw_proto == UINT8_MAX) {
+            FIELD(tcp_flags, tcp_flags);
+        }
     }
 #undef FIELD
 
@@ -145,14 +152,6 @@ xdp_translate_match(const struct match *match, uint32_t in_port,
     }
 
     for (size_t i = 0; i < XDP_KEY_WORDS; i++) {
-        if (mask[i] & ~fields[i]) {
-            /* An object with a smaller key than ours: name the culprit. */
-            rest = match->wc.masks;
-            rest.recirc_id = 0;
-            rest.packet_type = 0;
-            memset(&rest.in_port, 0, sizeof rest.in_port);
-            return refuse_field(&rest, tr);
-        }
         key[i] &= mask[i];
         n_words += mask[i] != 0;
     }
