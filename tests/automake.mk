@@ -6,3 +6,25 @@
 xdp_test_programs = \
 	tests/test-xdp-oracle \
 	tests/test-xdp-unit
+
+# Objects that test-xdp-unit loads, or fails to.
+xdp_test_objects = \
+	tests/xdp-bad-key-field.bpf.o \
+	tests/xdp-bad-key-size.bpf.o \
+	tests/xdp-bad-map-size.bpf.o \
+	tests/xdp-bad-max-ops.bpf.o \
+	tests/xdp-bad-no-constant.bpf.o \
+	tests/xdp-bad-no-in-port.bpf.o \
+	tests/xdp-bad-no-map.bpf.o \
+	tests/xdp-bad-no-program.bpf.o \
+	tests/xdp-bad-no-version.bpf.o \
+	tests/xdp-bad-no-xsks.bpf.o \
+	tests/xdp-bad-verifier.bpf.o \
+	tests/xdp-bad-version.bpf.o \
+	tests/xdp-bad-xsks-type.bpf.o \
+	tests/xdp-good-fewer-fields.bpf.o \
+	tests/xdp-good-plain.bpf.o
+
+if ENABLE_XDP_OFFLOAD
+test-programs: $(xdp_test_objects) $(bpf_objects)
+endif
