@@ -12,7 +12,7 @@
 #include "maps.h"
 #include "stats.h"
 
-#define CLASSIFY_HINTS 8192     /* Entries of 'xdp_hints', a power of 2. */
+#define CLASSIFY_HINT_BITS 13   /* For MAPS_N_HINTS. */
 
 /* The result of a search and what it is passed down to its steps. */
 struct classify_ctx {
@@ -28,28 +28,15 @@ static __always_inline struct xdp_flow *
 classify_check_slot(const struct xdp_scratch *scratch, __u32 slot)
 {
     struct xdp_flow *flow = bpf_map_lookup_elem(&xdp_flows, &slot);
-    const struct xdp_mask *mask;
     __u64 diff = 0;
-    __u32 mask_id;
 
     if (!flow || !*(volatile __u32 *) &flow->valid) {
         return NULL;
     }
 
-    mask_id = flow->mask;
-    mask = bpf_map_lookup_elem(&xdp_masks, &mask_id);
-    if (!mask) {
-        return NULL;
-    }
-
-#pragma clang loop unroll(disable)
-    for (__u32 i = 0; i < XDP_MASK_MAX_WORDS; i++) {
-        if (i >= mask->n_words) {
-            break;
-        }
-        diff |= ((scratch->words[mask->word[i] % MAPS_KEY_SPACE]
-                  & mask->bits[i])
-                 ^ flow->words[i]);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < XDP_KEY_WORDS; i++) {
+        diff |= (scratch->words[i] & flow->bits[i]) ^ flow->words[i];
     }
     return diff ? NULL : flow;
 }
@@ -102,8 +89,8 @@ classify_try_mask(__u32 i, struct classify_ctx *ctx)
     return ctx->flow != NULL;
 }
 
-/* Finds the flow of the packet's key among those of 'port'.  Stores its slot number in
- * '*slotp' and returns it, or returns NULL if there is none. */
+/* Finds the flow of the packet's key among those of 'port'.  Stores its slot
+ * number in '*slotp' and returns it, or returns NULL if there is none. */
 static __always_inline struct xdp_flow *
 classify(const struct xdp_scratch *scratch, const struct xdp_port *port,
          __u32 *slotp)
@@ -112,14 +99,14 @@ classify(const struct xdp_scratch *scratch, const struct xdp_port *port,
     __u32 *hint, index;
     __u64 hash = 0;
 
+    /* Multiply-shift hashing: good enough to choose among hints, and half as
+     * expensive as a digest. */
 #pragma clang loop unroll(full)
     for (int i = 0; i < XDP_KEY_WORDS; i++) {
-        hash = xdp_digest_add(hash,
-                              scratch->words[i] & port->union_bits[i],
-                              xdp_digest_secret[i]);
+        hash += ((scratch->words[i] & port->union_bits[i])
+                 * (xdp_digest_secret[i] | 1));
     }
-    hash ^= hash >> 32;
-    index = (hash ^ hash >> 15) % CLASSIFY_HINTS;
+    index = hash >> (64 - CLASSIFY_HINT_BITS);
 
     hint = bpf_map_lookup_elem(&xdp_hints, &index);
     if (!hint) {

@@ -20,6 +20,8 @@
  * be kept in bounds without a branch. */
 #define MAPS_KEY_SPACE 8
 
+#define MAPS_N_HINTS 8192
+
 /* Set by the provider before the object is loaded; see xdp_digest_add(). */
 const volatile __u64 xdp_digest_secret[MAPS_KEY_SPACE];
 
@@ -101,7 +103,7 @@ struct {
  * hint: whoever follows it compares the packet with the slot. */
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, 8192);
+    __uint(max_entries, MAPS_N_HINTS);
     __type(key, __u32);
     __type(value, __u32);
 } xdp_hints SEC(".maps");

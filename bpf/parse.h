@@ -49,13 +49,35 @@ parse_is_vlan(__be16 type)
     return type == bpf_htons(ETH_P_8021Q) || type == bpf_htons(ETH_P_8021AD);
 }
 
-/* Fills the transport fields of 'key'.  'pos' is where the IP payload begins
- * and 'size' its length according to the IP header, which the caller has
- * checked to be within the packet. */
-static __always_inline void
-parse_l4(struct xdp_key *key, void *pos, __u32 size, void *end)
+/* Returns 'value', of 'size' bytes in memory order, as it has to be added to a
+ * 64-bit word to stand at byte 'offset' of it.
+ *
+ * The key is put together in registers, in whole words: reading a word that
+ * was just written in pieces stalls the processor. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define PARSE_PLACE(VALUE, SIZE, OFFSET) \
+    ((__u64) (VALUE) << (8 * (OFFSET)))
+#else
+#define PARSE_PLACE(VALUE, SIZE, OFFSET) \
+    ((__u64) (VALUE) << (64 - 8 * ((OFFSET) + (SIZE))))
+#endif
+
+/* As PARSE_PLACE(), for the member MEMBER of "struct xdp_key" in its word. */
+#define PARSE_FIELD(MEMBER, VALUE) \
+    PARSE_PLACE(VALUE, sizeof ((struct xdp_key *) 0)->MEMBER, \
+                __builtin_offsetof(struct xdp_key, MEMBER) % 8)
+
+/* The index of the word of "struct xdp_key" with member MEMBER. */
+#define PARSE_WORD(MEMBER) (__builtin_offsetof(struct xdp_key, MEMBER) / 8)
+
+/* Returns the transport fields, of the word with 'tp_src', for protocol
+ * 'proto'.  'pos' is where the IP payload begins and 'size' its length
+ * according to the IP header, which the caller has checked to be within the
+ * packet. */
+static __always_inline __u64
+parse_l4(__u8 proto, void *pos, __u32 size, void *end)
 {
-    switch (key->nw_proto) {
+    switch (proto) {
     case IPPROTO_TCP: {
         struct tcphdr *tcp = pos;
 
@@ -64,9 +86,9 @@ parse_l4(struct xdp_key *key, void *pos, __u32 size, void *end)
             __u32 len = (bpf_ntohs(ctl) >> 12) * 4;
 
             if (len >= sizeof *tcp && size >= len) {
-                key->tcp_flags = ctl & bpf_htons(0xfff);
-                key->tp_src = tcp->source;
-                key->tp_dst = tcp->dest;
+                return (PARSE_FIELD(tcp_flags, ctl & bpf_htons(0xfff))
+                        | PARSE_FIELD(tp_src, tcp->source)
+                        | PARSE_FIELD(tp_dst, tcp->dest));
             }
         }
         break;
@@ -76,8 +98,8 @@ parse_l4(struct xdp_key *key, void *pos, __u32 size, void *end)
         struct udphdr *udp = pos;
 
         if (size >= sizeof *udp && (void *) (udp + 1) <= end) {
-            key->tp_src = udp->source;
-            key->tp_dst = udp->dest;
+            return (PARSE_FIELD(tp_src, udp->source)
+                    | PARSE_FIELD(tp_dst, udp->dest));
         }
         break;
     }
@@ -87,37 +109,39 @@ parse_l4(struct xdp_key *key, void *pos, __u32 size, void *end)
 
         if (size >= PARSE_SCTP_HEADER_LEN
             && pos + PARSE_SCTP_HEADER_LEN <= end) {
-            key->tp_src = sctp[0];
-            key->tp_dst = sctp[1];
+            return (PARSE_FIELD(tp_src, sctp[0])
+                    | PARSE_FIELD(tp_dst, sctp[1]));
         }
         break;
     }
 
     case IPPROTO_ICMP:
-    case IPPROTO_IGMP:
-    case IPPROTO_ICMPV6: {
-        /* All have an 8-byte header that starts with type and code, and OVS
-         * looks at ICMPv6 in IPv4, too. */
+    case IPPROTO_IGMP: {
+        /* Both have an 8-byte header that starts with type and code. */
         __u8 *icmp = pos;
 
         if (size >= PARSE_ICMP_HEADER_LEN
             && pos + PARSE_ICMP_HEADER_LEN <= end) {
-            key->tp_src = bpf_htons(icmp[0]);
-            key->tp_dst = bpf_htons(icmp[1]);
+            return (PARSE_FIELD(tp_src, bpf_htons(icmp[0]))
+                    | PARSE_FIELD(tp_dst, bpf_htons(icmp[1])));
         }
         break;
     }
     }
+    return 0;
 }
 
-/* Fills the IPv4 fields of 'key' and those above from the IPv4 header at
- * 'pos'.  Nothing if the header is not sane. */
+/* Sets the words of IPv4 and of what is above it from the IPv4 header at
+ * 'pos'; adds to '*frag_word', which has other fields.  Nothing if the header
+ * is not sane. */
 static __always_inline void
-parse_ipv4(struct xdp_key *key, void *pos, void *end)
+parse_ipv4(void *pos, void *end, __u64 *frag_word, __u64 *addr_word,
+           __u64 *l4_word)
 {
     struct iphdr *ip = pos;
     __u64 left = end - pos;
     __u32 ip_len, tot_len;
+    __u8 nw_frag = 0;
     __be16 frag;
 
     if ((void *) (ip + 1) > end) {
@@ -132,22 +156,24 @@ parse_ipv4(struct xdp_key *key, void *pos, void *end)
         return;
     }
 
-    key->nw_src = ip->saddr;
-    key->nw_dst = ip->daddr;
-    key->nw_tos = ip->tos;
-    key->nw_ttl = ip->ttl;
-    key->nw_proto = ip->protocol;
+    *addr_word = (PARSE_FIELD(nw_src, ip->saddr)
+                  | PARSE_FIELD(nw_dst, ip->daddr));
+    *l4_word = PARSE_FIELD(nw_tos, ip->tos) | PARSE_FIELD(nw_ttl, ip->ttl);
 
     frag = ip->frag_off;
     if (frag & bpf_htons(PARSE_IP_MORE_FRAGMENTS | PARSE_IP_FRAG_OFF_MASK)) {
-        key->nw_frag = PARSE_NW_FRAG_ANY;
+        nw_frag = PARSE_NW_FRAG_ANY;
         if (frag & bpf_htons(PARSE_IP_FRAG_OFF_MASK)) {
-            key->nw_frag |= PARSE_NW_FRAG_LATER;
-            return;
+            nw_frag |= PARSE_NW_FRAG_LATER;
         }
     }
+    *frag_word |= (PARSE_FIELD(nw_frag, nw_frag)
+                   | PARSE_FIELD(nw_proto, ip->protocol));
 
-    parse_l4(key, pos + ip_len, tot_len - ip_len, end);
+    if (!(nw_frag & PARSE_NW_FRAG_LATER)) {
+        *l4_word |= parse_l4(ip->protocol, pos + ip_len, tot_len - ip_len,
+                             end);
+    }
 }
 
 /* Fills the key of this run from the packet.  Returns 0, or -1 if the packet
@@ -163,37 +189,34 @@ parse_packet(struct xdp_md *ctx, __u32 in_port, __u32 vlan_limit)
     void *end = (void *) (long) ctx->data_end;
     struct ethhdr *eth = data;
     void *pos = data + sizeof *eth;
+    __u64 vlan_word = 0, addr_word = 0, l4_word = 0;
     struct xdp_scratch *scratch;
-    struct xdp_key *key;
+    __be16 tci0 = 0;
     __u32 zero = 0;
+    __be16 *macs;
     __be16 type;
 
     scratch = bpf_map_lookup_elem(&xdp_scratch, &zero);
     if (!scratch || pos > end) {
         return -1;
     }
-    key = &scratch->key;
-
-    __builtin_memset(key, 0, sizeof *key);
-    key->in_port = in_port;
-    __builtin_memcpy(key->dl_dst, eth->h_dest, sizeof key->dl_dst);
-    __builtin_memcpy(key->dl_src, eth->h_source, sizeof key->dl_src);
     type = eth->h_proto;
 
     if (parse_is_vlan(type) && vlan_limit) {
         struct parse_vlan_hdr *vlan = pos;
 
         if ((void *) (vlan + 1) <= end) {
-            key->vlan_tpid0 = type;
-            key->vlan_tci0 = vlan->tci | bpf_htons(PARSE_VLAN_CFI);
+            tci0 = vlan->tci | bpf_htons(PARSE_VLAN_CFI);
+            vlan_word = PARSE_FIELD(vlan_tpid0, type);
             type = vlan->next_type;
             pos = vlan + 1;
 
             if (parse_is_vlan(type) && vlan_limit > 1) {
                 vlan = pos;
                 if ((void *) (vlan + 1) <= end) {
-                    key->vlan_tpid1 = type;
-                    key->vlan_tci1 = vlan->tci | bpf_htons(PARSE_VLAN_CFI);
+                    vlan_word |= (PARSE_FIELD(vlan_tpid1, type)
+                                  | PARSE_FIELD(vlan_tci1, vlan->tci
+                                                | bpf_htons(PARSE_VLAN_CFI)));
                     type = vlan->next_type;
                     pos = vlan + 1;
                 }
@@ -215,11 +238,24 @@ parse_packet(struct xdp_md *ctx, __u32 in_port, __u32 vlan_limit)
             }
         }
     }
-    key->dl_type = type;
 
     if (type == bpf_htons(ETH_P_IP)) {
-        parse_ipv4(key, pos, end);
+        parse_ipv4(pos, end, &vlan_word, &addr_word, &l4_word);
     }
+
+    macs = data;
+    scratch->words[PARSE_WORD(in_port)] = PARSE_FIELD(in_port, in_port);
+    scratch->words[PARSE_WORD(dl_dst)] = (PARSE_PLACE(macs[0], 2, 0)
+                                          | PARSE_PLACE(macs[1], 2, 2)
+                                          | PARSE_PLACE(macs[2], 2, 4)
+                                          | PARSE_FIELD(dl_type, type));
+    scratch->words[PARSE_WORD(dl_src)] = (PARSE_PLACE(macs[3], 2, 0)
+                                          | PARSE_PLACE(macs[4], 2, 2)
+                                          | PARSE_PLACE(macs[5], 2, 4)
+                                          | PARSE_FIELD(vlan_tci0, tci0));
+    scratch->words[PARSE_WORD(nw_frag)] = vlan_word;
+    scratch->words[PARSE_WORD(nw_src)] = addr_word;
+    scratch->words[PARSE_WORD(tp_src)] = l4_word;
     return 0;
 }
 

@@ -69,7 +69,7 @@ struct xdp_key {
     __be16 tcp_flags;   /* The low 12 bits, as in TCP_FLAGS(). */
     __be16 tp_src;      /* Also ICMP and IGMP type. */
     __be16 tp_dst;      /* Also ICMP and IGMP code. */
-};
+} __attribute__((aligned(8)));
 
 /* A mask: the words of the key that it touches, in ascending order.  Value of
  * the map 'xdp_masks', whose index is the mask's id.  Constant while any flow
@@ -114,12 +114,14 @@ struct xdp_op {
  * then publishes the slot's number in the subtable.  It clears 'valid' when it
  * withdraws the flow and reuses the slot only when every program run that may
  * have seen the number has ended.  A reader that finds 'valid' set and
- * 'words' equal to the packet's masked key may therefore run 'ops'. */
+ * 'words' equal to the packet's key in all of 'bits' may therefore run
+ * 'ops'. */
 struct xdp_flow {
-    __u32 valid;                        /* 0 or 1. */
-    __u16 mask;                         /* Id in 'xdp_masks'. */
-    __u16 n_ops;                        /* 0 (drop) to XDP_FLOW_MAX_OPS. */
-    __u64 words[XDP_MASK_MAX_WORDS];    /* Masked key, in the mask's order. */
+    __u32 valid;                    /* 0 or 1. */
+    __u32 n_ops;                    /* 0 (drop) to XDP_FLOW_MAX_OPS. */
+    __u64 bits[XDP_KEY_WORDS];      /* The mask... */
+    __u64 words[XDP_KEY_WORDS];     /* ...and the masked key, as a whole: */
+                                    /* comparing all is faster than a loop. */
     struct xdp_op ops[XDP_FLOW_MAX_OPS];
 };
 

@@ -566,20 +566,19 @@ slot_free(struct xdp_flow_table *table, uint32_t slot)
     table->free_slots[table->n_free_slots++] = slot;
 }
 
-/* Fills 'slot', which no program can know, and makes it valid. */
+/* Fills 'slot', which no program can know, with the flow of 'mask' and the
+ * masked key 'words', XDP_KEY_WORDS of them, and makes it valid. */
 static void
-slot_fill(struct xdp_flow_table *table, uint32_t slot, uint32_t mask_id,
-          const uint64_t *masked, const struct xdp_op *ops, size_t n_ops)
+slot_fill(struct xdp_flow_table *table, uint32_t slot,
+          const struct xdp_key *mask, const void *words,
+          const struct xdp_op *ops, size_t n_ops)
 {
-    const struct xdp_mask *mask = &table->masks_map[mask_id];
     struct xdp_flow *entry = &table->flows[slot];
 
     memset(entry, 0, sizeof *entry);
-    entry->mask = mask_id;
     entry->n_ops = n_ops;
-    for (uint32_t i = 0; i < mask->n_words; i++) {
-        entry->words[i] = masked[mask->word[i]];
-    }
+    memcpy(entry->bits, mask, sizeof entry->bits);
+    memcpy(entry->words, words, sizeof entry->words);
     memcpy(entry->ops, ops, n_ops * sizeof *ops);
     for (unsigned int i = 0; i < table->n_cpus; i++) {
         memset(&table->flow_stats[(size_t) i * table->limits.n_flows + slot],
@@ -689,7 +688,7 @@ xdp_flow_table_insert(struct xdp_flow_table *table,
     if (slot == NO_SLOT) {
         return XDP_TABLE_FLOWS_FULL;
     }
-    slot_fill(table, slot, mask_id, masked, ops, n_ops);
+    slot_fill(table, slot, mask, masked, ops, n_ops);
     if (bpf_map_update_elem(tmask->subtable_fd, &digest, &slot,
                             BPF_NOEXIST)) {
         VLOG_WARN_RL(&rl, "inserting a flow into a subtable failed: %s",
@@ -719,8 +718,7 @@ xdp_flow_table_modify(struct xdp_flow_table *table,
                       struct xdp_table_flow *flow,
                       const struct xdp_op *ops, size_t n_ops)
 {
-    const struct xdp_mask *mask = &table->masks_map[flow->mask];
-    uint64_t masked[XDP_KEY_WORDS] = { 0 };
+    const struct table_mask *mask = &table->masks[flow->mask];
     uint32_t slot;
 
     ovs_assert(n_ops <= XDP_FLOW_MAX_OPS);
@@ -729,12 +727,10 @@ xdp_flow_table_modify(struct xdp_flow_table *table,
         return XDP_TABLE_FLOWS_FULL;
     }
 
-    for (uint32_t i = 0; i < mask->n_words; i++) {
-        masked[mask->word[i]] = table->flows[flow->slot].words[i];
-    }
-    slot_fill(table, slot, flow->mask, masked, ops, n_ops);
-    if (bpf_map_update_elem(table->masks[flow->mask].subtable_fd,
-                            &flow->digest, &slot, BPF_EXIST)) {
+    slot_fill(table, slot, &mask->bits, table->flows[flow->slot].words, ops,
+              n_ops);
+    if (bpf_map_update_elem(mask->subtable_fd, &flow->digest, &slot,
+                            BPF_EXIST)) {
         VLOG_WARN_RL(&rl, "switching a flow to its new slot failed: %s",
                      ovs_strerror(errno));
         publish_u32(&table->flows[slot].valid, 0);

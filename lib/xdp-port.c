@@ -346,6 +346,8 @@ xdp_port_attach(struct netdev *netdev, int ifindex, uint32_t xdp_flags,
         if (port) {
             detach(port);
             port->stale = false;
+            port->has_good = true;
+            replace_string(&port->good_option, NULL);
             replace_string(&port->problem, NULL);
         }
         goto out;
@@ -354,24 +356,34 @@ xdp_port_attach(struct netdev *netdev, int ifindex, uint32_t xdp_flags,
     if (!port->stale && (port->object
                          ? (port->ifindex == ifindex
                             && port->xdp_flags == xdp_flags)
-                         : !port->option && port->problem)) {
+                         : port->problem != NULL)) {
         /* Done, or known to be in vain, since an earlier queue. */
         goto out;
     }
     detach(port);
 
     error = attach(port, port->option, ifindex, xdp_flags, &message);
-    if (error && port->option && port->good_option
-        && strcmp(port->option, port->good_option)) {
+    if (error && port->option && port->has_good
+        && !nullable_string_is_equal(port->option, port->good_option)) {
+        bool plain = !port->good_option && !enabled;
+
         /* A bad new value must not cost a working port. */
         VLOG_ERR("%s: keeping XDP object %s, because the configured one "
                  "cannot be used: %s", netdev_get_name(netdev),
-                 port->good_option, message);
+                 (port->good_option ? port->good_option
+                  : plain ? "of AF_XDP itself" : "of the installation"),
+                 message);
         replace_string(&port->problem, message);
         free(message);
         message = NULL;
+        if (plain) {
+            port->stale = false;
+            error = 0;
+            goto out;
+        }
         error = attach(port, port->good_option, ifindex, xdp_flags, &message);
     } else if (!error) {
+        port->has_good = true;
         replace_string(&port->good_option, port->option);
         replace_string(&port->problem, NULL);
     }
@@ -458,6 +470,7 @@ xdp_port_detach(struct netdev *netdev)
     if (port) {
         detached = port->object || port->gone;
         port->gone = false;
+        port->stale = true;
         detach(port);
     }
     ovs_mutex_unlock(&xdp_mutex);
@@ -613,7 +626,9 @@ xdp_port_get_status(const struct netdev *netdev, struct smap *status)
 }
 
 /* Sets whether ports use the default object where no other is configured, and
- * the limits of its table, and has the ports reconfigured if that changed. */
+ * the limits of its table, and has the ports reconfigured if that changed.
+ * The main thread calls this each time it looks at the database, so that a
+ * change of the VLAN limit is noticed here even if no flow is put. */
 void
 xdp_port_configure(bool enabled_, const struct xdp_flow_table_limits *limits_)
 {
@@ -624,7 +639,8 @@ xdp_port_configure(bool enabled_, const struct xdp_flow_table_limits *limits_)
         static struct vlog_rate_limit once = VLOG_RATE_LIMIT_INIT(1, 1);
 
         VLOG_WARN_RL(&once, "other_config:xdp-max-ports=%"PRIu32" takes "
-                     "effect when ovs-vswitchd is restarted", limits_->n_ports);
+                     "effect when ovs-vswitchd is restarted",
+                     limits_->n_ports);
     }
 
     struct xdp_flow_table_limits new_limits = *limits_;
@@ -640,6 +656,7 @@ xdp_port_configure(bool enabled_, const struct xdp_flow_table_limits *limits_)
             netdev_request_reconfigure(port->netdev);
         }
     }
+    xdp_port_check_vlan_limit();
     ovs_mutex_unlock(&xdp_mutex);
 }
 

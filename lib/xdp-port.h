@@ -42,7 +42,8 @@ struct xdp_netdev {
 
     /* Configuration. */
     char *option;               /* options:xdp-obj or NULL. */
-    char *good_option;          /* The last one that worked. */
+    bool has_good;              /* Has any configuration worked? */
+    char *good_option;          /* The last 'option' that did, may be NULL. */
     bool stale;                 /* Must be reconfigured. */
     char *problem;              /* Why it is not as configured, or NULL. */
 

@@ -255,6 +255,11 @@ xdp_translate_actions(const struct nlattr *actions, size_t actions_len,
             op.type = XDP_OP_POP_VLAN;
             break;
 
+        case OVS_ACTION_ATTR_DROP:
+            /* How ofproto says it; no action at all means the same. */
+            tr->n_ops = 0;
+            return XDP_REASON_NONE;
+
         case OVS_ACTION_ATTR_UNSPEC:
         case OVS_ACTION_ATTR_USERSPACE:
         case OVS_ACTION_ATTR_SET:
@@ -277,7 +282,6 @@ xdp_translate_actions(const struct nlattr *actions, size_t actions_len,
         case OVS_ACTION_ATTR_ADD_MPLS:
         case OVS_ACTION_ATTR_TUNNEL_PUSH:
         case OVS_ACTION_ATTR_TUNNEL_POP:
-        case OVS_ACTION_ATTR_DROP:
         case OVS_ACTION_ATTR_LB_OUTPUT:
         case __OVS_ACTION_ATTR_MAX:
         default:
