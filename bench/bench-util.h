@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What the benchmark's C programs have in common: errors that end the
+ * program, options, CPU pinning, BPF objects, and the frame to send. */
+
+#ifndef BENCH_UTIL_H
+#define BENCH_UTIL_H 1
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "frame.h"
+
+struct bpf_object;
+struct bpf_program;
+
+/* Set by SIGINT and SIGTERM after bench_init(). */
+extern volatile bool bench_stop;
+
+void bench_die(int error, const char *format, ...)
+    __attribute__((noreturn, format(printf, 2, 3)));
+void bench_init(void);
+uint64_t bench_now_ns(void);
+uint64_t bench_parse_number(const char *name, const char *s, uint64_t min,
+                            uint64_t max);
+void bench_pin_cpu(unsigned int cpu);
+unsigned int bench_ifindex(const char *device);
+
+struct bpf_object *bench_open(const char *path);
+struct bpf_program *bench_load(struct bpf_object *, const char *name);
+int bench_map_fd(const struct bpf_object *, const char *name);
+void bench_set_devmap(const struct bpf_object *, const char *map,
+                      const char *device);
+void bench_attach(const struct bpf_program *, const char *device);
+
+uint32_t bench_frame(uint8_t frame[BENCH_FRAME_LEN]);
+
+#endif /* bench/bench-util.h */

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Packet source: sends 64-byte UDP frames out of a network device as fast as
+ * one CPU can, by letting the kernel run the program of source.bpf.c on live
+ * frames.  On a veth device the frames come out of its peer, where the XDP
+ * program of the peer meets them in the same softirq as it would meet packets
+ * from a wire.
+ *
+ * Prints the number of frames sent.  That is the offered load; how many get
+ * through is for the sink to say. */
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "bench-util.h"
+
+/* What the command line asks for. */
+struct options {
+    const char *object;
+    const char *device;
+    unsigned int cpu;
+    unsigned int seconds;
+    unsigned int batch;
+    unsigned int n_flows;
+    enum bench_vary vary;
+    unsigned int rate;          /* Packets per second, 0 for no limit. */
+};
+
+/* Signal handler that does nothing but interrupt the kernel's test run. */
+static void
+interrupt(int signr)
+{
+    (void) signr;
+}
+
+/* Prints how to use the program and ends it. */
+static void __attribute__((noreturn))
+usage(void)
+{
+    printf("usage: %s [OPTION]... OBJECT DEVICE\n"
+           "Sends 64-byte UDP frames out of DEVICE; OBJECT is source.bpf.o.\n"
+           "  --cpu=N          send from CPU N (default 0)\n"
+           "  --seconds=N      stop after N seconds (default 5)\n"
+           "  --batch=N        frames in a batch, 1 to 256 (default 64)\n"
+           "  --flows=N        number of flows, in turn (default 1)\n"
+           "  --vary=sport|src what differs between flows (default sport)\n"
+           "  --rate=N         send N packets a second (default: as many as\n"
+           "                   possible)\n",
+           program_invocation_short_name);
+    exit(EXIT_SUCCESS);
+}
+
+/* Returns what 'argv' asks for. */
+static struct options
+parse_options(int argc, char *argv[])
+{
+    enum { O_CPU = 256, O_SECONDS, O_BATCH, O_FLOWS, O_VARY, O_RATE, O_HELP };
+    static const struct option longopts[] = {
+        {"cpu", required_argument, NULL, O_CPU},
+        {"seconds", required_argument, NULL, O_SECONDS},
+        {"batch", required_argument, NULL, O_BATCH},
+        {"flows", required_argument, NULL, O_FLOWS},
+        {"vary", required_argument, NULL, O_VARY},
+        {"rate", required_argument, NULL, O_RATE},
+        {"help", no_argument, NULL, O_HELP},
+        {NULL, 0, NULL, 0},
+    };
+    struct options o = {
+        .seconds = 5,
+        .batch = 64,
+        .n_flows = 1,
+        .vary = BENCH_VARY_SPORT,
+    };
+    uint32_t max_flows;
+    int c;
+
+    while ((c = getopt_long(argc, argv, "", longopts, NULL)) != -1) {
+        switch (c) {
+        case O_CPU:
+            o.cpu = bench_parse_number("--cpu", optarg, 0, 1023);
+            break;
+        case O_SECONDS:
+            o.seconds = bench_parse_number("--seconds", optarg, 1, 86400);
+            break;
+        case O_BATCH:
+            o.batch = bench_parse_number("--batch", optarg, 1, 256);
+            break;
+        case O_FLOWS:
+            o.n_flows = bench_parse_number("--flows", optarg, 1, 1 << 24);
+            break;
+        case O_VARY:
+            if (!strcmp(optarg, "sport")) {
+                o.vary = BENCH_VARY_SPORT;
+            } else if (!strcmp(optarg, "src")) {
+                o.vary = BENCH_VARY_SRC;
+            } else {
+                bench_die(0, "--vary: \"%s\" is neither \"sport\" nor \"src\"",
+                          optarg);
+            }
+            break;
+        case O_RATE:
+            o.rate = bench_parse_number("--rate", optarg, 1, 100000000);
+            break;
+        case O_HELP:
+            usage();
+        default:
+            exit(EXIT_FAILURE);
+        }
+    }
+    if (argc - optind != 2) {
+        bench_die(0, "OBJECT and DEVICE are needed (see --help)");
+    }
+    o.object = argv[optind];
+    o.device = argv[optind + 1];
+
+    max_flows = o.vary == BENCH_VARY_SPORT ? 65536 - BENCH_FRAME_SPORT
+                                           : 1 << 24;
+    if (o.n_flows > max_flows) {
+        bench_die(0, "--flows: at most %u flows differ in what --vary says",
+                  max_flows);
+    }
+    return o;
+}
+
+/* Loads the source program for 'o', with 'frame' as the frame to send.  Stores
+ * in '*state_fd' the map that holds the program's variables. */
+static struct bpf_program *
+load(const struct options *o, uint8_t frame[BENCH_FRAME_LEN], int *state_fd)
+{
+    struct bench_source_config config = {
+        .ip_csum = bench_frame(frame),
+        .n_flows = o->n_flows,
+        .vary = o->vary,
+        .interval = o->rate ? UINT32_C(1000000000) / o->rate : 0,
+    };
+    struct bpf_object *object = bench_open(o->object);
+    struct bpf_program *program;
+    struct bpf_map *rodata;
+
+    memcpy(&config.headers, frame, sizeof config.headers);
+    rodata = bpf_object__find_map_by_name(object, ".rodata");
+    if (!rodata
+        || bpf_map__set_initial_value(rodata, &config, sizeof config)) {
+        bench_die(0, "%s: not the object of this program", o->object);
+    }
+
+    program = bench_load(object, "bench_source");
+    bench_set_devmap(object, "source_dev", o->device);
+    *state_fd = bench_map_fd(object, ".bss");
+    return program;
+}
+
+/* Runs the program behind 'fd' on 'frame', in batches of 'o->batch', until a
+ * signal arrives. */
+static void
+send_frames(int fd, const struct options *o, uint8_t frame[BENCH_FRAME_LEN])
+{
+    LIBBPF_OPTS(bpf_test_run_opts, opts,
+                .data_in = frame,
+                .data_size_in = BENCH_FRAME_LEN,
+                .repeat = 1u << 30,
+                .batch_size = o->batch,
+                .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
+    int error = bpf_prog_test_run_opts(fd, &opts);
+
+    if (error && error != -EINTR) {
+        bench_die(error, "%s: cannot send (kernel older than 5.18?)",
+                  o->device);
+    }
+}
+
+/* Sends for 'o->seconds' seconds.  That is one test run, ended by a timer: to
+ * set one up and down the kernel waits for RCU grace periods, so that several
+ * short ones would leave gaps in the traffic.  The timer fires again lest the
+ * first signal comes just before the test run. */
+static void
+send_for_seconds(int fd, const struct options *o,
+                 uint8_t frame[BENCH_FRAME_LEN])
+{
+    struct sigaction action = { .sa_handler = interrupt };
+    struct itimerval timer = {
+        .it_interval.tv_usec = 50000,
+        .it_value.tv_sec = o->seconds,
+    };
+    uint64_t end = bench_now_ns() + o->seconds * UINT64_C(1000000000);
+
+    sigaction(SIGALRM, &action, NULL);
+    setitimer(ITIMER_REAL, &timer, NULL);
+    while (!bench_stop && bench_now_ns() < end) {
+        send_frames(fd, o, frame);
+    }
+}
+
+int
+main(int argc, char *argv[])
+{
+    struct options o = parse_options(argc, argv);
+    uint8_t frame[BENCH_FRAME_LEN];
+    struct bench_source_state state;
+    uint64_t start, end;
+    uint32_t zero = 0;
+    int state_fd;
+    int fd;
+
+    bench_init();
+    bench_pin_cpu(o.cpu);
+    fd = bpf_program__fd(load(&o, frame, &state_fd));
+
+    start = bench_now_ns();
+    send_for_seconds(fd, &o, frame);
+    end = bench_now_ns();
+
+    if (bpf_map_lookup_elem(state_fd, &zero, &state)) {
+        bench_die(errno, "cannot read the number of frames sent");
+    }
+    printf("%llu packets in %.3f seconds\n",
+           (unsigned long long int) state.n_sent, (end - start) / 1e9);
+    return 0;
+}
