@@ -116,8 +116,10 @@ parse_l4(__u8 proto, void *pos, __u32 size, void *end)
     }
 
     case IPPROTO_ICMP:
-    case IPPROTO_IGMP: {
-        /* Both have an 8-byte header that starts with type and code. */
+    case IPPROTO_IGMP:
+    case IPPROTO_ICMPV6: {
+        /* All have an 8-byte header that starts with type and code, and OVS
+         * looks at ICMPv6 in IPv4, too. */
         __u8 *icmp = pos;
 
         if (size >= PARSE_ICMP_HEADER_LEN

@@ -101,7 +101,6 @@ enum table_map {
     MAP_SUBTABLES,
     MAP_FLOWS,
     MAP_FLOW_STATS,
-    MAP_HINTS,
     MAP_COUNTERS,
     N_TABLE_MAPS
 };
@@ -125,7 +124,6 @@ static const struct table_map_info {
                     sizeof(struct xdp_flow) },
     [MAP_FLOW_STATS] = { "xdp_flow_stats", BPF_MAP_TYPE_ARRAY,
                          sizeof(struct xdp_flow_stats) },
-    [MAP_HINTS] = { "xdp_hints", BPF_MAP_TYPE_PERCPU_ARRAY, 4 },
     [MAP_COUNTERS] = { "debug_stats", BPF_MAP_TYPE_PERCPU_ARRAY, 8 },
 };
 
