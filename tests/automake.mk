@@ -7,7 +7,7 @@ xdp_test_programs = \
 	tests/test-xdp-oracle \
 	tests/test-xdp-unit
 
-# Objects that test-xdp-unit loads, or fails to.
+# Objects that the tests load, or fail to.
 xdp_test_objects = \
 	tests/xdp-bad-key-field.bpf.o \
 	tests/xdp-bad-key-size.bpf.o \
@@ -23,7 +23,8 @@ xdp_test_objects = \
 	tests/xdp-bad-version.bpf.o \
 	tests/xdp-bad-xsks-type.bpf.o \
 	tests/xdp-good-fewer-fields.bpf.o \
-	tests/xdp-good-plain.bpf.o
+	tests/xdp-good-plain.bpf.o \
+	tests/xdp-good-ssh.bpf.o
 
 if ENABLE_XDP_OFFLOAD
 test-programs: $(xdp_test_objects) $(bpf_objects)

@@ -1,0 +1,2369 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Unit tests of the parts of the offload that know no network device:
+ * translation of megaflows, the flow table, and checking of objects.
+ *
+ * Prints one line for each case, "ok NAME", "not ok NAME: why" or "skip NAME:
+ * why", and at the end how many there were of each.  Flow tables are made on
+ * real maps, created here, which takes the privilege to do so; cases that need
+ * it are skipped without it.
+ */
+
+#include <config.h>
+
+#undef NDEBUG
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "flow.h"
+#include "netlink.h"
+#include "odp-netlink.h"
+#include "openvswitch/match.h"
+#include "openvswitch/ofpbuf.h"
+#include "openvswitch/vlog.h"
+#include "packets.h"
+#include "util.h"
+#include "xdp-flow-table.h"
+#include "xdp-program.h"
+#include "xdp-translate.h"
+
+/* Options. */
+static const char *object_path = "bpf/flowtable_afxdp.o";
+static const char *objects_dir = "tests";
+
+/* Why the current case failed, NULL if it has not. */
+static char *why;
+
+/* Notes that the current case fails, unless it has already. */
+static void OVS_PRINTF_FORMAT(1, 2)
+fail(const char *format, ...)
+{
+    if (!why) {
+        va_list args;
+
+        va_start(args, format);
+        why = xvasprintf(format, args);
+        va_end(args);
+    }
+}
+
+/* Ends the current case with a failure if 'COND' is false. */
+#define CHECK(COND)                                             \
+    do {                                                        \
+        if (!(COND)) {                                          \
+            fail("line %d: not true: %s", __LINE__, #COND);     \
+            return;                                             \
+        }                                                       \
+    } while (0)
+
+/* Translation. */
+
+#define IN_PORT 7
+#define NO_PORT_BASE 900        /* Ports from here on are no targets. */
+#define NO_XDP_BASE 950         /* Ports from here on are not in XDP. */
+
+/* Implements xdp_translate_port_func: port N has number N + 1. */
+static enum xdp_reason
+lookup_port(odp_port_t odp_port, uint32_t *port, char *detail, size_t size,
+            void *aux)
+{
+    uint32_t n = odp_to_u32(odp_port);
+
+    ovs_assert(aux == &why);
+    if (n >= NO_PORT_BASE) {
+        snprintf(detail, size, "port%"PRIu32, n);
+        return n >= NO_XDP_BASE ? XDP_REASON_TARGET_TYPE : XDP_REASON_TARGET;
+    }
+    *port = n + 1;
+    return XDP_REASON_NONE;
+}
+
+/* Fills '*caps' with what an object can do that has everything. */
+static void
+all_caps(struct xdp_caps *caps)
+{
+    memset(caps, 0, sizeof *caps);
+    memset(&caps->fields, 0xff, sizeof caps->fields);
+    caps->fields.pad0 = 0;
+    caps->ops = UINT64_MAX;
+    caps->max_words = XDP_MASK_MAX_WORDS;
+    caps->max_ops = XDP_FLOW_MAX_OPS;
+}
+
+/* Where a field is in "struct flow" and in "struct xdp_key". */
+struct field {
+    const char *name;           /* In the key. */
+    const char *ovs_name;       /* As a refusal names it. */
+    size_t flow_ofs;
+    size_t key_ofs;
+    size_t size;
+    bool is_ipv4;
+};
+
+static const struct field fields[] = {
+#define FIELD(NAME, OVS, OVS_NAME, IPV4)                                \
+    { #NAME, OVS_NAME, offsetof(struct flow, OVS),                      \
+      offsetof(struct xdp_key, NAME), MEMBER_SIZEOF(struct xdp_key, NAME), \
+      IPV4 }
+    FIELD(dl_dst, dl_dst, "eth_dst", false),
+    FIELD(dl_src, dl_src, "eth_src", false),
+    FIELD(dl_type, dl_type, "eth_type", false),
+    FIELD(vlan_tpid0, vlans[0].tpid, NULL, false),
+    FIELD(vlan_tci0, vlans[0].tci, "vlan_tci", false),
+    FIELD(vlan_tpid1, vlans[1].tpid, NULL, false),
+    FIELD(vlan_tci1, vlans[1].tci, NULL, false),
+    FIELD(nw_src, nw_src, "ip_src", true),
+    FIELD(nw_dst, nw_dst, "ip_dst", true),
+    FIELD(nw_frag, nw_frag, "ip_frag", true),
+    FIELD(nw_proto, nw_proto, "nw_proto", true),
+    FIELD(nw_tos, nw_tos, "nw_tos", true),
+    FIELD(nw_ttl, nw_ttl, "nw_ttl", true),
+    FIELD(tcp_flags, tcp_flags, "tcp_flags", true),
+    FIELD(tp_src, tp_src, "tcp_src", true),
+    FIELD(tp_dst, tp_dst, "tcp_dst", true),
+#undef FIELD
+};
+
+/* Makes '*match' one of TCP over IPv4 that looks at nothing but what it takes
+ * to say that, and at what a datapath's megaflow always looks at. */
+static void
+init_tcp_match(struct match *match)
+{
+    match_init_catchall(match);
+    match->wc.masks.recirc_id = UINT32_MAX;
+    match->wc.masks.packet_type = OVS_BE32_MAX;
+    match->wc.masks.in_port.odp_port = u32_to_odp(UINT32_MAX);
+    match->flow.in_port.odp_port = u32_to_odp(100);
+    match->flow.dl_type = htons(ETH_TYPE_IP);
+    match->wc.masks.dl_type = OVS_BE16_MAX;
+    match->flow.nw_proto = IPPROTO_TCP;
+    match->wc.masks.nw_proto = UINT8_MAX;
+}
+
+/* Checks the refusal of 'match'. */
+static void
+check_match_refused(const struct match *match, const struct xdp_caps *caps,
+                    enum xdp_reason expected, const char *detail)
+{
+    struct xdp_translation tr;
+    enum xdp_reason reason;
+
+    reason = xdp_translate_match(match, IN_PORT, caps, &tr);
+    if (reason != expected) {
+        fail("%s: expected \"%s\", got \"%s\"", detail,
+             xdp_reason_to_string(expected), xdp_reason_to_string(reason));
+    } else if (strcmp(tr.detail, detail)) {
+        fail("expected detail \"%s\", got \"%s\"", detail, tr.detail);
+    }
+}
+
+/* Each field goes to its place in the key, with its mask, and nowhere else. */
+static void
+test_translate_fields(void)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+        const struct field *f = &fields[i];
+        struct xdp_key key, mask;
+        struct xdp_translation tr;
+        struct xdp_caps caps;
+        enum xdp_reason reason;
+        struct match match;
+
+        all_caps(&caps);
+        init_tcp_match(&match);
+        memset(&key, 0, sizeof key);
+        memset(&mask, 0, sizeof mask);
+        key.in_port = IN_PORT;
+        mask.in_port = UINT32_MAX;
+        key.dl_type = htons(ETH_TYPE_IP);
+        mask.dl_type = OVS_BE16_MAX;
+        key.nw_proto = IPPROTO_TCP;
+        mask.nw_proto = UINT8_MAX;
+
+        if (strcmp(f->name, "dl_type") && strcmp(f->name, "nw_proto")) {
+            for (size_t j = 0; j < f->size; j++) {
+                ((uint8_t *) &match.flow)[f->flow_ofs + j] = 0xa1 + j;
+                ((uint8_t *) &match.wc.masks)[f->flow_ofs + j] = 0xe3 + j;
+                /* In the key, what the mask leaves out is zero. */
+                ((uint8_t *) &key)[f->key_ofs + j] = (0xa1 + j) & (0xe3 + j);
+                ((uint8_t *) &mask)[f->key_ofs + j] = 0xe3 + j;
+            }
+        }
+
+        reason = xdp_translate_match(&match, IN_PORT, &caps, &tr);
+        if (reason || memcmp(&tr.key, &key, sizeof key)
+            || memcmp(&tr.mask, &mask, sizeof mask)) {
+            fail("%s: %s %s", f->name, xdp_reason_to_string(reason),
+                 tr.detail);
+        }
+    }
+}
+
+/* Each bit of a megaflow is in the key, or known to be true of all packets, or
+ * a reason to refuse. */
+static void
+test_translate_every_bit(void)
+{
+    size_t n_keyed = 0;
+
+    for (size_t bit = 0; bit < sizeof(struct flow) * 8; bit++) {
+        bool expected = false;
+        struct xdp_translation tr;
+        struct xdp_caps caps;
+        enum xdp_reason reason;
+        struct match match;
+
+        for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+            expected |= (bit >= fields[i].flow_ofs * 8
+                         && bit < (fields[i].flow_ofs + fields[i].size) * 8);
+        }
+        n_keyed += expected;
+#define IN(FIELD) (bit >= offsetof(struct flow, FIELD) * 8              \
+                   && bit < (offsetof(struct flow, FIELD)               \
+                             + MEMBER_SIZEOF(struct flow, FIELD)) * 8)
+        expected |= IN(recirc_id) || IN(packet_type) || IN(in_port);
+#undef IN
+
+        all_caps(&caps);
+        init_tcp_match(&match);
+        ((uint8_t *) &match.wc.masks)[bit / 8] |= 1 << (bit % 8);
+        reason = xdp_translate_match(&match, IN_PORT, &caps, &tr);
+        if ((reason == XDP_REASON_NONE) != expected
+            || (reason && (reason != XDP_REASON_FIELD || !tr.detail[0]))) {
+            fail("bit %"PRIuSIZE" of struct flow: %s %s", bit,
+                 xdp_reason_to_string(reason), tr.detail);
+        }
+    }
+    CHECK(n_keyed == 8 * (6 + 6 + 2 + 2 + 2 + 2 + 2 + 4 + 4 + 1 + 1 + 1 + 1
+                          + 2 + 2 + 2));
+}
+
+/* Fields that the key does not have are refused by name. */
+static void
+test_translate_other_fields(void)
+{
+    static const struct {
+        size_t ofs;
+        const char *name;
+    } others[] = {
+#define OTHER(FIELD, NAME) { offsetof(struct flow, FIELD), NAME }
+        OTHER(dp_hash, "dp_hash"),
+        OTHER(tunnel.tun_id, "tun_id"),
+        OTHER(tunnel.ip_dst, "tun_dst"),
+        OTHER(metadata, "metadata"),
+        OTHER(regs[3], "reg3"),
+        OTHER(skb_priority, "skb_priority"),
+        OTHER(pkt_mark, "pkt_mark"),
+        OTHER(ct_state, "ct_state"),
+        OTHER(ct_zone, "ct_zone"),
+        OTHER(ct_mark, "ct_mark"),
+        OTHER(ct_label, "ct_label"),
+        OTHER(ct_nw_src, "ct_nw_src"),
+        OTHER(mpls_lse[0], "mpls_label"),
+        OTHER(ipv6_src, "ipv6_src"),
+        OTHER(ipv6_dst, "ipv6_dst"),
+        OTHER(ipv6_label, "ipv6_label"),
+        OTHER(nd_target, "nd_target"),
+        OTHER(arp_sha, "arp_sha"),
+        OTHER(arp_tha, "arp_tha"),
+#undef OTHER
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+        struct xdp_caps caps;
+        struct match match;
+
+        all_caps(&caps);
+        init_tcp_match(&match);
+        ((uint8_t *) &match.wc.masks)[others[i].ofs] = 0xff;
+        check_match_refused(&match, &caps, XDP_REASON_FIELD, others[i].name);
+    }
+}
+
+/* IPv4's fields are nothing for packets that may be of another kind. */
+static void
+test_translate_not_ipv4(void)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+        const struct field *f = &fields[i];
+        struct xdp_caps caps;
+        struct match match;
+
+        if (!f->is_ipv4) {
+            continue;
+        }
+        all_caps(&caps);
+        for (int type = 0; type < 4; type++) {
+            struct xdp_translation tr;
+
+            init_tcp_match(&match);
+            match.wc.masks.nw_proto = 0;
+            match.flow.nw_proto = 0;
+            memset((uint8_t *) &match.wc.masks + f->flow_ofs, 0xff, f->size);
+            switch (type) {
+            case 0: match.flow.dl_type = htons(ETH_TYPE_ARP); break;
+            case 1: match.flow.dl_type = htons(ETH_TYPE_IPV6); break;
+            case 2: match.wc.masks.dl_type = 0; break;
+            case 3: match.wc.masks.dl_type = htons(0xfffe); break;
+            }
+            if (xdp_translate_match(&match, IN_PORT, &caps, &tr)
+                != XDP_REASON_FIELD || !tr.detail[0]) {
+                fail("%s, type %d", f->name, type);
+            }
+        }
+    }
+}
+
+/* Outside of TCP the parser does not fill this field as flow_extract(). */
+static void
+test_translate_tcp_flags(void)
+{
+    struct xdp_translation tr;
+    struct xdp_caps caps;
+    struct match match;
+
+    all_caps(&caps);
+    init_tcp_match(&match);
+    match.wc.masks.tcp_flags = htons(0xfff);
+    match.flow.tcp_flags = htons(2);
+    CHECK(!xdp_translate_match(&match, IN_PORT, &caps, &tr));
+    CHECK(tr.key.tcp_flags == htons(2));
+
+    match.flow.nw_proto = IPPROTO_ICMPV6;
+    check_match_refused(&match, &caps, XDP_REASON_FIELD, "tcp_flags");
+    match.flow.nw_proto = IPPROTO_TCP;
+    match.wc.masks.nw_proto = 0;
+    check_match_refused(&match, &caps, XDP_REASON_FIELD, "tcp_flags");
+}
+
+/* A packet that comes from a port is at its first pass. */
+static void
+test_translate_recirc(void)
+{
+    struct xdp_caps caps;
+    struct match match;
+
+    all_caps(&caps);
+    init_tcp_match(&match);
+    match.flow.recirc_id = 1;
+    check_match_refused(&match, &caps, XDP_REASON_RECIRC, "");
+}
+
+/* And has an Ethernet header. */
+static void
+test_translate_packet_type(void)
+{
+    struct xdp_caps caps;
+    struct match match;
+
+    all_caps(&caps);
+    init_tcp_match(&match);
+    match.flow.packet_type = PACKET_TYPE_BE(OFPHTN_ETHERTYPE, ETH_TYPE_IP);
+    check_match_refused(&match, &caps, XDP_REASON_FIELD, "packet_type");
+}
+
+/* A field that the object lacks is refused, and is the one that is named. */
+static void
+test_translate_smaller_object(void)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+        const struct field *f = &fields[i];
+        struct xdp_translation tr;
+        struct xdp_caps caps;
+        struct match match;
+        enum xdp_reason reason;
+
+        all_caps(&caps);
+        memset((char *) &caps.fields + f->key_ofs, 0, f->size);
+        init_tcp_match(&match);
+        match.wc.masks.dl_dst = eth_addr_exact;
+        memset((uint8_t *) &match.wc.masks + f->flow_ofs, 0xff, f->size);
+
+        reason = xdp_translate_match(&match, IN_PORT, &caps, &tr);
+        if (reason != XDP_REASON_FIELD) {
+            fail("%s: %s", f->name, xdp_reason_to_string(reason));
+        } else if (strcmp(f->name, "dl_type")
+                   && strcmp(f->name, "nw_proto")
+                   && f->ovs_name && strcmp(tr.detail, f->ovs_name)) {
+            fail("%s: refused for \"%s\"", f->name, tr.detail);
+        }
+
+        /* Without it, the match is fine. */
+        if (strcmp(f->name, "dl_type") && strcmp(f->name, "nw_proto")
+            && strcmp(f->name, "dl_dst")) {
+            memset((uint8_t *) &match.wc.masks + f->flow_ofs, 0, f->size);
+            reason = xdp_translate_match(&match, IN_PORT, &caps, &tr);
+            if (reason) {
+                fail("%s: not matched on, but: %s", f->name, tr.detail);
+            }
+        }
+    }
+}
+
+/* A mask may have more words than the object can take. */
+static void
+test_translate_max_words(void)
+{
+    struct xdp_translation tr;
+    struct xdp_caps caps;
+    struct match match;
+
+    all_caps(&caps);
+    init_tcp_match(&match);     /* in_port, dl_type, nw_proto. */
+    caps.max_words = 3;
+    CHECK(!xdp_translate_match(&match, IN_PORT, &caps, &tr));
+    caps.max_words = 2;
+    check_match_refused(&match, &caps, XDP_REASON_FIELD, "too many fields");
+}
+
+/* Appends actions to 'b'. */
+static void
+put_output(struct ofpbuf *b, uint32_t port)
+{
+    nl_msg_put_odp_port(b, OVS_ACTION_ATTR_OUTPUT, u32_to_odp(port));
+}
+
+static void
+put_push_vlan(struct ofpbuf *b, uint16_t tpid, uint16_t tci)
+{
+    struct ovs_action_push_vlan vlan = {
+        .vlan_tpid = htons(tpid),
+        .vlan_tci = htons(tci),
+    };
+
+    nl_msg_put_unspec(b, OVS_ACTION_ATTR_PUSH_VLAN, &vlan, sizeof vlan);
+}
+
+static void
+put_pop_vlan(struct ofpbuf *b)
+{
+    nl_msg_put_flag(b, OVS_ACTION_ATTR_POP_VLAN);
+}
+
+/* Translates and clears 'b'. */
+static enum xdp_reason
+translate_actions(struct ofpbuf *b, const struct xdp_caps *caps,
+                  struct xdp_translation *tr)
+{
+    enum xdp_reason reason;
+
+    memset(tr, 0xcc, sizeof *tr);
+    reason = xdp_translate_actions(b->data, b->size, caps, lookup_port, &why,
+                                   tr);
+    ofpbuf_clear(b);
+    return reason;
+}
+
+/* Checks that 'b' is refused for 'expected' and 'detail', and clears it. */
+static void
+check_actions_refused(struct ofpbuf *b, const struct xdp_caps *caps,
+                      enum xdp_reason expected, const char *detail)
+{
+    struct xdp_translation tr;
+    enum xdp_reason reason;
+
+    reason = translate_actions(b, caps, &tr);
+    if (reason != expected) {
+        fail("%s: expected \"%s\", got \"%s\"", detail,
+             xdp_reason_to_string(expected), xdp_reason_to_string(reason));
+    } else if (strcmp(tr.detail, detail)) {
+        fail("expected detail \"%s\", got \"%s\"", detail, tr.detail);
+    }
+}
+
+/* What this issue's flows do. */
+static void
+test_translate_actions(void)
+{
+    struct ofpbuf b;
+    uint64_t stub[64];
+    struct xdp_translation tr;
+    struct xdp_caps caps;
+
+    all_caps(&caps);
+    ofpbuf_use_stub(&b, stub, sizeof stub);
+
+    put_output(&b, 5);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.n_ops == 1);
+    CHECK(tr.ops[0].type == XDP_OP_OUTPUT && tr.ops[0].u.output.port == 6);
+    CHECK(!tr.ops[0].pad && !tr.ops[0].u.output.pad);
+    CHECK(!tr.detail[0]);
+
+    /* What netlink calls "tag present" is not a bit of the packet. */
+    put_pop_vlan(&b);
+    put_push_vlan(&b, ETH_TYPE_VLAN_8021AD, 0x3000 | 123);
+    put_output(&b, 0);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.n_ops == 3);
+    CHECK(tr.ops[0].type == XDP_OP_POP_VLAN && !tr.ops[0].u.raw);
+    CHECK(tr.ops[1].type == XDP_OP_PUSH_VLAN);
+    CHECK(tr.ops[1].u.push_vlan.tpid == htons(ETH_TYPE_VLAN_8021AD));
+    CHECK(tr.ops[1].u.push_vlan.tci == htons(0x2000 | 123));
+    CHECK(!tr.ops[1].pad && !tr.ops[1].u.push_vlan.pad);
+    CHECK(tr.ops[2].type == XDP_OP_OUTPUT && tr.ops[2].u.output.port == 1);
+
+    /* Drop. */
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(!tr.n_ops);
+    put_pop_vlan(&b);
+    put_push_vlan(&b, ETH_TYPE_VLAN, 1);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(!tr.n_ops);
+    put_pop_vlan(&b);
+    nl_msg_put_u32(&b, OVS_ACTION_ATTR_DROP, 3);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(!tr.n_ops);
+}
+
+/* Outputs. */
+static void
+test_translate_outputs(void)
+{
+    struct ofpbuf b;
+    uint64_t stub[64];
+    struct xdp_caps caps;
+
+    all_caps(&caps);
+    ofpbuf_use_stub(&b, stub, sizeof stub);
+
+    put_output(&b, 1);
+    put_output(&b, 2);
+    check_actions_refused(&b, &caps, XDP_REASON_OUTPUTS, "");
+
+    put_output(&b, 1);
+    put_pop_vlan(&b);
+    put_output(&b, 2);
+    check_actions_refused(&b, &caps, XDP_REASON_ACTION,
+                          "pop_vlan after output");
+    put_output(&b, 1);
+    nl_msg_put_u32(&b, OVS_ACTION_ATTR_DROP, 3);
+    check_actions_refused(&b, &caps, XDP_REASON_ACTION, "drop after output");
+
+    put_output(&b, NO_PORT_BASE);
+    check_actions_refused(&b, &caps, XDP_REASON_TARGET, "port900");
+    put_pop_vlan(&b);
+    put_output(&b, NO_XDP_BASE);
+    check_actions_refused(&b, &caps, XDP_REASON_TARGET_TYPE, "port950");
+}
+
+/* How many ops there may be. */
+static void
+test_translate_n_ops(void)
+{
+    struct ofpbuf b;
+    uint64_t stub[128];
+    struct xdp_translation tr;
+    struct xdp_caps caps;
+
+    all_caps(&caps);
+    ofpbuf_use_stub(&b, stub, sizeof stub);
+    for (int max = 1; max <= XDP_FLOW_MAX_OPS; max++) {
+        caps.max_ops = max;
+        for (int i = 1; i < max; i++) {
+            put_push_vlan(&b, ETH_TYPE_VLAN, i);
+        }
+        put_output(&b, 3);
+        CHECK(!translate_actions(&b, &caps, &tr));
+        CHECK(tr.n_ops == max);
+        CHECK(tr.ops[max - 1].type == XDP_OP_OUTPUT);
+
+        for (int i = 0; i < max; i++) {
+            put_push_vlan(&b, ETH_TYPE_VLAN, i);
+        }
+        put_output(&b, 3);
+        check_actions_refused(&b, &caps, XDP_REASON_N_OPS, "");
+    }
+
+    /* Never more than there is room for, whatever the object says. */
+    caps.max_ops = UINT32_MAX;
+    for (int i = 0; i < XDP_FLOW_MAX_OPS; i++) {
+        put_pop_vlan(&b);
+    }
+    put_output(&b, 3);
+    check_actions_refused(&b, &caps, XDP_REASON_N_OPS, "");
+}
+
+/* Actions that no object has yet are refused by name. */
+static void
+test_translate_other_actions(void)
+{
+    static const char *names[OVS_ACTION_ATTR_MAX + 1] = {
+        [OVS_ACTION_ATTR_USERSPACE] = "userspace",
+        [OVS_ACTION_ATTR_SET] = "set",
+        [OVS_ACTION_ATTR_SAMPLE] = "sample",
+        [OVS_ACTION_ATTR_RECIRC] = "recirc",
+        [OVS_ACTION_ATTR_HASH] = "hash",
+        [OVS_ACTION_ATTR_PUSH_MPLS] = "push_mpls",
+        [OVS_ACTION_ATTR_POP_MPLS] = "pop_mpls",
+        [OVS_ACTION_ATTR_SET_MASKED] = "set_masked",
+        [OVS_ACTION_ATTR_CT] = "ct",
+        [OVS_ACTION_ATTR_TRUNC] = "trunc",
+        [OVS_ACTION_ATTR_PUSH_ETH] = "push_eth",
+        [OVS_ACTION_ATTR_POP_ETH] = "pop_eth",
+        [OVS_ACTION_ATTR_CT_CLEAR] = "ct_clear",
+        [OVS_ACTION_ATTR_PUSH_NSH] = "push_nsh",
+        [OVS_ACTION_ATTR_POP_NSH] = "pop_nsh",
+        [OVS_ACTION_ATTR_METER] = "meter",
+        [OVS_ACTION_ATTR_CLONE] = "clone",
+        [OVS_ACTION_ATTR_CHECK_PKT_LEN] = "check_pkt_len",
+        [OVS_ACTION_ATTR_ADD_MPLS] = "add_mpls",
+        [OVS_ACTION_ATTR_TUNNEL_PUSH] = "tnl_push",
+        [OVS_ACTION_ATTR_TUNNEL_POP] = "tnl_pop",
+        [OVS_ACTION_ATTR_LB_OUTPUT] = "lb_output",
+    };
+    struct ofpbuf b;
+    uint64_t stub[64];
+    struct xdp_caps caps;
+
+    all_caps(&caps);
+    ofpbuf_use_stub(&b, stub, sizeof stub);
+    for (uint16_t type = 0; type <= OVS_ACTION_ATTR_MAX + 5; type++) {
+        char detail[64];
+        const char *name;
+
+        if (type == OVS_ACTION_ATTR_OUTPUT
+            || type == OVS_ACTION_ATTR_PUSH_VLAN
+            || type == OVS_ACTION_ATTR_POP_VLAN
+            || type == OVS_ACTION_ATTR_DROP) {
+            continue;
+        }
+        name = (type <= OVS_ACTION_ATTR_MAX && names[type] ? names[type]
+                : "unknown");
+        nl_msg_put_u32(&b, type, 0);
+        put_output(&b, 1);
+        check_actions_refused(&b, &caps, XDP_REASON_ACTION, name);
+
+        put_output(&b, 1);
+        nl_msg_put_u32(&b, type, 0);
+        snprintf(detail, sizeof detail, "%s after output", name);
+        check_actions_refused(&b, &caps, XDP_REASON_ACTION, detail);
+    }
+}
+
+/* Ops that the object does not have are refused by name. */
+static void
+test_translate_missing_ops(void)
+{
+    struct ofpbuf b;
+    uint64_t stub[64];
+    struct xdp_caps caps;
+
+    all_caps(&caps);
+    ofpbuf_use_stub(&b, stub, sizeof stub);
+
+    caps.ops = ~(UINT64_C(1) << XDP_OP_PUSH_VLAN);
+    put_push_vlan(&b, ETH_TYPE_VLAN, 1);
+    put_output(&b, 1);
+    check_actions_refused(&b, &caps, XDP_REASON_ACTION, "push_vlan");
+    caps.ops = ~(UINT64_C(1) << XDP_OP_POP_VLAN);
+    put_pop_vlan(&b);
+    put_output(&b, 1);
+    check_actions_refused(&b, &caps, XDP_REASON_ACTION, "pop_vlan");
+    caps.ops = 0;
+    put_output(&b, 1);
+    check_actions_refused(&b, &caps, XDP_REASON_ACTION, "output");
+}
+
+/* Each reason has words of its own. */
+static void
+test_translate_reasons(void)
+{
+    for (int i = 0; i < XDP_N_REASONS; i++) {
+        CHECK(xdp_reason_to_string(i)[0]);
+        for (int j = 0; j < i; j++) {
+            CHECK(strcmp(xdp_reason_to_string(i), xdp_reason_to_string(j)));
+        }
+    }
+}
+
+/* Flow table. */
+
+/* Secrets of the tables here.  In word 4 they make it easy to find two keys
+ * with one digest. */
+static const uint64_t secret[XDP_KEY_WORDS] = {
+    UINT64_C(0x8f1c3d5e79a2b4c6), UINT64_C(0x13579bdf02468ace),
+    UINT64_C(0xfedcba9876543210), UINT64_C(0x0123456789abcdef),
+    UINT64_C(0x5555aaaa11112222), UINT64_C(0x9e3779b97f4a7c15),
+};
+
+/* A table and its maps. */
+struct fixture {
+    struct xdp_flow_table_maps fds;
+    struct xdp_flow_table_limits limits;
+    struct xdp_flow_table *table;
+    int n_cpus;
+};
+
+/* Creates a map for a fixture. */
+static int
+create_map(enum bpf_map_type type, size_t value_size, uint32_t n,
+           uint32_t flags, int inner_fd)
+{
+    LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = flags);
+    int fd;
+
+    if (inner_fd >= 0) {
+        opts.inner_map_fd = inner_fd;
+    }
+    fd = bpf_map_create(type, "unit", 4, value_size, n, &opts);
+    if (fd < 0) {
+        ovs_fatal(errno, "creating a BPF map failed");
+    }
+    return fd;
+}
+
+/* Closes the maps of 'f'. */
+static void
+fixture_close(struct fixture *f)
+{
+    close(f->fds.ports);
+    close(f->fds.tx_ports);
+    close(f->fds.masks);
+    close(f->fds.subtables);
+    close(f->fds.flows);
+    close(f->fds.flow_stats);
+    close(f->fds.port_stats);
+    close(f->fds.counters);
+}
+
+/* Creates maps with the given limits, those of the flows with 'n_slots'
+ * elements. */
+static void
+fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_masks,
+             uint32_t n_ports, uint32_t n_slots)
+{
+    int inner_fd = bpf_map_create(BPF_MAP_TYPE_HASH, "unit_inner", 8, 4, 1,
+                                  NULL);
+
+    memset(f, 0, sizeof *f);
+    f->n_cpus = libbpf_num_possible_cpus();
+    f->limits.n_flows = n_flows;
+    f->limits.n_masks = n_masks;
+    f->limits.n_ports = n_ports;
+    f->fds.ports = create_map(BPF_MAP_TYPE_ARRAY, sizeof(struct xdp_port),
+                              n_ports, BPF_F_MMAPABLE, -1);
+    f->fds.tx_ports = create_map(BPF_MAP_TYPE_DEVMAP,
+                                 sizeof(struct bpf_devmap_val), n_ports, 0,
+                                 -1);
+    f->fds.masks = create_map(BPF_MAP_TYPE_ARRAY, sizeof(struct xdp_mask),
+                              n_masks, BPF_F_MMAPABLE, -1);
+    f->fds.subtables = create_map(BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, n_masks + 1,
+                                  0, inner_fd);
+    f->fds.flows = create_map(BPF_MAP_TYPE_ARRAY, sizeof(struct xdp_flow),
+                              n_slots, BPF_F_MMAPABLE, -1);
+    f->fds.flow_stats = create_map(BPF_MAP_TYPE_ARRAY,
+                                   sizeof(struct xdp_flow_stats),
+                                   n_slots * f->n_cpus, BPF_F_MMAPABLE, -1);
+    f->fds.port_stats = create_map(BPF_MAP_TYPE_PERCPU_ARRAY,
+                                   sizeof(struct xdp_port_stats), n_ports, 0,
+                                   -1);
+    f->fds.counters = create_map(BPF_MAP_TYPE_PERCPU_ARRAY, 8,
+                                 XDP_COUNTER_MAX, 0, -1);
+    close(inner_fd);
+}
+
+/* Creates a table with the given limits and, for convenience, two ports: 1 and
+ * 2. */
+static void
+fixture_init(struct fixture *f, uint32_t n_flows, uint32_t n_masks)
+{
+    char *error;
+
+    fixture_open(f, n_flows, n_masks, 16, n_flows);
+    f->table = xdp_flow_table_create(&f->fds, &f->limits, secret, &error);
+    if (!f->table) {
+        ovs_fatal(0, "%s", error);
+    }
+    if (xdp_flow_table_add_port(f->table, 1, 1, 2)
+        || xdp_flow_table_add_port(f->table, 2, 17, 2)) {
+        ovs_fatal(0, "adding a port failed");
+    }
+}
+
+/* Destroys 'f', whose flows must be gone. */
+static void
+fixture_destroy(struct fixture *f)
+{
+    xdp_flow_table_destroy(f->table);
+    fixture_close(f);
+}
+
+/* Waits and reclaims as the offload does.  Returns true if there was
+ * anything. */
+static bool
+fixture_reclaim(struct fixture *f)
+{
+    uint64_t epoch;
+
+    if (!xdp_flow_table_begin_reclaim(f->table, &epoch)) {
+        return false;
+    }
+    if (xdp_flow_table_wait(f->table)) {
+        ovs_fatal(0, "waiting for a grace period failed");
+    }
+    xdp_flow_table_reclaim(f->table, epoch);
+    return true;
+}
+
+/* Reads element 'index' of a map into '*value'.  Returns true if there is
+ * one. */
+static bool
+read_map(int fd, uint32_t index, void *value)
+{
+    return !bpf_map_lookup_elem(fd, &index, value);
+}
+
+/* Searches the maps of 'f' for the flow of a packet with 'key', the way a
+ * program does, and stores what it finds, and the id of the mask that it was
+ * found under.  Returns false if there is none. */
+static bool
+fixture_find_mask(const struct fixture *f, const struct xdp_key *key,
+                  uint32_t *slotp, struct xdp_flow *flow, uint32_t *mask_id)
+{
+    uint64_t words[XDP_KEY_WORDS];
+    struct xdp_port port;
+    bool found = false;
+
+    memcpy(words, key, sizeof words);
+    if (!read_map(f->fds.ports, key->in_port, &port) || !port.ifindex) {
+        return false;
+    }
+    for (uint32_t i = 0; i < port.n_masks && !found; i++) {
+        uint64_t digest = 0;
+        struct xdp_mask mask;
+        uint32_t slot, id;
+        int fd;
+
+        if (!read_map(f->fds.masks, port.masks[i], &mask)
+            || !read_map(f->fds.subtables, port.masks[i], &id)) {
+            continue;
+        }
+        for (uint32_t j = 0; j < mask.n_words; j++) {
+            digest = xdp_digest_add(digest,
+                                    words[mask.word[j]] & mask.bits[j],
+                                    secret[mask.word[j]]);
+            if (mask.bits[j] & ~port.union_bits[mask.word[j]]) {
+                fail("the union of the port's masks lacks bits");
+            }
+        }
+        fd = bpf_map_get_fd_by_id(id);
+        if (fd >= 0 && !bpf_map_lookup_elem(fd, &digest, &slot)
+            && read_map(f->fds.flows, slot, flow) && flow->valid) {
+            found = true;
+            for (size_t j = 0; j < XDP_KEY_WORDS; j++) {
+                found &= (words[j] & flow->bits[j]) == flow->words[j];
+            }
+            *slotp = slot;
+            *mask_id = port.masks[i];
+        }
+        if (fd >= 0) {
+            close(fd);
+        }
+    }
+    return found;
+}
+
+/* As fixture_find_mask(). */
+static bool
+fixture_find(const struct fixture *f, const struct xdp_key *key,
+             uint32_t *slotp, struct xdp_flow *flow)
+{
+    uint32_t mask_id;
+
+    return fixture_find_mask(f, key, slotp, flow, &mask_id);
+}
+
+/* Makes the key and mask of a flow from 'port' to IPv4 address 'dst'.  Flows
+ * of different 'n_bits' have different masks. */
+static void
+make_flow(uint32_t port, uint32_t dst, int n_bits, struct xdp_key *key,
+          struct xdp_key *mask)
+{
+    memset(key, 0, sizeof *key);
+    memset(mask, 0, sizeof *mask);
+    key->in_port = port;
+    mask->in_port = UINT32_MAX;
+    key->nw_dst = htonl(dst);
+    mask->nw_dst = OVS_BE32_MAX;
+    mask->nw_src = be32_prefix_mask(n_bits);
+}
+
+/* Makes ops that are recognizable by 'label'. */
+static void
+make_ops(uint32_t label, struct xdp_op ops[2])
+{
+    memset(ops, 0, 2 * sizeof *ops);
+    ops[0].type = XDP_OP_POP_VLAN;
+    ops[1].type = XDP_OP_OUTPUT;
+    ops[1].u.output.port = label;
+}
+
+/* Inserts such a flow with such ops. */
+static enum xdp_table_error
+insert(struct fixture *f, uint32_t port, uint32_t dst, int n_bits,
+       uint32_t label, struct xdp_table_flow **flowp)
+{
+    struct xdp_key key, mask;
+    struct xdp_op ops[2];
+
+    make_flow(port, dst, n_bits, &key, &mask);
+    make_ops(label, ops);
+    return xdp_flow_table_insert(f->table, &key, &mask, ops, 2, flowp);
+}
+
+/* Returns the label of the flow that a packet from 'port' to 'dst' finds, and
+ * stores its slot, or returns 0 if there is none. */
+static uint32_t
+find(const struct fixture *f, uint32_t port, uint32_t dst, uint32_t *slot)
+{
+    struct xdp_key key, mask;
+    struct xdp_flow flow;
+    uint32_t slot_;
+
+    make_flow(port, dst, 0, &key, &mask);
+    if (!fixture_find(f, &key, slot ? slot : &slot_, &flow)) {
+        return 0;
+    }
+    if (flow.n_ops != 2 || flow.ops[0].type != XDP_OP_POP_VLAN
+        || flow.ops[1].type != XDP_OP_OUTPUT) {
+        fail("the flow has other ops");
+    }
+    return flow.ops[1].u.output.port;
+}
+
+/* Adds a packet of 'bytes' bytes on 'cpu' to the statistics of 'slot'. */
+static void
+count(const struct fixture *f, int cpu, uint32_t slot, uint64_t bytes,
+      uint64_t used, uint64_t tcp_flags)
+{
+    uint32_t index = cpu * f->limits.n_flows + slot;
+    struct xdp_flow_stats s;
+
+    if (!read_map(f->fds.flow_stats, index, &s)) {
+        ovs_fatal(errno, "reading statistics failed");
+    }
+    s.packets++;
+    s.bytes += bytes;
+    s.used = used;
+    s.tcp_flags |= tcp_flags;
+    if (bpf_map_update_elem(f->fds.flow_stats, &index, &s, BPF_ANY)) {
+        ovs_fatal(errno, "writing statistics failed");
+    }
+}
+
+/* Returns true if '*s' is that. */
+static bool
+stats_are(const struct xdp_flow_table_stats *s, uint64_t packets,
+          uint64_t bytes, long long int used, uint16_t tcp_flags)
+{
+    return (s->n_packets == packets && s->n_bytes == bytes && s->used == used
+            && s->tcp_flags == tcp_flags);
+}
+
+/* Returns true if 'f' has that many flows and masks in use. */
+static bool
+usage_is(const struct fixture *f, uint32_t n_flows, uint32_t n_masks)
+{
+    uint32_t flows, masks;
+
+    xdp_flow_table_usage(f->table, &flows, &masks);
+    return flows == n_flows && masks == n_masks;
+}
+
+/* Flows come and go. */
+static void
+test_table_insert(void)
+{
+    struct xdp_table_flow *a, *b, *c;
+    struct xdp_flow_table_stats s;
+    struct fixture f;
+
+    fixture_init(&f, 16, 4);
+    CHECK(xdp_flow_table_get_limits(f.table)->n_flows == 16);
+    CHECK(usage_is(&f, 0, 0));
+    CHECK(!find(&f, 1, 100, NULL));
+    CHECK(!insert(&f, 1, 100, 0, 11, &a));
+    CHECK(!insert(&f, 1, 101, 8, 12, &b));
+    CHECK(!insert(&f, 2, 100, 0, 13, &c));
+    CHECK(usage_is(&f, 3, 2));
+    CHECK(xdp_flow_table_port_n_masks(f.table, 1) == 2);
+    CHECK(xdp_flow_table_port_n_masks(f.table, 2) == 1);
+    CHECK(find(&f, 1, 100, NULL) == 11);
+    CHECK(find(&f, 1, 101, NULL) == 12);
+    CHECK(find(&f, 2, 100, NULL) == 13);
+    CHECK(!find(&f, 2, 101, NULL));
+    CHECK(!find(&f, 1, 102, NULL));
+
+    xdp_flow_table_remove(f.table, a, &s);
+    CHECK(stats_are(&s, 0, 0, 0, 0));
+    CHECK(!find(&f, 1, 100, NULL));
+    CHECK(find(&f, 1, 101, NULL) == 12);
+    CHECK(find(&f, 2, 100, NULL) == 13);
+    CHECK(xdp_flow_table_port_n_masks(f.table, 1) == 1);
+
+    /* Again, while the old one is garbage. */
+    CHECK(!insert(&f, 1, 100, 0, 14, &a));
+    CHECK(find(&f, 1, 100, NULL) == 14);
+
+    xdp_flow_table_remove(f.table, a, &s);
+    xdp_flow_table_remove(f.table, b, &s);
+    xdp_flow_table_remove(f.table, c, &s);
+    CHECK(usage_is(&f, 0, 0));
+    CHECK(!xdp_flow_table_port_n_masks(f.table, 1));
+    CHECK(!xdp_flow_table_port_n_masks(f.table, 2));
+    CHECK(fixture_reclaim(&f));
+    CHECK(!fixture_reclaim(&f));
+    fixture_destroy(&f);
+}
+
+/* A flow's slot is filled completely, and all of the rest is zero. */
+static void
+test_table_slot(void)
+{
+    struct xdp_flow flow, expected;
+    struct xdp_key key, mask;
+    struct xdp_table_flow *tf;
+    struct xdp_flow_table_stats s;
+    struct xdp_op ops[XDP_FLOW_MAX_OPS];
+    uint64_t words[XDP_KEY_WORDS], bits[XDP_KEY_WORDS];
+    struct xdp_mask tmask;
+    struct fixture f;
+    uint32_t slot, mask_id;
+    size_t n = 0;
+
+    fixture_init(&f, 4, 4);
+    memset(&key, 0x5a, sizeof key);
+    memset(&mask, 0xf7, sizeof mask);
+    key.in_port = 1;
+    mask.in_port = UINT32_MAX;
+    key.pad0 = mask.pad0 = 0;
+    /* Word 2 is left out. */
+    mask.dl_src[0] = mask.dl_src[1] = mask.dl_src[2] = 0;
+    mask.dl_src[3] = mask.dl_src[4] = mask.dl_src[5] = 0;
+    mask.vlan_tci0 = 0;
+    memset(ops, 0, sizeof ops);
+    for (size_t i = 0; i < ARRAY_SIZE(ops); i++) {
+        ops[i].type = XDP_OP_PUSH_VLAN;
+        ops[i].u.push_vlan.tci = htons(i);
+    }
+
+    CHECK(!xdp_flow_table_insert(f.table, &key, &mask, ops, ARRAY_SIZE(ops),
+                                 &tf));
+    memcpy(words, &key, sizeof words);
+    memcpy(bits, &mask, sizeof bits);
+    memset(&expected, 0, sizeof expected);
+    expected.valid = 1;
+    expected.n_ops = ARRAY_SIZE(ops);
+    memcpy(expected.ops, ops, sizeof ops);
+    CHECK(fixture_find_mask(&f, &key, &slot, &flow, &mask_id));
+    CHECK(read_map(f.fds.masks, mask_id, &tmask));
+    for (size_t i = 0; i < XDP_KEY_WORDS; i++) {
+        expected.bits[i] = bits[i];
+        expected.words[i] = words[i] & bits[i];
+        if (bits[i]) {
+            CHECK(tmask.word[n] == i && tmask.bits[n] == bits[i]);
+            n++;
+        }
+    }
+    CHECK(n == XDP_KEY_WORDS - 1 && tmask.n_words == n);
+    CHECK(!memcmp(&flow, &expected, sizeof flow));
+
+    /* No ops. */
+    CHECK(!xdp_flow_table_modify(f.table, tf, NULL, 0));
+    memset(expected.ops, 0, sizeof expected.ops);
+    expected.n_ops = 0;
+    CHECK(fixture_find(&f, &key, &slot, &flow));
+    CHECK(!memcmp(&flow, &expected, sizeof flow));
+    xdp_flow_table_remove(f.table, tf, &s);
+    fixture_destroy(&f);
+}
+
+/* A modification takes a new slot; the old one is not used before its time. */
+static void
+test_table_modify(void)
+{
+    struct xdp_table_flow *a, *b;
+    uint32_t slot[3];
+    struct xdp_flow_table_stats s;
+    struct xdp_op ops[2];
+    struct fixture f;
+
+    fixture_init(&f, 2, 4);
+    CHECK(!insert(&f, 1, 100, 0, 11, &a));
+    CHECK(find(&f, 1, 100, &slot[0]) == 11);
+    make_ops(12, ops);
+    CHECK(!xdp_flow_table_modify(f.table, a, ops, 2));
+    CHECK(find(&f, 1, 100, &slot[1]) == 12);
+    CHECK(slot[0] != slot[1]);
+    CHECK(usage_is(&f, 1, 1));
+
+    /* Now there is no slot left, but the flow is as it was. */
+    make_ops(13, ops);
+    CHECK(xdp_flow_table_modify(f.table, a, ops, 2) == XDP_TABLE_FLOWS_FULL);
+    CHECK(insert(&f, 1, 101, 0, 14, &b) == XDP_TABLE_FLOWS_FULL);
+    CHECK(!b);
+    CHECK(find(&f, 1, 100, NULL) == 12);
+
+    CHECK(fixture_reclaim(&f));
+    CHECK(!xdp_flow_table_modify(f.table, a, ops, 2));
+    CHECK(find(&f, 1, 100, &slot[2]) == 13);
+    CHECK(slot[2] == slot[0]);
+    xdp_flow_table_remove(f.table, a, &s);
+    fixture_destroy(&f);
+}
+
+/* More flows than slots. */
+static void
+test_table_flows_full(void)
+{
+    struct xdp_table_flow *flows[8], *extra;
+    struct xdp_flow_table_stats s;
+    struct fixture f;
+
+    fixture_init(&f, 8, 4);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 8; i++) {
+            CHECK(!insert(&f, 1, 100 + i, 0, 10 + i, &flows[i]));
+        }
+        CHECK(insert(&f, 1, 200, 0, 99, &extra) == XDP_TABLE_FLOWS_FULL);
+        CHECK(!extra);
+        CHECK(insert(&f, 1, 200, 4, 99, &extra) == XDP_TABLE_FLOWS_FULL);
+        CHECK(usage_is(&f, 8, 1));
+        for (int i = 0; i < 8; i++) {
+            CHECK(find(&f, 1, 100 + i, NULL) == 10 + i);
+            xdp_flow_table_remove(f.table, flows[i], &s);
+        }
+        fixture_reclaim(&f);
+    }
+    fixture_destroy(&f);
+}
+
+/* Slots of flows that are gone wait for a grace period. */
+static void
+test_table_reclaim(void)
+{
+    struct xdp_table_flow *a, *b;
+    struct xdp_flow_table_stats s;
+    uint64_t epoch[2];
+    struct fixture f;
+
+    fixture_init(&f, 2, 4);
+    CHECK(!xdp_flow_table_begin_reclaim(f.table, &epoch[0]));
+    CHECK(!insert(&f, 1, 100, 0, 11, &a));
+    CHECK(!insert(&f, 1, 101, 0, 12, &b));
+    xdp_flow_table_remove(f.table, a, &s);
+    CHECK(insert(&f, 1, 102, 0, 13, &a) == XDP_TABLE_FLOWS_FULL);
+    CHECK(xdp_flow_table_begin_reclaim(f.table, &epoch[0]));
+    CHECK(insert(&f, 1, 102, 0, 13, &a) == XDP_TABLE_FLOWS_FULL);
+
+    /* What is removed after the start of the wait is not covered by it. */
+    xdp_flow_table_remove(f.table, b, &s);
+    CHECK(!xdp_flow_table_wait(f.table));
+    CHECK(insert(&f, 1, 102, 0, 13, &a) == XDP_TABLE_FLOWS_FULL);
+    xdp_flow_table_reclaim(f.table, epoch[0]);
+    CHECK(!insert(&f, 1, 102, 0, 13, &a));
+    CHECK(insert(&f, 1, 103, 0, 14, &b) == XDP_TABLE_FLOWS_FULL);
+    CHECK(xdp_flow_table_begin_reclaim(f.table, &epoch[1]));
+    CHECK(epoch[1] > epoch[0]);
+    CHECK(!xdp_flow_table_wait(f.table));
+    xdp_flow_table_reclaim(f.table, epoch[1]);
+    CHECK(!insert(&f, 1, 103, 0, 14, &b));
+    CHECK(find(&f, 1, 102, NULL) == 13 && find(&f, 1, 103, NULL) == 14);
+    xdp_flow_table_remove(f.table, a, &s);
+    xdp_flow_table_remove(f.table, b, &s);
+    fixture_destroy(&f);
+}
+
+/* More masks than there are. */
+static void
+test_table_masks_full(void)
+{
+    struct xdp_table_flow *flows[4], *extra;
+    struct xdp_flow_table_stats s;
+    struct fixture f;
+
+    fixture_init(&f, 16, 4);
+    for (int i = 0; i < 4; i++) {
+        CHECK(!insert(&f, 1, 100 + i, i, 10 + i, &flows[i]));
+    }
+    CHECK(insert(&f, 1, 200, 4, 99, &extra) == XDP_TABLE_MASKS_FULL);
+    CHECK(!extra);
+    CHECK(usage_is(&f, 4, 4));
+    CHECK(!insert(&f, 1, 201, 3, 98, &extra));
+    xdp_flow_table_remove(f.table, extra, &s);
+    for (int i = 0; i < 4; i++) {
+        CHECK(find(&f, 1, 100 + i, NULL) == 10 + i);
+        xdp_flow_table_remove(f.table, flows[i], &s);
+    }
+    fixture_destroy(&f);
+}
+
+/* Returns the id of the mask of the flow from port 1 to 'dst'. */
+static uint32_t
+mask_of(const struct fixture *f, uint32_t dst)
+{
+    struct xdp_key key, mask;
+    struct xdp_flow flow;
+    uint32_t slot, mask_id;
+
+    make_flow(1, dst, 0, &key, &mask);
+    return (fixture_find_mask(f, &key, &slot, &flow, &mask_id)
+            ? mask_id : UINT32_MAX);
+}
+
+/* An unused mask is kept for its next flow, and given to another one when
+ * there is no other, the one that is out of use for longest first. */
+static void
+test_table_masks_reuse(void)
+{
+    struct xdp_table_flow *a, *b, *c, *d;
+    struct xdp_flow_table_stats s;
+    uint32_t ma, mb, mc;
+    struct fixture f;
+
+    fixture_init(&f, 16, 3);
+    CHECK(!insert(&f, 1, 100, 1, 11, &a));
+    CHECK(!insert(&f, 1, 101, 2, 12, &b));
+    CHECK(!insert(&f, 1, 102, 3, 13, &c));
+    ma = mask_of(&f, 100);
+    mb = mask_of(&f, 101);
+    mc = mask_of(&f, 102);
+
+    xdp_flow_table_remove(f.table, c, &s);
+    CHECK(fixture_reclaim(&f));
+    xdp_flow_table_remove(f.table, b, &s);
+    CHECK(fixture_reclaim(&f));
+    xdp_flow_table_remove(f.table, a, &s);
+    CHECK(fixture_reclaim(&f));
+    CHECK(usage_is(&f, 0, 0));
+
+    /* Its own. */
+    CHECK(!insert(&f, 1, 101, 2, 14, &b));
+    CHECK(mask_of(&f, 101) == mb);
+
+    /* The one of 'c', then that of 'a', then nothing. */
+    CHECK(!insert(&f, 1, 103, 4, 15, &d));
+    CHECK(mask_of(&f, 103) == mc);
+    CHECK(!insert(&f, 1, 102, 3, 16, &c));
+    CHECK(mask_of(&f, 102) == ma);
+    CHECK(insert(&f, 1, 100, 1, 17, &a) == XDP_TABLE_MASKS_FULL);
+    CHECK(find(&f, 1, 101, NULL) == 14);
+    CHECK(find(&f, 1, 102, NULL) == 16);
+    CHECK(find(&f, 1, 103, NULL) == 15);
+    CHECK(!find(&f, 1, 100, NULL));
+    xdp_flow_table_remove(f.table, b, &s);
+    xdp_flow_table_remove(f.table, c, &s);
+    xdp_flow_table_remove(f.table, d, &s);
+    fixture_destroy(&f);
+}
+
+/* Many flows of one mask. */
+static void
+test_table_growth(void)
+{
+    enum { N = 20000 };
+    struct xdp_table_flow **flows = xcalloc(N, sizeof *flows);
+    struct xdp_flow_table_stats s;
+    struct fixture f;
+    uint32_t id;
+    struct bpf_map_info info = { 0 };
+    uint32_t size = sizeof info;
+    int fd;
+
+    fixture_init(&f, N, 4);
+    for (int i = 0; i < N; i++) {
+        CHECK(!insert(&f, 1, i, 0, 1 + i, &flows[i]));
+    }
+    CHECK(usage_is(&f, N, 1));
+    for (int i = 0; i < N; i++) {
+        CHECK(find(&f, 1, i, NULL) == 1 + i);
+    }
+    CHECK(read_map(f.fds.subtables, mask_of(&f, 0), &id));
+    fd = bpf_map_get_fd_by_id(id);
+    CHECK(fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &size));
+    CHECK(info.max_entries == N);
+    close(fd);
+
+    for (int i = 0; i < N; i++) {
+        if (i % 3) {
+            xdp_flow_table_remove(f.table, flows[i], &s);
+        }
+    }
+    for (int i = 0; i < N; i++) {
+        CHECK(find(&f, 1, i, NULL) == (i % 3 ? 0 : 1 + i));
+    }
+    for (int i = 0; i < N; i += 3) {
+        xdp_flow_table_remove(f.table, flows[i], &s);
+    }
+    CHECK(fixture_reclaim(&f));
+    for (int i = 0; i < N; i++) {
+        CHECK(!insert(&f, 1, i, 0, 1 + i, &flows[i]));
+    }
+    for (int i = 0; i < N; i++) {
+        xdp_flow_table_remove(f.table, flows[i], &s);
+    }
+    free(flows);
+    fixture_destroy(&f);
+}
+
+/* Two flows with one digest. */
+static void
+test_table_digest(void)
+{
+    struct xdp_key key[2], mask, other_mask;
+    struct xdp_table_flow *flow[2], *other;
+    struct xdp_flow_table_stats s;
+    struct xdp_flow found;
+    struct xdp_op ops[2];
+    struct fixture f;
+    uint32_t slot;
+
+    fixture_init(&f, 16, 4);
+    memset(key, 0, sizeof key);
+    memset(&mask, 0, sizeof mask);
+    mask.in_port = UINT32_MAX;
+    mask.nw_src = mask.nw_dst = OVS_BE32_MAX;
+    for (int i = 0; i < 2; i++) {
+        key[i].in_port = 1;
+        /* The first half of word 4 cancels the secret's. */
+        key[i].nw_src = (OVS_FORCE ovs_be32) -(uint32_t) secret[4];
+        key[i].nw_dst = htonl(100 + i);
+    }
+
+    make_ops(11, ops);
+    CHECK(!xdp_flow_table_insert(f.table, &key[0], &mask, ops, 2, &flow[0]));
+    make_ops(12, ops);
+    CHECK(xdp_flow_table_insert(f.table, &key[1], &mask, ops, 2, &flow[1])
+          == XDP_TABLE_DIGEST);
+    CHECK(!flow[1]);
+    CHECK(usage_is(&f, 1, 1));
+    CHECK(fixture_find(&f, &key[0], &slot, &found));
+    CHECK(found.ops[1].u.output.port == 11);
+    CHECK(!fixture_find(&f, &key[1], &slot, &found));
+
+    /* The same flow once more is the same. */
+    CHECK(xdp_flow_table_insert(f.table, &key[0], &mask, ops, 2, &other)
+          == XDP_TABLE_DIGEST);
+
+    /* Another mask has a subtable of its own. */
+    other_mask = mask;
+    other_mask.dl_type = OVS_BE16_MAX;
+    CHECK(!xdp_flow_table_insert(f.table, &key[1], &other_mask, ops, 2,
+                                 &other));
+    CHECK(fixture_find(&f, &key[1], &slot, &found));
+    CHECK(found.ops[1].u.output.port == 12);
+    xdp_flow_table_remove(f.table, other, &s);
+
+    /* When the first has gone there is room. */
+    make_ops(13, ops);
+    CHECK(!xdp_flow_table_modify(f.table, flow[0], ops, 2));
+    xdp_flow_table_remove(f.table, flow[0], &s);
+    make_ops(12, ops);
+    CHECK(!xdp_flow_table_insert(f.table, &key[1], &mask, ops, 2, &flow[1]));
+    CHECK(!fixture_find(&f, &key[0], &slot, &found));
+    CHECK(fixture_find(&f, &key[1], &slot, &found));
+    CHECK(found.ops[1].u.output.port == 12);
+    xdp_flow_table_remove(f.table, flow[1], &s);
+    fixture_destroy(&f);
+}
+
+/* Statistics are sums over all CPUs. */
+static void
+test_table_stats(void)
+{
+    struct xdp_table_flow *a, *b;
+    struct xdp_flow_table_stats s, sum;
+    uint32_t slot;
+    struct fixture f;
+    uint64_t bytes = 0;
+
+    fixture_init(&f, 4, 4);
+    CHECK(!insert(&f, 1, 100, 0, 11, &a));
+    CHECK(!insert(&f, 1, 101, 0, 12, &b));
+    CHECK(find(&f, 1, 100, &slot) == 11);
+    xdp_flow_table_get_stats(f.table, a, &s);
+    CHECK(stats_are(&s, 0, 0, 0, 0));
+
+    for (int i = 0; i < f.n_cpus; i++) {
+        /* The youngest on the first CPU; nanoseconds to milliseconds. */
+        count(&f, i, slot, 100 + i, 5000999999 - i * 1000000, 1 << (i % 8));
+        bytes += 100 + i;
+    }
+    xdp_flow_table_get_stats(f.table, a, &s);
+    CHECK(s.n_packets == f.n_cpus && s.n_bytes == bytes && s.used == 5000);
+    CHECK(s.tcp_flags == (f.n_cpus >= 8 ? 0xff : (1 << f.n_cpus) - 1));
+    xdp_flow_table_get_stats(f.table, b, &s);
+    CHECK(stats_are(&s, 0, 0, 0, 0));
+
+    memset(&sum, 0, sizeof sum);
+    s.n_packets = 2; s.n_bytes = 30; s.used = 400; s.tcp_flags = 5;
+    xdp_flow_table_stats_add(&sum, &s);
+    s.n_packets = 1; s.n_bytes = 10; s.used = 300; s.tcp_flags = 2;
+    xdp_flow_table_stats_add(&sum, &s);
+    CHECK(stats_are(&sum, 3, 40, 400, 7));
+
+    xdp_flow_table_remove(f.table, a, &s);
+    CHECK(s.n_packets == f.n_cpus && s.n_bytes == bytes && s.used == 5000);
+    xdp_flow_table_remove(f.table, b, &s);
+    fixture_destroy(&f);
+}
+
+/* Statistics survive a modification, also what a program adds to the old slot
+ * while it is garbage, and a new flow does not inherit them. */
+static void
+test_table_stats_kept(void)
+{
+    struct xdp_table_flow *a, *b;
+    struct xdp_flow_table_stats s;
+    struct xdp_op ops[2];
+    uint32_t slot[3];
+    struct fixture f;
+
+    fixture_init(&f, 3, 4);
+    CHECK(!insert(&f, 1, 100, 0, 11, &a));
+    CHECK(find(&f, 1, 100, &slot[0]) == 11);
+    count(&f, 0, slot[0], 100, 1000000, 1);
+
+    make_ops(12, ops);
+    CHECK(!xdp_flow_table_modify(f.table, a, ops, 2));
+    CHECK(find(&f, 1, 100, &slot[1]) == 12);
+    count(&f, 0, slot[1], 200, 2000000, 2);
+    count(&f, 0, slot[0], 400, 3000000, 4);     /* A late one. */
+    xdp_flow_table_get_stats(f.table, a, &s);
+    CHECK(stats_are(&s, 3, 700, 3, 7));
+
+    make_ops(13, ops);
+    CHECK(!xdp_flow_table_modify(f.table, a, ops, 2));
+    CHECK(find(&f, 1, 100, &slot[2]) == 13);
+    count(&f, 0, slot[2], 800, 4000000, 8);
+    xdp_flow_table_get_stats(f.table, a, &s);
+    CHECK(stats_are(&s, 4, 1500, 4, 15));
+
+    CHECK(fixture_reclaim(&f));
+    xdp_flow_table_get_stats(f.table, a, &s);
+    CHECK(stats_are(&s, 4, 1500, 4, 15));
+
+    /* A slot of it is now somebody else's. */
+    CHECK(!insert(&f, 1, 101, 0, 14, &b));
+    CHECK(find(&f, 1, 101, &slot[0]) == 14);
+    xdp_flow_table_get_stats(f.table, b, &s);
+    CHECK(stats_are(&s, 0, 0, 0, 0));
+    count(&f, 0, slot[0], 1600, 5000000, 16);
+    xdp_flow_table_get_stats(f.table, a, &s);
+    CHECK(stats_are(&s, 4, 1500, 4, 15));
+
+    /* Removed with garbage that has been counted. */
+    make_ops(15, ops);
+    CHECK(!xdp_flow_table_modify(f.table, a, ops, 2));
+    CHECK(find(&f, 1, 100, &slot[1]) == 15);
+    count(&f, 0, slot[1], 3200, 6000000, 32);
+    xdp_flow_table_remove(f.table, a, &s);
+    CHECK(stats_are(&s, 5, 4700, 6, 47));
+    CHECK(fixture_reclaim(&f));
+    xdp_flow_table_remove(f.table, b, &s);
+    CHECK(stats_are(&s, 1, 1600, 5, 16));
+    fixture_destroy(&f);
+}
+
+/* Ports. */
+static void
+test_table_ports(void)
+{
+    struct bpf_devmap_val target;
+    struct xdp_table_flow *flow;
+    struct xdp_flow_table_stats s;
+    struct xdp_port_stats *values, sum;
+    struct xdp_port port;
+    uint32_t number = 9;
+    uint32_t lo = if_nametoindex("lo");
+    struct fixture f;
+
+    fixture_init(&f, 16, 4);
+    values = xcalloc(f.n_cpus, sizeof *values);
+    for (int i = 0; i < 50; i++) {
+        CHECK(read_map(f.fds.ports, number, &port) && !port.ifindex);
+        CHECK(!xdp_flow_table_add_port(f.table, number, 1000 + i * 16, i % 3));
+        CHECK(read_map(f.fds.ports, number, &port));
+        CHECK(port.ifindex == 1000 + i * 16 && port.vlan_limit == i % 3
+              && !port.n_masks);
+        CHECK(is_all_zeros(port.union_bits, sizeof port.union_bits));
+        xdp_flow_table_set_vlan_limit(f.table, number, 2);
+        CHECK(read_map(f.fds.ports, number, &port) && port.vlan_limit == 2);
+
+        /* Statistics start at zero. */
+        xdp_flow_table_get_port_stats(f.table, number, &sum);
+        CHECK(!sum.upcalls && !sum.no_socket);
+        for (int j = 0; j < f.n_cpus; j++) {
+            values[j].upcalls = 3;
+            values[j].no_socket = 5;
+        }
+        CHECK(!bpf_map_update_elem(f.fds.port_stats, &number, values, 0));
+        xdp_flow_table_get_port_stats(f.table, number, &sum);
+        CHECK(sum.upcalls == 3 * f.n_cpus && sum.no_socket == 5 * f.n_cpus);
+
+        /* Targets; removing one that is not there is no error. */
+        CHECK(!xdp_flow_table_set_target(f.table, number, lo));
+        CHECK(read_map(f.fds.tx_ports, number, &target));
+        CHECK(target.ifindex == lo);
+        CHECK(!xdp_flow_table_set_target(f.table, number, 0));
+        CHECK(!xdp_flow_table_set_target(f.table, number, 0));
+        CHECK(!read_map(f.fds.tx_ports, number, &target));
+        CHECK(xdp_flow_table_set_target(f.table, number, INT32_MAX) != 0);
+
+        CHECK(!insert(&f, number, 100, 0, 11, &flow));
+        CHECK(find(&f, number, 100, NULL) == 11);
+        CHECK(!find(&f, 1, 100, NULL));
+        xdp_flow_table_remove(f.table, flow, &s);
+        xdp_flow_table_remove_port(f.table, number);
+        if (i % 10 == 9) {
+            fixture_reclaim(&f);
+        }
+    }
+    free(values);
+    fixture_destroy(&f);
+}
+
+/* The masks that packets from a port are tried with, and their union. */
+static void
+test_table_port_masks(void)
+{
+    enum { N = 20 };
+    struct xdp_table_flow *flows[N];
+    struct xdp_flow_table_stats s;
+    struct fixture f;
+
+    fixture_init(&f, 64, 32);
+    for (int i = 0; i < N; i++) {
+        CHECK(!insert(&f, 1 + i % 2, 100 + i, i, 10 + i, &flows[i]));
+    }
+    CHECK(xdp_flow_table_port_n_masks(f.table, 1) == N / 2);
+    for (int i = 0; i < N; i++) {
+        /* In an order that is not that of insertion. */
+        int j = i * 7 % N;
+        struct xdp_key bits, key, mask;
+        struct xdp_port port;
+
+        CHECK(find(&f, 1 + j % 2, 100 + j, NULL) == 10 + j);
+        xdp_flow_table_remove(f.table, flows[j], &s);
+        flows[j] = NULL;
+        memset(&bits, 0, sizeof bits);
+        for (int k = 0; k < N; k++) {
+            if (flows[k] && k % 2 == j % 2) {
+                CHECK(find(&f, 1 + k % 2, 100 + k, NULL) == 10 + k);
+                make_flow(1, 0, k, &key, &mask);
+                bits.in_port |= mask.in_port;
+                bits.nw_src |= mask.nw_src;
+                bits.nw_dst |= mask.nw_dst;
+            }
+        }
+        CHECK(read_map(f.fds.ports, 1 + j % 2, &port));
+        CHECK(!memcmp(port.union_bits, &bits, sizeof bits));
+    }
+    fixture_destroy(&f);
+}
+
+/* Counters are sums over all CPUs. */
+static void
+test_table_counters(void)
+{
+    uint64_t counters[XDP_COUNTER_MAX];
+    struct fixture f;
+    uint64_t *values;
+
+    fixture_init(&f, 4, 4);
+    values = xcalloc(f.n_cpus, sizeof *values);
+    for (uint32_t i = 0; i < XDP_COUNTER_MAX; i++) {
+        for (int j = 0; j < f.n_cpus; j++) {
+            values[j] = i + 1;
+        }
+        CHECK(!bpf_map_update_elem(f.fds.counters, &i, values, 0));
+    }
+    xdp_flow_table_get_counters(f.table, counters);
+    for (uint32_t i = 0; i < XDP_COUNTER_MAX; i++) {
+        CHECK(counters[i] == (i + 1) * f.n_cpus);
+    }
+    free(values);
+    fixture_destroy(&f);
+}
+
+/* Leaks. */
+
+/* Returns the number of open file descriptors. */
+static int
+count_fds(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    int n = 0;
+
+    ovs_assert(dir);
+    while (readdir(dir)) {
+        n++;
+    }
+    closedir(dir);
+    return n;
+}
+
+/* Returns the number of all BPF programs, maps and BTF objects in the system,
+ * or -1 if we may not know. */
+static int
+count_bpf(void)
+{
+    static int (*const next[])(uint32_t, uint32_t *) = {
+        bpf_prog_get_next_id, bpf_map_get_next_id, bpf_btf_get_next_id,
+    };
+    int n = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(next); i++) {
+        uint32_t id = 0;
+
+        while (!next[i](id, &id)) {
+            n++;
+        }
+        if (errno != ENOENT) {
+            return -1;
+        }
+    }
+    return n;
+}
+
+/* Something to do LEAK_TIMES times, each time with the same result. */
+typedef void repeated_func(const char *arg);
+
+/* Enough for a leak to stand out from what the rest of the system does. */
+#define LEAK_TIMES 30
+
+/* Repeats 'func' and checks that nothing is left of it. */
+static void
+check_leaks(repeated_func *func, const char *arg)
+{
+    int n_fds = count_fds();
+    int n_bpf = count_bpf();
+    int left;
+
+    for (int i = 0; i < LEAK_TIMES; i++) {
+        func(arg);
+    }
+    if (count_fds() != n_fds) {
+        fail("%s: %d file descriptors are left of %d times", arg,
+             count_fds() - n_fds, LEAK_TIMES);
+    }
+    CHECK(n_bpf >= 0);
+    /* The kernel frees them a bit later. */
+    for (int i = 0; i < 100; i++) {
+        left = count_bpf() - n_bpf;
+        if (left < LEAK_TIMES) {
+            return;
+        }
+        usleep(100 * 1000);
+    }
+    fail("%s: %d BPF objects are left of %d times", arg, left, LEAK_TIMES);
+}
+
+/* Fails to create a table, because its maps are too small. */
+static void
+create_bad_table(const char *arg OVS_UNUSED)
+{
+    struct xdp_flow_table *table;
+    struct fixture f;
+    char *error;
+
+    fixture_open(&f, 64, 4, 16, 1);
+    f.limits.n_flows = 65536;
+    table = xdp_flow_table_create(&f.fds, &f.limits, secret, &error);
+    if (table || !error || !strstr(error, "xdp_flows")) {
+        fail("expected an error about xdp_flows, got: %s", error);
+    }
+    free(error);
+    fixture_close(&f);
+}
+
+/* Creates and uses a table. */
+static void
+create_table(const char *arg OVS_UNUSED)
+{
+    struct xdp_flow_table_stats s;
+    struct xdp_table_flow *flow;
+    struct xdp_op ops[2];
+    struct fixture f;
+
+    fixture_init(&f, 4, 4);
+    make_ops(11, ops);
+    for (int i = 0; i < 4; i++) {
+        CHECK(!insert(&f, 1, 100, i, 10, &flow));
+        xdp_flow_table_modify(f.table, flow, ops, 2);
+        xdp_flow_table_remove(f.table, flow, &s);
+        fixture_reclaim(&f);
+    }
+    CHECK(!insert(&f, 1, 100, 0, 10, &flow));
+    xdp_flow_table_remove(f.table, flow, &s);
+    fixture_destroy(&f);
+}
+
+/* Creating a table fails, or succeeds, without a trace. */
+static void
+test_table_create(void)
+{
+    check_leaks(create_bad_table, "bad table");
+    check_leaks(create_table, "table");
+}
+
+/* Objects. */
+
+/* A directory of this process for files to load. */
+static char *temp_dir;
+
+static const struct xdp_flow_table_limits object_limits = {
+    .n_flows = 64, .n_masks = 8, .n_ports = 16
+};
+
+/* Returns the name of a test object.  The caller frees it. */
+static char *
+test_object(const char *name)
+{
+    return xasprintf("%s/%s.bpf.o", objects_dir, name);
+}
+
+/* Returns the name of a file in 'temp_dir', which does not exist.  The caller
+ * frees it. */
+static char *
+temp_file(const char *name)
+{
+    char *path = xasprintf("%s/%s", temp_dir, name);
+
+    if (unlink(path) && errno == EISDIR) {
+        rmdir(path);
+    }
+    return path;
+}
+
+/* Makes a file 'name' in 'temp_dir' with 'mode' and the first 'size' bytes of
+ * file 'from'.  Returns its name, which the caller frees. */
+static char *
+copy_file(const char *from, const char *name, mode_t mode, size_t size)
+{
+    char *path = temp_file(name);
+    int in = open(from, O_RDONLY);
+    int out = open(path, O_WRONLY | O_CREAT | O_TRUNC, mode);
+    char buf[4096];
+    ssize_t n;
+
+    if (in < 0 || out < 0) {
+        ovs_fatal(errno, "copying %s to %s failed", from, path);
+    }
+    while (size > 0 && (n = read(in, buf, MIN(size, sizeof buf))) > 0) {
+        if (write(out, buf, n) != n) {
+            ovs_fatal(errno, "writing %s failed", path);
+        }
+        size -= n;
+    }
+    if (fchmod(out, mode)) {
+        ovs_fatal(errno, "fchmod failed");
+    }
+    close(in);
+    close(out);
+    return path;
+}
+
+/* Checks that 'path' is refused with an errno value 'expected' and a message
+ * that names the file and contains 'text'. */
+static void
+check_refused(const char *path, int expected, const char *text)
+{
+    struct xdp_object *object;
+    bool has_table;
+    struct xdp_caps caps;
+    char *message;
+    int error;
+
+    for (int pass = 0; pass < 2; pass++) {
+        /* xdp_object_get() makes the same checks. */
+        error = (pass
+                 ? xdp_object_get(path, &object_limits, &object, &message)
+                 : xdp_object_check(path, &has_table, &caps, &message));
+        if (error != expected || !message || !strstr(message, text)
+            || strncmp(message, path, strlen(path))) {
+            fail("expected error %d about \"%s\", got %d: %s", expected, text,
+                 error, message ? message : "no message");
+        }
+        free(message);
+        if (pass && !error) {
+            xdp_object_put(object);
+        }
+    }
+}
+
+/* Files that are not to be trusted or not what they should be. */
+static void
+test_object_missing(void)
+{
+    char *path = temp_file("missing.o");
+
+    check_refused(path, ENOENT, "is the path right");
+    free(path);
+}
+
+static void
+test_object_symlink(void)
+{
+    char *target = copy_file(object_path, "target.o", 0644, SIZE_MAX);
+    char *path = temp_file("symlink.o");
+
+    CHECK(!symlink(target, path));
+    check_refused(path, ELOOP, "must not be a symbolic link");
+    free(target);
+    free(path);
+}
+
+static void
+test_object_directory(void)
+{
+    check_refused(temp_dir, EINVAL, "not a regular file");
+}
+
+static void
+test_object_device(void)
+{
+    check_refused("/dev/null", EINVAL, "not a regular file");
+}
+
+/* Must not wait for somebody who writes. */
+static void
+test_object_fifo(void)
+{
+    char *path = temp_file("fifo.o");
+
+    CHECK(!mkfifo(path, 0600));
+    check_refused(path, EINVAL, "not a regular file");
+    free(path);
+}
+
+static void
+test_object_writable(void)
+{
+    static const mode_t modes[] = { 0664, 0646, 0666, 0620, 0602 };
+
+    for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+        char *path = copy_file(object_path, "writable.o", modes[i], SIZE_MAX);
+
+        check_refused(path, EACCES, "can be written by group or others");
+        free(path);
+    }
+}
+
+static void
+test_object_owner(void)
+{
+    char *path = copy_file(object_path, "owner.o", 0644, SIZE_MAX);
+
+    CHECK(!chown(path, 1000, 0));
+    check_refused(path, EACCES, "belongs to user 1000");
+    CHECK(!chown(path, 0, 1000));
+    CHECK(!xdp_object_check(path, NULL, NULL, &(char *) { NULL }));
+    free(path);
+}
+
+static void
+test_object_size(void)
+{
+    char *path = copy_file(object_path, "size.o", 0644, 0);
+
+    check_refused(path, EINVAL, "has 0 bytes");
+    CHECK(!truncate(path, 65 * 1024 * 1024));
+    check_refused(path, EINVAL, "has 68157440 bytes");
+    free(path);
+}
+
+static void
+test_object_not_elf(void)
+{
+    char *path;
+
+    /* A page of nothing, a program for this machine, half an object. */
+    path = copy_file("/dev/zero", "zero.o", 0644, 4096);
+    check_refused(path, EINVAL, "not a BPF object file");
+    free(path);
+    path = copy_file("/proc/self/exe", "exe.o", 0644, SIZE_MAX);
+    check_refused(path, EINVAL, "not a BPF object file");
+    free(path);
+    path = copy_file(object_path, "half.o", 0644, 8000);
+    check_refused(path, EINVAL, "not a BPF object file");
+    free(path);
+}
+
+/* Objects that say that they are not usable. */
+static const struct bad_object {
+    const char *name;
+    int error;
+    const char *text;
+} bad_objects[] = {
+    { "xdp-bad-no-xsks", EINVAL, "no XSKMAP named xsks_map" },
+    { "xdp-bad-xsks-type", EINVAL, "no XSKMAP named xsks_map" },
+    { "xdp-bad-no-program", EINVAL, "no program in a section named xdp" },
+    { "xdp-bad-version", EPROTONOSUPPORT, "ABI version 4711" },
+    { "xdp-bad-no-version", EINVAL, "says no ABI version" },
+    { "xdp-bad-max-ops", EINVAL, "larger ones than the ABI has" },
+    { "xdp-bad-key-size", EINVAL, "key has 16 bytes instead of" },
+    { "xdp-bad-key-field", EINVAL, "field dl_src of the object's key" },
+    { "xdp-bad-no-in-port", EINVAL, "has no field in_port" },
+    { "xdp-bad-no-map", EINVAL, "map xdp_masks of the flow table is missing" },
+    { "xdp-bad-map-size", EINVAL,
+      "map debug_stats of the flow table is of another type or size" },
+};
+
+static void
+test_object_contract(void)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(bad_objects); i++) {
+        char *path = test_object(bad_objects[i].name);
+
+        check_refused(path, bad_objects[i].error, bad_objects[i].text);
+        free(path);
+    }
+}
+
+/* What the default object declares. */
+static void
+test_object_default(void)
+{
+    struct xdp_caps caps, all;
+    bool has_table;
+    char *message;
+
+    if (xdp_object_check(object_path, &has_table, &caps, &message)) {
+        fail("%s", message);
+        free(message);
+        return;
+    }
+    all_caps(&all);
+    CHECK(has_table);
+    CHECK(!memcmp(&caps.fields, &all.fields, sizeof caps.fields));
+    CHECK(caps.max_words == XDP_MASK_MAX_WORDS);
+    CHECK(caps.max_ops == XDP_FLOW_MAX_OPS);
+    CHECK(caps.ops == (UINT64_C(1) << XDP_OP_OUTPUT
+                       | UINT64_C(1) << XDP_OP_PUSH_VLAN
+                       | UINT64_C(1) << XDP_OP_POP_VLAN));
+}
+
+/* What others declare. */
+static void
+test_object_custom(void)
+{
+    char *path = test_object("xdp-good-plain");
+    struct xdp_key fields_;
+    struct xdp_caps caps;
+    bool has_table;
+    char *message;
+
+    has_table = true;
+    CHECK(!xdp_object_check(path, &has_table, &caps, &message));
+    CHECK(!has_table);
+    free(path);
+
+    path = test_object("xdp-good-fewer-fields");
+    CHECK(!xdp_object_check(path, &has_table, &caps, &message));
+    CHECK(has_table);
+    memset(&fields_, 0, sizeof fields_);
+    fields_.in_port = UINT32_MAX;
+    memset(fields_.dl_dst, 0xff, sizeof fields_.dl_dst);
+    memset(fields_.dl_src, 0xff, sizeof fields_.dl_src);
+    fields_.dl_type = OVS_BE16_MAX;
+    CHECK(!memcmp(&caps.fields, &fields_, sizeof fields_));
+    CHECK(caps.ops == (UINT64_C(1) << XDP_OP_OUTPUT
+                       | UINT64_C(1) << XDP_OP_POP_VLAN));
+    free(path);
+}
+
+/* Where objects are looked for. */
+static void
+test_object_path(void)
+{
+    static const struct {
+        const char *option, *path;
+    } paths[] = {
+        { NULL, "/share/bpf/flowtable_afxdp.o" },
+        { "", "/share/bpf/flowtable_afxdp.o" },
+        { "mine.o", "/share/bpf/mine.o" },
+        { "/tmp/mine.o", "/tmp/mine.o" },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+        char *path = xdp_object_path(paths[i].option);
+
+        CHECK(!strcmp(path, paths[i].path));
+        free(path);
+    }
+}
+
+/* Loads 'path', which must work. */
+static struct xdp_object *
+get_object(const char *path, const struct xdp_flow_table_limits *limits)
+{
+    struct xdp_object *object;
+    char *message;
+
+    if (xdp_object_get(path, limits, &object, &message)) {
+        fail("%s", message);
+        free(message);
+        return NULL;
+    }
+    return object;
+}
+
+/* The kernel refuses a program: the message says why. */
+static void
+test_object_verifier(void)
+{
+    char *path = test_object("xdp-bad-verifier");
+    struct xdp_object *object = (void *) -1;
+    int n_lines = 0;
+    char *message;
+    bool has_table;
+
+    /* There is nothing wrong with the file itself. */
+    CHECK(!xdp_object_check(path, &has_table, NULL, &message));
+    CHECK(has_table);
+    CHECK(xdp_object_get(path, &object_limits, &object, &message) == EACCES);
+    CHECK(!object);
+    for (const char *p = message; (p = strchr(p, '\n')) != NULL; p++) {
+        n_lines++;
+    }
+    if (strncmp(message, path, strlen(path))
+        || !strstr(message, "the kernel refused the XDP object")
+        || !strstr(message, "the verifier's last lines")
+        || !strstr(message, "invalid access to packet")
+        || n_lines < 1 || n_lines > 20) {
+        fail("the verifier's lines are not as they should be: %s", message);
+    }
+    free(message);
+    free(path);
+}
+
+/* A constant that the flow table needs is missing. */
+static void
+test_object_constant(void)
+{
+    char *path = test_object("xdp-bad-no-constant");
+    struct xdp_object *object;
+    char *message;
+
+    CHECK(xdp_object_get(path, &object_limits, &object, &message) == EINVAL);
+    CHECK(strstr(message, "constant xdp_n_flows of the flow table"));
+    free(message);
+    free(path);
+}
+
+/* Objects without a flow table are not shared. */
+static void
+test_object_plain(void)
+{
+    char *path = test_object("xdp-good-plain");
+    struct xdp_object *a = get_object(path, &object_limits);
+    struct xdp_object *b = get_object(path, &object_limits);
+
+    CHECK(a && b && a != b);
+    CHECK(!a->has_table && !a->table);
+    CHECK(xdp_object_program_id(a)
+          && xdp_object_program_id(a) != xdp_object_program_id(b));
+    CHECK(ovs_list_size(xdp_object_list()) == 2);
+    xdp_object_put(a);
+    xdp_object_put(b);
+    CHECK(ovs_list_is_empty(xdp_object_list()));
+    free(path);
+}
+
+/* Objects with a flow table are. */
+static void
+test_object_sharing(void)
+{
+    struct xdp_flow_table_limits more = object_limits;
+    char *path = copy_file(object_path, "shared.o", 0644, SIZE_MAX);
+    char *path2 = copy_file(object_path, "copy.o", 0644, SIZE_MAX);
+    struct xdp_object *a, *b, *c, *d, *e;
+    struct timespec times[2] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
+    uint32_t id;
+
+    a = get_object(path, &object_limits);
+    b = get_object(path, &object_limits);
+    CHECK(a && a == b);
+    CHECK(a->has_table && !strcmp(a->path, path));
+    CHECK(xdp_flow_table_get_limits(a->table)->n_flows
+          == object_limits.n_flows);
+    id = xdp_object_program_id(a);
+    CHECK(id);
+
+    /* Other limits, another file with the same contents, the file changed. */
+    more.n_flows++;
+    c = get_object(path, &more);
+    CHECK(c && c != a);
+    CHECK(xdp_flow_table_get_limits(c->table)->n_flows == more.n_flows);
+    d = get_object(path2, &object_limits);
+    CHECK(d && d != a && d != c);
+    CHECK(!utimensat(AT_FDCWD, path, times, 0));
+    e = get_object(path, &object_limits);
+    CHECK(e && e != a && e != c && e != d);
+    CHECK(ovs_list_size(xdp_object_list()) == 4);
+
+    /* The last user unloads it. */
+    xdp_object_ref(a);
+    xdp_object_put(a);
+    xdp_object_put(b);
+    CHECK(xdp_object_program_id(a) == id);
+    xdp_object_put(a);
+    CHECK(ovs_list_size(xdp_object_list()) == 3);
+    xdp_object_put(c);
+    xdp_object_put(d);
+    xdp_object_put(e);
+    CHECK(ovs_list_is_empty(xdp_object_list()));
+    xdp_object_put(NULL);
+    free(path);
+    free(path2);
+}
+
+/* Loads an object, if possible, and unloads it. */
+static void
+get_and_put(const char *path)
+{
+    struct xdp_object *object;
+    char *message;
+
+    if (xdp_object_get(path, &object_limits, &object, &message)) {
+        free(message);
+    } else {
+        xdp_object_put(object);
+    }
+}
+
+/* Nothing is left of objects that were refused, or unloaded. */
+static void
+test_object_leaks(void)
+{
+    static const char *others[] = {
+        "xdp-bad-verifier", "xdp-bad-no-constant", "xdp-good-plain",
+        "xdp-good-fewer-fields",
+    };
+    char *path;
+
+    for (size_t i = 0; i < ARRAY_SIZE(bad_objects); i++) {
+        path = test_object(bad_objects[i].name);
+        check_leaks(get_and_put, path);
+        free(path);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+        path = test_object(others[i]);
+        check_leaks(get_and_put, path);
+        free(path);
+    }
+    check_leaks(get_and_put, object_path);
+    check_leaks(get_and_put, "/dev/null");
+
+    path = temp_file("missing.o");
+    check_leaks(get_and_put, path);
+    free(path);
+    path = copy_file(object_path, "writable.o", 0666, SIZE_MAX);
+    check_leaks(get_and_put, path);
+    free(path);
+}
+
+/* What a case needs. */
+enum need {
+    NEED_NOTHING,
+    NEED_BPF,
+    NEED_ROOT,
+};
+
+static const struct test_case {
+    const char *name;
+    void (*func)(void);
+    enum need need;
+} cases[] = {
+    { "translate-fields", test_translate_fields, NEED_NOTHING },
+    { "translate-every-bit", test_translate_every_bit, NEED_NOTHING },
+    { "translate-other-fields", test_translate_other_fields, NEED_NOTHING },
+    { "translate-not-ipv4", test_translate_not_ipv4, NEED_NOTHING },
+    { "translate-tcp-flags", test_translate_tcp_flags, NEED_NOTHING },
+    { "translate-recirc", test_translate_recirc, NEED_NOTHING },
+    { "translate-packet-type", test_translate_packet_type, NEED_NOTHING },
+    { "translate-smaller-object", test_translate_smaller_object,
+      NEED_NOTHING },
+    { "translate-max-words", test_translate_max_words, NEED_NOTHING },
+    { "translate-actions", test_translate_actions, NEED_NOTHING },
+    { "translate-outputs", test_translate_outputs, NEED_NOTHING },
+    { "translate-n-ops", test_translate_n_ops, NEED_NOTHING },
+    { "translate-other-actions", test_translate_other_actions, NEED_NOTHING },
+    { "translate-missing-ops", test_translate_missing_ops, NEED_NOTHING },
+    { "translate-reasons", test_translate_reasons, NEED_NOTHING },
+    { "table-insert", test_table_insert, NEED_BPF },
+    { "table-slot", test_table_slot, NEED_BPF },
+    { "table-modify", test_table_modify, NEED_BPF },
+    { "table-flows-full", test_table_flows_full, NEED_BPF },
+    { "table-reclaim", test_table_reclaim, NEED_BPF },
+    { "table-masks-full", test_table_masks_full, NEED_BPF },
+    { "table-masks-reuse", test_table_masks_reuse, NEED_BPF },
+    { "table-growth", test_table_growth, NEED_BPF },
+    { "table-digest", test_table_digest, NEED_BPF },
+    { "table-stats", test_table_stats, NEED_BPF },
+    { "table-stats-kept", test_table_stats_kept, NEED_BPF },
+    { "table-ports", test_table_ports, NEED_BPF },
+    { "table-port-masks", test_table_port_masks, NEED_BPF },
+    { "table-counters", test_table_counters, NEED_BPF },
+    { "table-create", test_table_create, NEED_BPF },
+    { "object-path", test_object_path, NEED_NOTHING },
+    { "object-missing", test_object_missing, NEED_NOTHING },
+    { "object-symlink", test_object_symlink, NEED_NOTHING },
+    { "object-directory", test_object_directory, NEED_NOTHING },
+    { "object-device", test_object_device, NEED_NOTHING },
+    { "object-fifo", test_object_fifo, NEED_NOTHING },
+    { "object-writable", test_object_writable, NEED_NOTHING },
+    { "object-owner", test_object_owner, NEED_ROOT },
+    { "object-size", test_object_size, NEED_NOTHING },
+    { "object-not-elf", test_object_not_elf, NEED_NOTHING },
+    { "object-contract", test_object_contract, NEED_NOTHING },
+    { "object-default", test_object_default, NEED_NOTHING },
+    { "object-custom", test_object_custom, NEED_NOTHING },
+    { "object-verifier", test_object_verifier, NEED_BPF },
+    { "object-constant", test_object_constant, NEED_BPF },
+    { "object-plain", test_object_plain, NEED_BPF },
+    { "object-sharing", test_object_sharing, NEED_BPF },
+    { "object-leaks", test_object_leaks, NEED_BPF },
+};
+
+/* Returns true if this process may create maps. */
+static bool
+has_bpf(void)
+{
+    int fd = bpf_map_create(BPF_MAP_TYPE_DEVMAP, "probe", 4, 4, 1, NULL);
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    return fd >= 0;
+}
+
+/* Removes 'temp_dir'. */
+static void
+remove_temp_dir(void)
+{
+    DIR *dir = opendir(temp_dir);
+    struct dirent *entry;
+
+    while (dir && (entry = readdir(dir)) != NULL) {
+        char *path = xasprintf("%s/%s", temp_dir, entry->d_name);
+
+        unlink(path);
+        free(path);
+    }
+    if (dir) {
+        closedir(dir);
+    }
+    rmdir(temp_dir);
+}
+
+/* Implements libbpf_print_fn_t. */
+static int
+print_nothing(enum libbpf_print_level level OVS_UNUSED,
+              const char *format OVS_UNUSED, va_list args OVS_UNUSED)
+{
+    return 0;
+}
+
+/* Prints the help. */
+static void
+usage(void)
+{
+    printf("usage: test-xdp-unit [OPTION]... [CASE]...\n"
+           "Runs all cases, or those whose names begin with CASE.\n\n"
+           "  --object PATH    the default object (default: %s)\n"
+           "  --objects DIR    where the other objects are (default: %s)\n"
+           "  --list           only print the names of the cases\n",
+           object_path, objects_dir);
+}
+
+int
+main(int argc, char *argv[])
+{
+    enum { OPT_OBJECT = 1, OPT_OBJECTS, OPT_LIST, OPT_HELP };
+    static const struct option options[] = {
+        { "object", required_argument, NULL, OPT_OBJECT },
+        { "objects", required_argument, NULL, OPT_OBJECTS },
+        { "list", no_argument, NULL, OPT_LIST },
+        { "help", no_argument, NULL, OPT_HELP },
+        { NULL, 0, NULL, 0 },
+    };
+    unsigned int n_passed = 0, n_failed = 0, n_skipped = 0;
+    const char *tmp = getenv("TMPDIR");
+    int c;
+
+    set_program_name(argv[0]);
+    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        switch (c) {
+        case OPT_OBJECT: object_path = optarg; break;
+        case OPT_OBJECTS: objects_dir = optarg; break;
+        case OPT_LIST:
+            for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                printf("%s\n", cases[i].name);
+            }
+            return EXIT_SUCCESS;
+        case OPT_HELP:
+            usage();
+            return EXIT_SUCCESS;
+        default:
+            usage();
+            return EXIT_FAILURE;
+        }
+    }
+
+    /* What is expected to fail would be reported. */
+    vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
+    libbpf_set_print(print_nothing);
+    setenv("OVS_PKGDATADIR", "/share", 1);
+    temp_dir = xasprintf("%s/xdp-unit.XXXXXX", tmp && tmp[0] ? tmp : "/tmp");
+    if (!mkdtemp(temp_dir)) {
+        ovs_fatal(errno, "%s: creating a directory failed", temp_dir);
+    }
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const struct test_case *t = &cases[i];
+        bool wanted = optind >= argc;
+
+        for (int j = optind; j < argc; j++) {
+            wanted |= !strncmp(t->name, argv[j], strlen(argv[j]));
+        }
+        if (!wanted) {
+            continue;
+        }
+        if (t->need == NEED_BPF && !has_bpf()) {
+            printf("skip %s: creating BPF maps takes CAP_BPF and "
+                   "CAP_NET_ADMIN\n", t->name);
+            n_skipped++;
+        } else if (t->need == NEED_ROOT && geteuid()) {
+            printf("skip %s: needs root\n", t->name);
+            n_skipped++;
+        } else {
+            t->func();
+            if (why) {
+                printf("not ok %s: %s\n", t->name, why);
+                n_failed++;
+            } else {
+                printf("ok %s\n", t->name);
+                n_passed++;
+            }
+            free(why);
+            why = NULL;
+        }
+        fflush(stdout);
+    }
+    remove_temp_dir();
+    printf("unit: %u passed, %u failed, %u skipped\n", n_passed, n_failed,
+           n_skipped);
+    return n_failed || !(n_passed + n_skipped) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
