@@ -61,7 +61,7 @@ xdp_flowtable(struct xdp_md *ctx)
         return XDP_PASS;
     }
 
-    if (parse_packet(ctx, in_port, port->vlan_limit)) {
+    if (!parse_packet(ctx, in_port, port->vlan_limit, scratch)) {
         return upcall(ctx, in_port);
     }
 
@@ -71,6 +71,6 @@ xdp_flowtable(struct xdp_md *ctx)
         return upcall(ctx, in_port);
     }
 
-    stats_flow(slot, length, scratch->key.tcp_flags);
+    stats_flow(scratch, slot, length);
     return actions_run(ctx, flow);
 }

@@ -115,12 +115,17 @@ struct {
     __type(value, __u64);
 } debug_stats SEC(".maps");
 
-/* What one program run knows about its packet. */
+/* What one program run knows about its packet, and what it left for the next
+ * run on its CPU. */
 struct xdp_scratch {
     union {
         struct xdp_key key;
         __u64 words[MAPS_KEY_SPACE];
     };
+
+    /* What bpf_ktime_get_coarse_ns() returned in this tick of the clock. */
+    __u64 tick;
+    __u64 now;
 };
 
 struct {

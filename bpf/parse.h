@@ -178,29 +178,23 @@ parse_ipv4(void *pos, void *end, __u64 *frag_word, __u64 *addr_word,
     }
 }
 
-/* Fills the key of this run from the packet.  Returns 0, or -1 if the packet
- * is too short to have an Ethernet header.
- *
- * A global function, which the verifier checks once by itself: the many ways
- * through a packet would otherwise multiply with those through the rest of the
- * program. */
-__noinline int
-parse_packet(struct xdp_md *ctx, __u32 in_port, __u32 vlan_limit)
+/* Fills the key of 'scratch' from the packet.  Returns false if the packet is
+ * too short to have an Ethernet header. */
+static __always_inline bool
+parse_packet(struct xdp_md *ctx, __u32 in_port, __u32 vlan_limit,
+             struct xdp_scratch *scratch)
 {
     void *data = (void *) (long) ctx->data;
     void *end = (void *) (long) ctx->data_end;
     struct ethhdr *eth = data;
     void *pos = data + sizeof *eth;
     __u64 vlan_word = 0, addr_word = 0, l4_word = 0;
-    struct xdp_scratch *scratch;
     __be16 tci0 = 0;
-    __u32 zero = 0;
     __be16 *macs;
     __be16 type;
 
-    scratch = bpf_map_lookup_elem(&xdp_scratch, &zero);
-    if (!scratch || pos > end) {
-        return -1;
+    if (pos > end) {
+        return false;
     }
     type = eth->h_proto;
 
@@ -258,7 +252,7 @@ parse_packet(struct xdp_md *ctx, __u32 in_port, __u32 vlan_limit)
     scratch->words[PARSE_WORD(nw_frag)] = vlan_word;
     scratch->words[PARSE_WORD(nw_src)] = addr_word;
     scratch->words[PARSE_WORD(tp_src)] = l4_word;
-    return 0;
+    return true;
 }
 
 #endif /* parse.h */

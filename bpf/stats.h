@@ -23,11 +23,26 @@ stats_count(enum xdp_counter counter)
     }
 }
 
-/* Accounts one packet of 'bytes' bytes with 'tcp_flags' (network byte order)
- * to flow slot 'slot'. */
-static __always_inline void
-stats_flow(__u32 slot, __u64 bytes, __be16 tcp_flags)
+/* Returns the time as bpf_ktime_get_coarse_ns() does.  That clock moves once a
+ * tick, so asking once a tick is enough; asking for every packet costs as much
+ * as finding its flow. */
+static __always_inline __u64
+stats_now(struct xdp_scratch *scratch)
 {
+    __u64 tick = bpf_jiffies64();
+
+    if (scratch->tick != tick) {
+        scratch->tick = tick;
+        scratch->now = bpf_ktime_get_coarse_ns();
+    }
+    return scratch->now;
+}
+
+/* Accounts the packet of 'scratch', of 'bytes' bytes, to flow slot 'slot'. */
+static __always_inline void
+stats_flow(struct xdp_scratch *scratch, __u32 slot, __u64 bytes)
+{
+    __be16 tcp_flags = scratch->key.tcp_flags;
     __u32 index = bpf_get_smp_processor_id() * xdp_n_flows + slot;
     struct xdp_flow_stats *stats;
 
@@ -35,7 +50,7 @@ stats_flow(__u32 slot, __u64 bytes, __be16 tcp_flags)
     if (stats) {
         stats->packets++;
         stats->bytes += bytes;
-        stats->used = bpf_ktime_get_coarse_ns();
+        stats->used = stats_now(scratch);
         if (tcp_flags) {
             stats->tcp_flags |= __builtin_bswap16(tcp_flags);
         }
