@@ -532,6 +532,15 @@ xdp_port_set_config(struct netdev *netdev, const struct smap *args,
     ovs_mutex_lock(&xdp_mutex);
     port = xdp_port_lookup(netdev);
     if (port && nullable_string_is_equal(port->option, option)) {
+        if (port->rejected) {
+            port->rejected = false;
+            replace_string(&port->problem, NULL);
+            if (!port->object) {
+                /* There may be another problem to report. */
+                port->stale = true;
+                netdev_request_reconfigure(netdev);
+            }
+        }
         goto out;
     }
 
@@ -545,6 +554,7 @@ xdp_port_set_config(struct netdev *netdev, const struct smap *args,
         VLOG_ERR("%s: options:xdp-obj not changed: %s",
                  netdev_get_name(netdev), message);
         replace_string(&port->problem, message);
+        port->rejected = true;
         error = 0;
     } else if (!error) {
         if (!port) {
@@ -554,6 +564,7 @@ xdp_port_set_config(struct netdev *netdev, const struct smap *args,
             hmap_insert(&ports, &port->node, hash_pointer(netdev, 0));
         }
         replace_string(&port->option, option);
+        port->rejected = false;
         port->stale = true;
         netdev_request_reconfigure(netdev);
     } else {

@@ -44,6 +44,7 @@ struct xdp_netdev {
     char *option;               /* options:xdp-obj or NULL. */
     bool has_good;              /* Has any configuration worked? */
     char *good_option;          /* The last 'option' that did, may be NULL. */
+    bool rejected;              /* Was a value for 'option' refused since? */
     bool stale;                 /* Must be reconfigured. */
     char *problem;              /* Why it is not as configured, or NULL. */
 
