@@ -620,7 +620,8 @@ xdp_port_get_status(const struct netdev *netdev, struct smap *status)
     ovs_mutex_lock(&xdp_mutex);
     port = xdp_port_lookup(netdev);
     if (port) {
-        bool has_table = port->object && port->object->has_table;
+        bool has_table = (enabled && port->object
+                          && port->object->has_table);
 
         if (port->object) {
             smap_add(status, "xdp-obj", port->object->path);
