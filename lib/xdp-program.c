@@ -20,6 +20,7 @@
 #include <linux/if_link.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -640,7 +641,7 @@ load_error(const char *path, int error, const char *log)
     libbpf_strerror(error, reason, sizeof reason);
     ds_put_format(&s, "%s: the kernel refused the XDP object (%s)", path,
                   reason);
-    if (log[0]) {
+    if (log && log[0]) {
         const char *p = log + strlen(log);
         int n_lines = 0;
 
@@ -736,6 +737,29 @@ load_object(const char *path, struct bpf_object *bpf, const char *log,
     return 0;
 }
 
+/* Returns VERIFIER_LOG_SIZE zero bytes for the verifier's log, or NULL.
+ *
+ * Not from malloc(): freeing so large a block makes glibc raise the size from
+ * which it asks the kernel for memory of its own, for good, and then the
+ * packet pools of AF_XDP ports come to lie in the heap and leave holes. */
+static char *
+alloc_log(void)
+{
+    void *p = mmap(NULL, VERIFIER_LOG_SIZE, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    return p == MAP_FAILED ? NULL : p;
+}
+
+/* Frees 'log', from alloc_log(). */
+static void
+free_log(char *log)
+{
+    if (log) {
+        munmap(log, VERIFIER_LOG_SIZE);
+    }
+}
+
 /* Stores in '*objectp' a reference to the loaded object 'path': one that is
  * there already, if it keeps a flow table with 'limits' and the file has not
  * changed, otherwise a new one.  Returns 0, or a positive errno value with a
@@ -771,7 +795,7 @@ xdp_object_get(const char *path, const struct xdp_flow_table_limits *limits,
         }
     }
 
-    log = xcalloc(1, VERIFIER_LOG_SIZE);
+    log = alloc_log();
     error = open_bpf(path, data, size, log, &bpf, errp);
     if (!error) {
         error = load_object(path, bpf, log, limits, objectp, errp);
@@ -785,7 +809,7 @@ xdp_object_get(const char *path, const struct xdp_flow_table_limits *limits,
                       object->has_table ? " with a flow table" : "");
         }
     }
-    free(log);
+    free_log(log);
     free(data);
     return error;
 }
