@@ -26,6 +26,8 @@
 struct actions_ctx {
     struct xdp_md *ctx;
     const struct xdp_flow *flow;
+    struct xdp_layers layers;   /* Of the packet as it is now. */
+    __u32 next;                 /* Slot of the next op. */
     int verdict;                /* XDP_*. */
 };
 
@@ -102,18 +104,21 @@ actions_pop_vlan(struct xdp_md *ctx)
     return true;
 }
 
-/* Runs the 'i'th op of the flow.  Returns 1 to end the run. */
+/* Runs the op in slot 'run->next' of the flow, or does nothing if there is
+ * none.  Returns 1 to end the run. */
 static long
 actions_run_op(__u32 i, struct actions_ctx *run)
 {
     const struct xdp_op *op;
+    __u32 slot = run->next;
     bool ok;
 
-    if (i >= XDP_FLOW_MAX_OPS) {
+    if (slot >= XDP_FLOW_MAX_OPS || slot >= run->flow->n_ops) {
         return 1;
     }
 
-    op = &run->flow->ops[i];
+    op = &run->flow->ops[slot];
+    run->next = slot + 1 + op->n_data;
     switch (op->type) {
     case XDP_OP_OUTPUT:
         run->verdict = actions_output(op->u.output.port);
@@ -142,22 +147,25 @@ actions_run_op(__u32 i, struct actions_ctx *run)
     return 0;
 }
 
-/* Runs all ops of 'flow' on the packet and returns what becomes of it. */
+/* Runs all ops of 'flow', which is in 'slot', on the packet of 'scratch' and
+ * returns what becomes of it. */
 static __always_inline int
-actions_run(struct xdp_md *ctx, const struct xdp_flow *flow)
+actions_run(struct xdp_md *ctx, const struct xdp_scratch *scratch,
+            const struct xdp_flow *flow, __u32 slot)
 {
     struct actions_ctx run = {
         .ctx = ctx,
         .flow = flow,
+        .layers = scratch->layers,
         .verdict = ACTIONS_UNDECIDED,
     };
 
     /* By far the most common list, and twice as fast without the loop. */
-    if (flow->n_ops && flow->ops[0].type == XDP_OP_OUTPUT) {
+    if (flow->n_ops == 1 && flow->ops[0].type == XDP_OP_OUTPUT) {
         return actions_output(flow->ops[0].u.output.port);
     }
 
-    bpf_loop(flow->n_ops, actions_run_op, &run, 0);
+    bpf_loop(XDP_FLOW_MAX_OPS, actions_run_op, &run, 0);
     if (run.verdict == ACTIONS_UNDECIDED) {
         stats_count(XDP_COUNTER_FLOW_DROPS);
         return XDP_DROP;

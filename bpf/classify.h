@@ -13,6 +13,7 @@
 #include "stats.h"
 
 #define CLASSIFY_HINT_BITS 13   /* For MAPS_N_HINTS. */
+#define CLASSIFY_EXT_WORDS (XDP_KEY_WORDS - XDP_KEY_BASIC_WORDS)
 
 /* The result of a search and what it is passed down to its steps. */
 struct classify_ctx {
@@ -28,15 +29,26 @@ static __always_inline struct xdp_flow *
 classify_check_slot(const struct xdp_scratch *scratch, __u32 slot)
 {
     struct xdp_flow *flow = bpf_map_lookup_elem(&xdp_flows, &slot);
-    __u64 diff = 0;
+    __u64 diff;
 
     if (!flow || !*(volatile __u32 *) &flow->valid) {
         return NULL;
     }
 
+    /* The port's masks may have come to need more since the packet was
+     * parsed. */
+    diff = flow->parts & ~scratch->parts;
 #pragma clang loop unroll(full)
-    for (int i = 0; i < XDP_KEY_WORDS; i++) {
+    for (int i = 0; i < XDP_KEY_BASIC_WORDS; i++) {
         diff |= (scratch->words[i] & flow->bits[i]) ^ flow->words[i];
+    }
+    if (flow->parts & XDP_PART_EXTENDED) {
+#pragma clang loop unroll(full)
+        for (int i = 0; i < CLASSIFY_EXT_WORDS; i++) {
+            diff |= ((scratch->words[XDP_KEY_BASIC_WORDS + i]
+                      & flow->ext_bits[i])
+                     ^ flow->ext_words[i]);
+        }
     }
     return diff ? NULL : flow;
 }
@@ -102,9 +114,16 @@ classify(const struct xdp_scratch *scratch, const struct xdp_port *port,
     /* Multiply-shift hashing: good enough to choose among hints, and half as
      * expensive as a digest. */
 #pragma clang loop unroll(full)
-    for (int i = 0; i < XDP_KEY_WORDS; i++) {
+    for (int i = 0; i < XDP_KEY_BASIC_WORDS; i++) {
         hash += ((scratch->words[i] & port->union_bits[i])
                  * (xdp_digest_secret[i] | 1));
+    }
+    if (scratch->extended) {
+#pragma clang loop unroll(full)
+        for (int i = XDP_KEY_BASIC_WORDS; i < XDP_KEY_WORDS; i++) {
+            hash += ((scratch->words[i] & port->union_bits[i])
+                     * (xdp_digest_secret[i] | 1));
+        }
     }
     index = hash >> (64 - CLASSIFY_HINT_BITS);
 

@@ -61,7 +61,7 @@ xdp_flowtable(struct xdp_md *ctx)
         return XDP_PASS;
     }
 
-    if (!parse_packet(ctx, in_port, port->vlan_limit, scratch)) {
+    if (!parse_packet(ctx, in_port, port, scratch)) {
         return upcall(ctx, in_port);
     }
 
@@ -72,5 +72,5 @@ xdp_flowtable(struct xdp_md *ctx)
     }
 
     stats_flow(scratch, slot, length);
-    return actions_run(ctx, flow);
+    return actions_run(ctx, scratch, flow, slot);
 }

@@ -18,7 +18,7 @@
 
 /* XDP_KEY_WORDS rounded up to a power of 2: an index into so many words can
  * be kept in bounds without a branch. */
-#define MAPS_KEY_SPACE 8
+#define MAPS_KEY_SPACE 16
 
 #define MAPS_N_HINTS 8192
 
@@ -40,6 +40,22 @@ struct {
     __type(key, __u32);
     __type(value, struct bpf_devmap_val);
 } tx_ports SEC(".maps");
+
+/* A group: the devices that get a copy of the packets of one flow, or of
+ * several flows with the same outputs. */
+struct xdp_group {
+    __uint(type, BPF_MAP_TYPE_DEVMAP);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct bpf_devmap_val);
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+    __uint(max_entries, XDP_MAX_GROUPS);
+    __type(key, __u32);
+    __array(values, struct xdp_group);
+} xdp_groups SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -121,6 +137,12 @@ struct xdp_scratch {
     union {
         struct xdp_key key;
         __u64 words[MAPS_KEY_SPACE];
+    };
+    __u32 parts;        /* enum xdp_key_part that are filled. */
+    __u32 extended;     /* Is a word from XDP_KEY_BASIC_WORDS on nonzero? */
+    union {
+        struct xdp_layers layers;
+        __u64 layers_word;
     };
 
     /* What bpf_ktime_get_coarse_ns() returned in this tick of the clock. */

@@ -9,6 +9,8 @@
 #ifndef BPF_STATS_H
 #define BPF_STATS_H 1
 
+#include <linux/in.h>
+
 #include "maps.h"
 
 /* Adds one to 'counter'. */
@@ -51,7 +53,7 @@ stats_flow(struct xdp_scratch *scratch, __u32 slot, __u64 bytes)
         stats->packets++;
         stats->bytes += bytes;
         stats->used = stats_now(scratch);
-        if (tcp_flags) {
+        if (tcp_flags && scratch->key.nw_proto == IPPROTO_TCP) {
             stats->tcp_flags |= __builtin_bswap16(tcp_flags);
         }
     }

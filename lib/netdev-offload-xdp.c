@@ -246,8 +246,8 @@ warn_target(struct xdp_netdev *port)
 
 /* Implements xdp_translate_port_func. */
 static enum xdp_reason
-lookup_target(odp_port_t odp_port, uint32_t *number, char *detail,
-              size_t size, void *aux_)
+lookup_target(odp_port_t odp_port, uint32_t *number, uint32_t *ifindex,
+              char *detail, size_t size, void *aux_)
     OVS_NO_THREAD_SAFETY_ANALYSIS
 {
     const struct lookup_aux *aux = aux_;
@@ -272,6 +272,7 @@ lookup_target(odp_port_t odp_port, uint32_t *number, char *detail,
         return XDP_REASON_TARGET;
     }
     *number = port->number;
+    *ifindex = port->ifindex;
     detail[0] = '\0';
     return XDP_REASON_NONE;
 }
@@ -323,11 +324,11 @@ offload(struct offload_flow *flow, const struct hmap *resolved)
         if (flow->table_flow) {
             ovs_assert(flow->table == port->object->table);
             error = xdp_flow_table_modify(flow->table, flow->table_flow,
-                                          tr.ops, tr.n_ops);
+                                          &tr.actions);
             seq_change(wakeup);
         } else {
             error = xdp_flow_table_insert(port->object->table, &tr.key,
-                                          &tr.mask, tr.ops, tr.n_ops,
+                                          &tr.mask, &tr.actions,
                                           &flow->table_flow);
             flow->table = port->object->table;
             n_inserted += !error;
@@ -338,9 +339,10 @@ offload(struct offload_flow *flow, const struct hmap *resolved)
     if (reason) {
         withdraw(flow, reason, tr.detail);
     } else {
-        const struct xdp_op *last = &tr.ops[tr.n_ops - 1];
+        size_t n_ops = tr.actions.n_ops;
+        const struct xdp_op *last = &tr.actions.ops[n_ops - 1];
 
-        flow->output = tr.n_ops ? last->u.output.port : NO_PORT;
+        flow->output = n_ops ? last->u.output.port : NO_PORT;
         set_reason(flow, XDP_REASON_NONE, NULL);
     }
 }
@@ -716,19 +718,22 @@ is_temporary(enum xdp_reason reason)
     case XDP_REASON_TARGET:
     case XDP_REASON_FLOWS_FULL:
     case XDP_REASON_MASKS_FULL:
+    case XDP_REASON_GROUPS_FULL:
     case XDP_REASON_DIGEST:
+    case XDP_REASON_METER:
     case XDP_REASON_SYSTEM:
         return true;
 
     /* Another object may be able to. */
     case XDP_REASON_FIELD:
     case XDP_REASON_ACTION:
+    case XDP_REASON_OUTPUTS:
     case XDP_REASON_N_OPS:
         return true;
 
     case XDP_REASON_NONE:
     case XDP_REASON_RECIRC:
-    case XDP_REASON_OUTPUTS:
+    case XDP_REASON_ORDER:
     case XDP_N_REASONS:
     default:
         return false;
@@ -936,6 +941,16 @@ static const char *counter_names[XDP_COUNTER_MAX] = {
     [XDP_COUNTER_DROP_BAD_OP] = "dropped, unknown op",
     [XDP_COUNTER_NO_SOCKET] = "passed, queue without socket",
     [XDP_COUNTER_UNKNOWN_PORT] = "passed, unknown port",
+    [XDP_COUNTER_EXPLICIT_DROPS] = "dropped by a drop action",
+    [XDP_COUNTER_SET_FIELD] = "set actions",
+    [XDP_COUNTER_PUSH_MPLS] = "MPLS labels pushed",
+    [XDP_COUNTER_POP_MPLS] = "MPLS labels popped",
+    [XDP_COUNTER_TRUNC] = "truncated",
+    [XDP_COUNTER_METER_DROPS] = "dropped by a meter",
+    [XDP_COUNTER_COPIES] = "copies sent",
+    [XDP_COUNTER_DROP_TOO_SHORT] = "dropped, too short for an action",
+    [XDP_COUNTER_DROP_EGRESS] = "copies dropped",
+    [XDP_COUNTER_NO_METADATA] = "handed to userspace, no metadata",
 };
 
 /* Appends the state of 'object' to 's'. */

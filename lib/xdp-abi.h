@@ -19,17 +19,20 @@
 
 /* To be incremented with every change that an older provider or an older
  * object would misunderstand. */
-#define XDP_ABI_VERSION 1
+#define XDP_ABI_VERSION 2
 
 /* Fixed limits.  What an operator can choose (flows, masks, ports) is the
  * 'max_entries' of the respective map instead. */
-#define XDP_KEY_WORDS       6   /* 64-bit words of a key. */
+#define XDP_KEY_WORDS       16  /* 64-bit words of a key, at most 32. */
+#define XDP_KEY_BASIC_WORDS 6   /* The first of them: all that IPv4 has. */
 #define XDP_MASK_MAX_WORDS  16  /* Words that one mask may touch. */
-#define XDP_FLOW_MAX_OPS    16  /* Ops of one flow. */
+#define XDP_FLOW_MAX_OPS    16  /* Op slots of one flow. */
+#define XDP_MAX_GROUPS      1024 /* Sets of outputs, of which 0 is unused. */
 #define XDP_PORT_MAX_MASKS  256 /* Masks in use on one ingress port. */
 #define XDP_PORT_PROBES     8   /* Places where a port's entry may be. */
 #define XDP_PORT_MAX_QUEUES 16  /* AF_XDP sockets of one port. */
 #define XDP_VLAN_MAX        2   /* VLAN tags that the parser can look at. */
+#define XDP_MPLS_MAX        3   /* Label stack entries of a key. */
 
 /* What a packet is matched on: the fields of OVS's 'struct flow'
  * (include/openvswitch/flow.h) that have the same name, with the values that
@@ -56,20 +59,65 @@ struct xdp_key {
     __be16 vlan_tpid0;
     __be16 vlan_tci1;
     __be16 vlan_tpid1;
-    __u8 nw_frag;       /* FLOW_NW_FRAG_*.  This and the rest: IPv4 only. */
-    __u8 nw_proto;
+    __u8 nw_frag;       /* FLOW_NW_FRAG_*. */
+    __u8 nw_proto;      /* Also ARP and RARP opcode. */
 
     /* Word 4. */
-    __be32 nw_src;
-    __be32 nw_dst;
+    __be32 nw_src;      /* Also sender's address in ARP and RARP. */
+    __be32 nw_dst;      /* Also target's address in ARP and RARP. */
 
     /* Word 5. */
     __u8 nw_tos;
     __u8 nw_ttl;
-    __be16 tcp_flags;   /* The low 12 bits, as in TCP_FLAGS(). */
-    __be16 tp_src;      /* Also ICMP and IGMP type. */
-    __be16 tp_dst;      /* Also ICMP and IGMP code. */
+    __be16 tcp_flags;   /* The low 12 bits, as in TCP_FLAGS(); in ND the type
+                         * of the link-layer address option. */
+    __be16 tp_src;      /* Also ICMP, ICMPv6 and IGMP type. */
+    __be16 tp_dst;      /* Also ICMP, ICMPv6 and IGMP code. */
+
+    /* From here on, zero for plain IPv4: XDP_KEY_BASIC_WORDS. */
+
+    /* Words 6 to 9. */
+    __u8 ipv6_src[16];
+    __u8 ipv6_dst[16];
+
+    /* Words 10 and 11. */
+    __u8 nd_target[16];
+
+    /* Words 12 and 13. */
+    __u8 arp_sha[6];    /* Also link-layer source address in ND. */
+    __u8 arp_tha[6];    /* Also link-layer target address in ND. */
+    __be32 ipv6_label;  /* 20 bits. */
+
+    /* Words 14 and 15. */
+    __be32 mpls_lse[XDP_MPLS_MAX]; /* Outermost first. */
+    __be32 igmp_group_ip4; /* Also the reserved field of ND. */
 } __attribute__((aligned(8)));
+
+/* Parts of the key that cost the parser time.  A parser fills a part only if a
+ * mask in use on the ingress port touches it, says so, and leaves it zero
+ * otherwise.  The Ethernet header, VLAN tags and the ingress port are always
+ * there. */
+enum xdp_key_part {
+    XDP_PART_NETWORK = 1 << 0,   /* What MPLS, ARP, IPv4 and IPv6 headers say,
+                                  * and TCP flags for the statistics. */
+    XDP_PART_TRANSPORT = 1 << 1, /* What is above IP. */
+    XDP_PART_EXTENDED = 1 << 2,  /* Words from XDP_KEY_BASIC_WORDS on. */
+};
+
+/* Where the headers of a packet are, in bytes from its start.  What a program
+ * knows about a packet beside its key, and passes on when it changes it. */
+struct xdp_layers {
+    __u16 net_ofs;      /* What follows the Ethertype: MPLS, ARP, IP... */
+    __u16 l4_ofs;       /* What follows the IP headers; 0 if unknown. */
+    __u8 l4_proto;      /* IP protocol there, after IPv6 extensions. */
+    __u8 flags;         /* XDP_LAYERS_*. */
+    __u16 pad;
+};
+
+enum xdp_layers_flags {
+    XDP_LAYERS_IPV6_ROUTING = 1 << 0, /* Routing header, segments left. */
+    XDP_LAYERS_LATER_FRAG = 1 << 1,   /* No transport header in here. */
+};
 
 /* A mask: the words of the key that it touches, in ascending order.  Value of
  * the map 'xdp_masks', whose index is the mask's id.  Constant while any flow
@@ -82,30 +130,114 @@ struct xdp_mask {
 };
 
 /* Ops, in the order in which people added them: the numbers are the contract.
- * An object runs the ops that its own definition of this enum has. */
+ * An object runs the ops that its own definition of this enum has.
+ *
+ * An op takes one slot of 16 bytes and as many more as its comment says, whose
+ * contents are data.  A "value" is zero where its "mask" is zero; the bits of
+ * the packet that the mask covers become those of the value. */
 enum xdp_op_type {
     XDP_OP_NONE = 0,
-    XDP_OP_OUTPUT = 1,      /* To port 'u.output.port'.  Ends the run. */
+    XDP_OP_OUTPUT = 1,      /* To port 'u.output.port'. */
     XDP_OP_PUSH_VLAN = 2,   /* As OVS_ACTION_ATTR_PUSH_VLAN. */
     XDP_OP_POP_VLAN = 3,    /* As OVS_ACTION_ATTR_POP_VLAN. */
+    XDP_OP_SET_ETHERNET = 4, /* + 1: mask.  As OVS_KEY_ATTR_ETHERNET. */
+    XDP_OP_SET_IPV4 = 5,    /* + 1: mask.  As OVS_KEY_ATTR_IPV4. */
+    XDP_OP_SET_IPV6 = 6,    /* Label, traffic class, hop limit. */
+    XDP_OP_SET_IPV6_SRC = 7, /* + 2: address, mask. */
+    XDP_OP_SET_IPV6_DST = 8, /* + 2: address, mask. */
+    XDP_OP_SET_TCP = 9,     /* As OVS_KEY_ATTR_TCP. */
+    XDP_OP_SET_UDP = 10,    /* As OVS_KEY_ATTR_UDP. */
+    XDP_OP_SET_SCTP = 11,   /* As OVS_KEY_ATTR_SCTP, if an object has it. */
+    XDP_OP_SET_ICMP = 12,   /* As OVS_KEY_ATTR_ICMP and _ICMPV6. */
+    XDP_OP_SET_ARP = 13,    /* + 3: mask, hardware addresses, mask. */
+    XDP_OP_SET_ND = 14,     /* + 2: target address, mask. */
+    XDP_OP_SET_ND_LL = 15,  /* + 1: mask.  As OVS_KEY_ATTR_ND. */
+    XDP_OP_SET_ND_EXT = 16, /* As OVS_KEY_ATTR_ND_EXTENSIONS. */
+    XDP_OP_PUSH_MPLS = 17,  /* As OVS_ACTION_ATTR_PUSH_MPLS. */
+    XDP_OP_POP_MPLS = 18,   /* As OVS_ACTION_ATTR_POP_MPLS. */
+    XDP_OP_SET_MPLS = 19,   /* As OVS_KEY_ATTR_MPLS. */
+    XDP_OP_TRUNC = 20,      /* As OVS_ACTION_ATTR_TRUNC, right before the last
+                             * output. */
+    XDP_OP_METER = 21,      /* As OVS_ACTION_ATTR_METER. */
 };
 
-/* One step of a flow's actions. */
+/* MAC addresses as OVS_KEY_ATTR_ETHERNET, OVS_KEY_ATTR_ND and the second half
+ * of OVS_KEY_ATTR_ARP have them. */
+struct xdp_op_macs {
+    __u8 first[6];          /* Destination; sender; source link layer. */
+    __u8 second[6];         /* Source; target; target link layer. */
+};
+
+struct xdp_op_ipv4 {
+    __be32 src;
+    __be32 dst;
+    __u8 tos;
+    __u8 ttl;
+    __u16 pad;
+};
+
+struct xdp_op_arp {
+    __be32 sip;
+    __be32 tip;
+    __be16 op;
+    __u16 pad;
+};
+
+/* One slot of a flow's actions. */
 struct xdp_op {
-    __u32 type;             /* enum xdp_op_type. */
-    __u32 pad;
+    __u16 type;             /* enum xdp_op_type. */
+    __u16 n_data;           /* Data slots that follow. */
     union {
         struct {
             __u32 port;     /* Index in 'xdp_ports' and 'tx_ports'. */
-            __u32 pad;
+            __u32 ifindex;  /* The device there. */
         } output;
         struct {
             __be16 tpid;
             __be16 tci;     /* Without the "tag present" bit 0x1000. */
-            __u32 pad;
         } push_vlan;
-        __u64 raw;
+        struct xdp_op_macs macs;    /* SET_ETHERNET, SET_ND_LL. */
+        struct xdp_op_ipv4 ipv4;
+        struct xdp_op_arp arp;
+        struct {
+            __be32 label, label_mask;
+            __u8 tclass, tclass_mask;
+            __u8 hlimit, hlimit_mask;
+        } ipv6;
+        struct {
+            __be16 src, dst;
+            __be16 src_mask, dst_mask;
+        } ports;
+        struct {
+            __u8 type, code;
+            __u8 type_mask, code_mask;
+        } icmp;
+        struct {
+            __be32 reserved, reserved_mask;
+            __u8 type, type_mask;
+        } nd_ext;
+        struct {
+            __be32 lse;     /* To push, or to set. */
+            __be32 mask;    /* To set. */
+            __be16 type;    /* Ethertype after a push or a pop. */
+            __u16 pad;
+        } mpls;
+        struct {
+            __u32 max_len;  /* At least ETH_HLEN. */
+        } trunc;
+        struct {
+            __u32 id;       /* Index in 'xdp_meters'. */
+        } meter;
+        __u32 raw[3];
     } u;
+};
+
+/* A data slot, in the place of a "struct xdp_op". */
+union xdp_op_data {
+    __u8 address[16];       /* SET_IPV6_*, SET_ND. */
+    struct xdp_op_macs macs; /* SET_ETHERNET, SET_ARP, SET_ND_LL. */
+    struct xdp_op_ipv4 ipv4;
+    struct xdp_op_arp arp;
 };
 
 /* A flow slot, value of the map 'xdp_flows'.
@@ -113,16 +245,42 @@ struct xdp_op {
  * The provider fills a slot that no packet can reach, sets 'valid' last, and
  * then publishes the slot's number in the subtable.  It clears 'valid' when it
  * withdraws the flow and reuses the slot only when every program run that may
- * have seen the number has ended.  A reader that finds 'valid' set and
- * 'words' equal to the packet's key in all of 'bits' may therefore run
- * 'ops'. */
+ * have seen the number has ended.  A reader that finds 'valid' set, has filled
+ * all 'parts', and whose packet's key equals 'words' in all of 'bits' and
+ * 'ext_words' in all of 'ext_bits', may therefore run 'ops'.
+ *
+ * More than one output
+ * --------------------
+ *
+ * The ops before the first output are run once.  Then the packet is sent to
+ * all devices of the group, and the program 'xdp_egress' runs the remaining
+ * ops on each copy, up to the output to that copy's device. */
 struct xdp_flow {
     __u32 valid;                    /* 0 or 1. */
-    __u32 n_ops;                    /* 0 (drop) to XDP_FLOW_MAX_OPS. */
-    __u64 bits[XDP_KEY_WORDS];      /* The mask... */
-    __u64 words[XDP_KEY_WORDS];     /* ...and the masked key, as a whole: */
-                                    /* comparing all is faster than a loop. */
+    __u16 parts;                    /* enum xdp_key_part that 'bits' has. */
+    __u16 flags;                    /* enum xdp_flow_flags. */
+    __u32 n_ops;                    /* 0 (drop) to XDP_FLOW_MAX_OPS slots. */
+    __u32 group;                    /* Index in 'xdp_groups', or 0. */
+    __u64 bits[XDP_KEY_BASIC_WORDS];    /* The mask... */
+    __u64 words[XDP_KEY_BASIC_WORDS];   /* ...and the masked key, as a whole:
+                                         * faster than a list of words. */
     struct xdp_op ops[XDP_FLOW_MAX_OPS];
+    __u64 ext_bits[XDP_KEY_WORDS - XDP_KEY_BASIC_WORDS];
+    __u64 ext_words[XDP_KEY_WORDS - XDP_KEY_BASIC_WORDS];
+} __attribute__((aligned(64)));     /* Two cache lines for most packets. */
+
+enum xdp_flow_flags {
+    XDP_FLOW_COPIES_DIFFER = 1 << 0, /* There are ops after the first output
+                                      * that are no outputs. */
+    XDP_FLOW_EXPLICIT_DROP = 1 << 1, /* As OVS_ACTION_ATTR_DROP. */
+};
+
+/* What 'xdp_flowtable' leaves in front of a packet, as XDP metadata, for
+ * 'xdp_egress', which takes it away, if copies differ. */
+struct xdp_egress_meta {
+    __u32 slot;                     /* Of the flow. */
+    __u32 op;                       /* Its first output. */
+    struct xdp_layers layers;
 };
 
 /* Statistics of one flow slot on one CPU, value of the map 'xdp_flow_stats'
@@ -144,7 +302,7 @@ struct xdp_port {
     __u32 ifindex;      /* 0 in a free entry. */
     __u32 vlan_limit;   /* VLAN tags to parse, 0 to XDP_VLAN_MAX. */
     __u32 n_masks;      /* Entries of 'masks' in use. */
-    __u32 pad;
+    __u32 parts;        /* enum xdp_key_part that these masks touch. */
     __u64 union_bits[XDP_KEY_WORDS];    /* Bitwise OR of these masks. */
     __u16 masks[XDP_PORT_MAX_MASKS];    /* The masks to try, in order. */
 };
@@ -167,12 +325,22 @@ enum xdp_counter {
     XDP_COUNTER_MISSES = 5,         /* No flow. */
     XDP_COUNTER_PUSH_VLAN = 6,      /* VLAN tags pushed. */
     XDP_COUNTER_POP_VLAN = 7,       /* VLAN tags popped. */
-    XDP_COUNTER_FLOW_DROPS = 8,     /* Dropped by a flow without output. */
+    XDP_COUNTER_FLOW_DROPS = 8,     /* Dropped by a flow without action. */
     XDP_COUNTER_DROP_NO_PORT = 9,   /* Output to a port that is gone. */
     XDP_COUNTER_DROP_HEADROOM = 10, /* No room in front to push a header. */
     XDP_COUNTER_DROP_BAD_OP = 11,   /* An op that the object cannot run. */
     XDP_COUNTER_NO_SOCKET = 12,     /* No AF_XDP socket: passed on. */
     XDP_COUNTER_UNKNOWN_PORT = 13,  /* Device without entry: passed on. */
+    XDP_COUNTER_EXPLICIT_DROPS = 14, /* Dropped by a flow's drop action. */
+    XDP_COUNTER_SET_FIELD = 15,     /* Set ops run. */
+    XDP_COUNTER_PUSH_MPLS = 16,     /* MPLS label stack entries pushed. */
+    XDP_COUNTER_POP_MPLS = 17,      /* MPLS label stack entries popped. */
+    XDP_COUNTER_TRUNC = 18,         /* Packets truncated. */
+    XDP_COUNTER_METER_DROPS = 19,   /* Dropped by a meter. */
+    XDP_COUNTER_COPIES = 20,        /* Copies that 'xdp_egress' sent. */
+    XDP_COUNTER_DROP_TOO_SHORT = 21, /* Too short for an op. */
+    XDP_COUNTER_DROP_EGRESS = 22,   /* Copies whose ops failed. */
+    XDP_COUNTER_NO_METADATA = 23,   /* No room for metadata: upcall. */
     XDP_COUNTER_MAX
 };
 

@@ -49,6 +49,11 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
 BUILD_ASSERT_DECL(sizeof(struct xdp_key) == XDP_KEY_WORDS * 8);
 
+/* Bytes of a key that "struct xdp_flow" keeps in 'bits' and 'words', and in
+ * 'ext_bits' and 'ext_words'. */
+#define BASIC_SIZE (XDP_KEY_BASIC_WORDS * sizeof(uint64_t))
+#define EXT_SIZE (sizeof(struct xdp_key) - BASIC_SIZE)
+
 /* A mask in the table. */
 struct table_mask {
     struct hmap_node node;      /* In 'masks_by_bits' of the table. */
@@ -377,22 +382,58 @@ xdp_flow_table_port_n_masks(const struct xdp_flow_table *table, uint32_t port)
     return table->ports_map[port].n_masks;
 }
 
+/* Returns the parts of the key that a parser must fill for 'mask'. */
+static uint32_t
+mask_parts(const struct xdp_key *mask)
+{
+    struct xdp_key rest = *mask;
+    uint32_t parts = 0;
+
+    if (!is_all_zeros((const char *) mask + BASIC_SIZE, EXT_SIZE)) {
+        parts |= XDP_PART_EXTENDED;
+    }
+
+    /* What is in the Ethernet header costs nothing. */
+    rest.in_port = 0;
+    memset(rest.dl_dst, 0, sizeof rest.dl_dst);
+    memset(rest.dl_src, 0, sizeof rest.dl_src);
+    rest.dl_type = 0;
+    rest.vlan_tci0 = rest.vlan_tpid0 = 0;
+    rest.vlan_tci1 = rest.vlan_tpid1 = 0;
+    if (!is_all_zeros(&rest, sizeof rest)) {
+        parts |= XDP_PART_NETWORK;
+    }
+
+    /* Neighbour discovery has its addresses where ARP has them. */
+    if (mask->tcp_flags || mask->tp_src || mask->tp_dst
+        || mask->igmp_group_ip4
+        || !is_all_zeros(mask->nd_target, sizeof mask->nd_target)
+        || !is_all_zeros(mask->arp_sha, sizeof mask->arp_sha)
+        || !is_all_zeros(mask->arp_tha, sizeof mask->arp_tha)) {
+        parts |= XDP_PART_TRANSPORT;
+    }
+    return parts;
+}
+
 /* Recomputes the union of the masks of 'port'. */
 static void
 port_update_union(struct xdp_flow_table *table, uint32_t port)
 {
     struct xdp_port *entry = &table->ports_map[port];
-    uint64_t bits[XDP_KEY_WORDS] = { 0 };
+    struct xdp_key bits;
+    uint64_t *words = (uint64_t *) &bits;
 
+    memset(&bits, 0, sizeof bits);
     for (uint32_t i = 0; i < entry->n_masks; i++) {
         const uint64_t *mask
             = (const uint64_t *) &table->masks[entry->masks[i]].bits;
 
         for (size_t j = 0; j < XDP_KEY_WORDS; j++) {
-            bits[j] |= mask[j];
+            words[j] |= mask[j];
         }
     }
-    memcpy(entry->union_bits, bits, sizeof bits);
+    memcpy(entry->union_bits, &bits, sizeof bits);
+    publish_u32(&entry->parts, mask_parts(&bits));
 }
 
 /* Accounts a new flow of 'mask' on 'port'. */
@@ -566,20 +607,24 @@ slot_free(struct xdp_flow_table *table, uint32_t slot)
     table->free_slots[table->n_free_slots++] = slot;
 }
 
-/* Fills 'slot', which no program can know, with the flow of 'mask' and the
- * masked key 'words', XDP_KEY_WORDS of them, and makes it valid. */
+/* Fills 'slot', which no program can know, with the flow of the masked key
+ * 'key' under 'mask', and makes it valid. */
 static void
 slot_fill(struct xdp_flow_table *table, uint32_t slot,
-          const struct xdp_key *mask, const void *words,
-          const struct xdp_op *ops, size_t n_ops)
+          const struct xdp_key *mask, const struct xdp_key *key,
+          const struct xdp_flow_actions *actions)
 {
     struct xdp_flow *entry = &table->flows[slot];
 
     memset(entry, 0, sizeof *entry);
-    entry->n_ops = n_ops;
-    memcpy(entry->bits, mask, sizeof entry->bits);
-    memcpy(entry->words, words, sizeof entry->words);
-    memcpy(entry->ops, ops, n_ops * sizeof *ops);
+    entry->parts = mask_parts(mask);
+    entry->flags = actions->flags;
+    entry->n_ops = actions->n_ops;
+    memcpy(entry->bits, mask, BASIC_SIZE);
+    memcpy(entry->words, key, BASIC_SIZE);
+    memcpy(entry->ext_bits, (const char *) mask + BASIC_SIZE, EXT_SIZE);
+    memcpy(entry->ext_words, (const char *) key + BASIC_SIZE, EXT_SIZE);
+    memcpy(entry->ops, actions->ops, actions->n_ops * sizeof *actions->ops);
     for (unsigned int i = 0; i < table->n_cpus; i++) {
         memset(&table->flow_stats[(size_t) i * table->limits.n_flows + slot],
                0, sizeof *table->flow_stats);
@@ -626,16 +671,17 @@ slot_add_stats(const struct xdp_flow_table *table, uint32_t slot,
 /* Computes the masked key and its digest. */
 static uint64_t
 flow_digest(const struct xdp_flow_table *table, const struct xdp_key *key,
-            const struct xdp_key *mask, uint64_t masked[XDP_KEY_WORDS])
+            const struct xdp_key *mask, struct xdp_key *masked)
 {
     const uint64_t *k = (const uint64_t *) key;
     const uint64_t *m = (const uint64_t *) mask;
+    uint64_t *words = (uint64_t *) masked;
     uint64_t digest = 0;
 
     for (size_t i = 0; i < XDP_KEY_WORDS; i++) {
-        masked[i] = k[i] & m[i];
+        words[i] = k[i] & m[i];
         if (m[i]) {
-            digest = xdp_digest_add(digest, masked[i],
+            digest = xdp_digest_add(digest, words[i],
                                     table->digest_secret[i]);
         }
     }
@@ -643,15 +689,15 @@ flow_digest(const struct xdp_flow_table *table, const struct xdp_key *key,
 }
 
 /* Inserts the flow of packets that equal 'key' in the bits of 'mask', whose
- * in_port must be exact and an ingress port of 'table', with 'n_ops' 'ops'.
- * On success stores the new flow, owned by 'table', in '*flowp'. */
+ * in_port must be exact and an ingress port of 'table', with 'actions'.  On
+ * success stores the new flow, owned by 'table', in '*flowp'. */
 enum xdp_table_error
 xdp_flow_table_insert(struct xdp_flow_table *table,
                       const struct xdp_key *key, const struct xdp_key *mask,
-                      const struct xdp_op *ops, size_t n_ops,
+                      const struct xdp_flow_actions *actions,
                       struct xdp_table_flow **flowp)
 {
-    uint64_t masked[XDP_KEY_WORDS];
+    struct xdp_key masked;
     struct table_mask *tmask;
     struct xdp_table_flow *flow;
     enum xdp_table_error error;
@@ -659,7 +705,8 @@ xdp_flow_table_insert(struct xdp_flow_table *table,
     uint32_t mask_id;
     uint32_t slot;
 
-    ovs_assert(n_ops <= XDP_FLOW_MAX_OPS && mask->in_port == UINT32_MAX
+    ovs_assert(actions->n_ops <= XDP_FLOW_MAX_OPS
+               && mask->in_port == UINT32_MAX
                && table->ports[key->in_port].n_flows);
     *flowp = NULL;
 
@@ -669,7 +716,7 @@ xdp_flow_table_insert(struct xdp_flow_table *table,
     }
     tmask = &table->masks[mask_id];
 
-    digest = flow_digest(table, key, mask, masked);
+    digest = flow_digest(table, key, mask, &masked);
     HMAP_FOR_EACH_WITH_HASH (flow, node, hash_uint64(digest),
                              &tmask->flows) {
         if (flow->digest == digest) {
@@ -688,7 +735,7 @@ xdp_flow_table_insert(struct xdp_flow_table *table,
     if (slot == NO_SLOT) {
         return XDP_TABLE_FLOWS_FULL;
     }
-    slot_fill(table, slot, mask, masked, ops, n_ops);
+    slot_fill(table, slot, mask, &masked, actions);
     if (bpf_map_update_elem(tmask->subtable_fd, &digest, &slot,
                             BPF_NOEXIST)) {
         VLOG_WARN_RL(&rl, "inserting a flow into a subtable failed: %s",
@@ -711,24 +758,27 @@ xdp_flow_table_insert(struct xdp_flow_table *table,
     return XDP_TABLE_OK;
 }
 
-/* Replaces the ops of 'flow', in one step for every packet.  On failure
+/* Replaces the actions of 'flow', in one step for every packet.  On failure
  * 'flow' is as it was. */
 enum xdp_table_error
 xdp_flow_table_modify(struct xdp_flow_table *table,
                       struct xdp_table_flow *flow,
-                      const struct xdp_op *ops, size_t n_ops)
+                      const struct xdp_flow_actions *actions)
 {
     const struct table_mask *mask = &table->masks[flow->mask];
+    const struct xdp_flow *old = &table->flows[flow->slot];
+    struct xdp_key key;
     uint32_t slot;
 
-    ovs_assert(n_ops <= XDP_FLOW_MAX_OPS);
+    ovs_assert(actions->n_ops <= XDP_FLOW_MAX_OPS);
     slot = slot_alloc(table);
     if (slot == NO_SLOT) {
         return XDP_TABLE_FLOWS_FULL;
     }
 
-    slot_fill(table, slot, &mask->bits, table->flows[flow->slot].words, ops,
-              n_ops);
+    memcpy(&key, old->words, BASIC_SIZE);
+    memcpy((char *) &key + BASIC_SIZE, old->ext_words, EXT_SIZE);
+    slot_fill(table, slot, &mask->bits, &key, actions);
     if (bpf_map_update_elem(mask->subtable_fd, &flow->digest, &slot,
                             BPF_EXIST)) {
         VLOG_WARN_RL(&rl, "switching a flow to its new slot failed: %s",

@@ -47,6 +47,14 @@ struct xdp_flow_table_limits {
     uint32_t n_ports;   /* Ports, a power of 2, >= XDP_PORT_PROBES. */
 };
 
+/* What a flow does with its packets: the members of "struct xdp_flow" that
+ * have the same names. */
+struct xdp_flow_actions {
+    struct xdp_op ops[XDP_FLOW_MAX_OPS];
+    size_t n_ops;
+    uint16_t flags;
+};
+
 /* Sums over all CPUs. */
 struct xdp_flow_table_stats {
     uint64_t n_packets;
@@ -83,11 +91,11 @@ uint32_t xdp_flow_table_port_n_masks(const struct xdp_flow_table *,
 /* Flows. */
 enum xdp_table_error xdp_flow_table_insert(
     struct xdp_flow_table *, const struct xdp_key *key,
-    const struct xdp_key *mask, const struct xdp_op *ops, size_t n_ops,
+    const struct xdp_key *mask, const struct xdp_flow_actions *,
     struct xdp_table_flow **flowp);
 enum xdp_table_error xdp_flow_table_modify(
     struct xdp_flow_table *, struct xdp_table_flow *,
-    const struct xdp_op *ops, size_t n_ops);
+    const struct xdp_flow_actions *);
 void xdp_flow_table_remove(struct xdp_flow_table *, struct xdp_table_flow *,
                            struct xdp_flow_table_stats *);
 void xdp_flow_table_get_stats(const struct xdp_flow_table *,

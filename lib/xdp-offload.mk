@@ -19,5 +19,6 @@ lib_xdp_files = \
 	lib/xdp-port.h \
 	lib/xdp-program.c \
 	lib/xdp-program.h \
+	lib/xdp-translate-actions.c \
 	lib/xdp-translate.c \
 	lib/xdp-translate.h

@@ -89,6 +89,14 @@ static const struct key_field {
     KEY_FIELD(tcp_flags),
     KEY_FIELD(tp_src),
     KEY_FIELD(tp_dst),
+    KEY_FIELD(ipv6_src),
+    KEY_FIELD(ipv6_dst),
+    KEY_FIELD(nd_target),
+    KEY_FIELD(arp_sha),
+    KEY_FIELD(arp_tha),
+    KEY_FIELD(ipv6_label),
+    KEY_FIELD(mpls_lse),
+    KEY_FIELD(igmp_group_ip4),
 #undef KEY_FIELD
 };
 

@@ -16,6 +16,7 @@
 
 #include "openvswitch/types.h"
 #include "xdp-abi.h"
+#include "xdp-flow-table.h"
 
 struct match;
 struct nlattr;
@@ -27,12 +28,15 @@ enum xdp_reason {
     XDP_REASON_RECIRC,          /* It follows a recirculation. */
     XDP_REASON_FIELD,           /* It matches on a field. */
     XDP_REASON_ACTION,          /* It has an action. */
-    XDP_REASON_OUTPUTS,         /* It has more than one output. */
+    XDP_REASON_ORDER,           /* It has an action in the wrong place. */
+    XDP_REASON_OUTPUTS,         /* Its outputs do not go together. */
     XDP_REASON_N_OPS,           /* It has too many actions. */
+    XDP_REASON_METER,           /* It has a meter. */
     XDP_REASON_TARGET_TYPE,     /* Its output is not an AF_XDP port. */
     XDP_REASON_TARGET,          /* Its output cannot be redirected to. */
     XDP_REASON_FLOWS_FULL,      /* The table has no room for the flow. */
     XDP_REASON_MASKS_FULL,      /* The table has no room for its mask. */
+    XDP_REASON_GROUPS_FULL,     /* The table has no room for its outputs. */
     XDP_REASON_DIGEST,          /* Another flow has the same digest. */
     XDP_REASON_SYSTEM,          /* A system call failed. */
     XDP_N_REASONS
@@ -43,15 +47,15 @@ struct xdp_caps {
     struct xdp_key fields;      /* Ones in the bits that it has. */
     uint64_t ops;               /* Bit i: it runs op i of xdp_op_type. */
     uint32_t max_words;         /* Words of the largest mask. */
-    uint32_t max_ops;           /* Ops of a flow. */
+    uint32_t max_ops;           /* Op slots of a flow. */
+    uint32_t max_outputs;       /* Outputs of a flow. */
 };
 
 /* A translated megaflow. */
 struct xdp_translation {
     struct xdp_key key;         /* Zero where 'mask' is zero. */
     struct xdp_key mask;
-    struct xdp_op ops[XDP_FLOW_MAX_OPS];
-    size_t n_ops;
+    struct xdp_flow_actions actions;
 
     /* Details of a refusal: the name of the field, action or port that is to
      * blame, or an empty string. */
@@ -59,12 +63,14 @@ struct xdp_translation {
 };
 
 /* Looks up datapath port 'odp_port'.  Stores the number that the object knows
- * it by in '*port' and returns XDP_REASON_NONE, or returns the reason why no
- * packet can be redirected there and puts the port's name into 'detail', which
- * has room for 'size' bytes. */
+ * it by in '*port' and the index of its device in '*ifindex', and returns
+ * XDP_REASON_NONE, or returns the reason why no packet can be redirected there
+ * and puts the port's name into 'detail', which has room for 'size' bytes. */
 typedef enum xdp_reason xdp_translate_port_func(odp_port_t odp_port,
-                                                uint32_t *port, char *detail,
-                                                size_t size, void *aux);
+                                                uint32_t *port,
+                                                uint32_t *ifindex,
+                                                char *detail, size_t size,
+                                                void *aux);
 
 enum xdp_reason xdp_translate_match(const struct match *, uint32_t in_port,
                                     const struct xdp_caps *,

@@ -9,6 +9,7 @@
  *
  *     keys-vlan-limit-N    the parser's key against flow_extract(), on valid,
  *                          odd, truncated and mutated packets
+ *     keys-depth           the same, when less than all is asked for
  *     ports                a device becomes a port and ceases to be one
  *     actions              the packet that leaves against
  *                          odp_execute_actions(), and which packets a flow
@@ -64,8 +65,7 @@
 #define MAX_OUT 2048        /* A packet with all the tags that ops can push. */
 #define N_PORTS 16          /* Port numbers. */
 #define N_FLOWS 1024        /* Flow slots. */
-#define N_POOL 100          /* Random masks; each may occur with and without
-                             * its IPv4 part. */
+#define N_POOL 200          /* Random masks. */
 #define MAX_DEVICES 5
 
 /* Datapath port numbers are the table's plus this, so that taking the one for
@@ -77,7 +77,7 @@
 
 /* Options. */
 static uint64_t seed;
-static unsigned long int n_packets = 250000;
+static unsigned long int n_packets = 600000;
 static unsigned long int n_actions;
 static long int only_case = -1;
 static const char *only_part;
@@ -211,6 +211,16 @@ static const struct field {
     FIELD(tcp_flags),
     FIELD(tp_src),
     FIELD(tp_dst),
+    FIELD(ipv6_src),
+    FIELD(ipv6_dst),
+    FIELD(nd_target),
+    FIELD(arp_sha),
+    FIELD(arp_tha),
+    FIELD(ipv6_label),
+    FIELD(mpls_lse[0]),
+    FIELD(mpls_lse[1]),
+    FIELD(mpls_lse[2]),
+    FIELD(igmp_group_ip4),
 #undef FIELD
 };
 static unsigned long int field_nonzero[ARRAY_SIZE(fields)];
@@ -238,7 +248,16 @@ static unsigned long int field_matched[ARRAY_SIZE(fields)];
     KIND(ARP, "ARP")                            \
     KIND(RARP, "RARP")                          \
     KIND(IPV6, "IPv6")                          \
+    KIND(IPV6_EXT, "IPv6 extension headers")    \
+    KIND(IPV6_MANY, "many IPv6 extension headers") \
+    KIND(IPV6_FRAG, "IPv6 fragment")            \
+    KIND(IPV6_BAD_LEN, "odd IPv6 payload length") \
+    KIND(ND, "neighbour discovery")             \
+    KIND(ND_ODD, "odd neighbour discovery")     \
+    KIND(SNAP_IPV6, "SNAP with IPv6")           \
+    KIND(ARP_ODD, "odd ARP")                    \
     KIND(MPLS, "MPLS")                          \
+    KIND(MPLS_DEEP, "deep MPLS stack")          \
     KIND(ETHER, "other Ethertype")
 
 enum packet_kind {
@@ -391,7 +410,7 @@ struct frame {
     /* The first byte of the packet, 2 bytes off a multiple of 4 as OVS wants
      * it. */
     uint16_t pad;
-    uint8_t data[MAX_PACKET + 64];
+    uint8_t data[2 * MAX_PACKET];
     size_t size;
 };
 
@@ -422,6 +441,34 @@ put16(struct frame *f, uint16_t x)
     put(f, &be, sizeof be);
 }
 
+/* Appends neighbour discovery to 'f', with something odd in it if 'odd'. */
+static void
+put_nd(struct frame *f, bool odd)
+{
+    size_t start = f->size;
+
+    put_random(f, 24);
+    f->data[start] = 135 + rnd(2);
+    f->data[start + 1] = odd && one_in(4);
+    for (int n = rnd(odd ? 6 : 3); n > 0; n--) {
+        /* Source or target address, or something else. */
+        uint8_t type = odd && one_in(3) ? rnd(256) : 1 + rnd(2);
+        uint8_t len = odd && one_in(3) ? rnd(4) : 1;
+
+        put(f, &type, 1);
+        put(f, &len, 1);
+        if (odd && one_in(4)) {
+            put(f, "\0\0\0\0\0\0", 6);
+        } else {
+            put_random(f, 6);
+        }
+        put_random(f, len > 1 ? (len - 1) * 8 : 0);
+    }
+    if (odd) {
+        put_random(f, rnd(10));
+    }
+}
+
 /* Appends the transport header of IP protocol 'proto' to 'f'. */
 static void
 put_l4(struct frame *f, uint8_t proto, bool odd_offset)
@@ -448,15 +495,11 @@ put_l4(struct frame *f, uint8_t proto, bool odd_offset)
         break;
     case IPPROTO_ICMPV6:
         /* Often neighbour discovery, with options. */
-        put_random(f, 24);
         if (one_in(2)) {
-            f->data[start] = 135 + rnd(2);
-            f->data[start + 1] = 0;
+            put_nd(f, one_in(4));
+            return;
         }
-        for (int n = rnd(3); n > 0; n--) {
-            put(f, one_in(2) ? "\1\1" : "\2\1", 2);
-            put_random(f, 6);
-        }
+        put_random(f, 8);
         break;
     default:
         put_random(f, rnd(24));
@@ -520,6 +563,112 @@ put_ipv4(struct frame *f, enum packet_kind kind)
                        htons(len));
 }
 
+/* Appends 'n' random IPv6 extension headers to 'f', whose last byte that says
+ * what follows is at '*next', and makes it the one of the last header.  The
+ * first one is a fragment header if 'frag'. */
+static void
+put_ipv6_ext(struct frame *f, int n, bool frag, size_t *next)
+{
+    static const uint8_t kinds[] = { IPPROTO_HOPOPTS, IPPROTO_ROUTING,
+                                     IPPROTO_DSTOPTS, IPPROTO_AH,
+                                     IPPROTO_FRAGMENT };
+
+    while (n--) {
+        uint8_t kind = frag ? IPPROTO_FRAGMENT
+                            : kinds[rnd(ARRAY_SIZE(kinds) - !one_in(4))];
+        size_t start = f->size;
+        int units = one_in(4) ? rnd(4) : 0;
+
+        if (f->size > 1200) {
+            break;
+        }
+        f->data[*next] = kind;
+        *next = start;
+        put_random(f, 8);
+        if (kind == IPPROTO_FRAGMENT) {
+            switch (rnd(4)) {
+            case 0: /* The whole packet. */
+                f->data[start + 2] = f->data[start + 3] = 0;
+                break;
+            case 1: /* The first. */
+                f->data[start + 2] = 0;
+                f->data[start + 3] = 1;
+                break;
+            }
+        } else if (kind == IPPROTO_AH) {
+            f->data[start + 1] = units;
+            put_random(f, units * 4);
+        } else {
+            f->data[start + 1] = units;
+            if (kind == IPPROTO_ROUTING) {
+                /* Segments left. */
+                f->data[start + 3] = rnd(3);
+            }
+            put_random(f, units * 8);
+        }
+        frag = false;
+    }
+}
+
+/* Appends an IPv6 packet of 'kind' to 'f'. */
+static void
+put_ipv6(struct frame *f, enum packet_kind kind)
+{
+    static const uint8_t protos[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP,
+                                      IPPROTO_ICMPV6, IPPROTO_ICMP,
+                                      IPPROTO_IGMP, IPPROTO_NONE };
+    uint8_t proto = protos[rnd(ARRAY_SIZE(protos))];
+    size_t start = f->size;
+    size_t next = start + 6;
+    uint32_t len;
+
+    put_random(f, 40);
+    f->data[start] = 0x60 | (f->data[start] & 0xf);
+    if (one_in(64)) {
+        f->data[start] ^= 0x20;
+    }
+
+    switch ((int) kind) {
+    case KIND_IPV6_EXT:
+        put_ipv6_ext(f, 1 + rnd(4), false, &next);
+        break;
+    case KIND_IPV6_MANY:
+        put_ipv6_ext(f, rnd(140), false, &next);
+        break;
+    case KIND_IPV6_FRAG:
+        put_ipv6_ext(f, 1 + rnd(2), true, &next);
+        break;
+    case KIND_ND:
+    case KIND_ND_ODD:
+        proto = IPPROTO_ICMPV6;
+        if (one_in(8)) {
+            put_ipv6_ext(f, 1, false, &next);
+        }
+        break;
+    case KIND_IPV6:
+        proto = one_in(16) ? rnd(256) : proto;
+        break;
+    }
+    f->data[next] = proto;
+    if (kind == KIND_ND || kind == KIND_ND_ODD) {
+        put_nd(f, kind == KIND_ND_ODD);
+    } else {
+        put_l4(f, proto, one_in(8));
+    }
+
+    len = f->size - start - 40;
+    if (kind == KIND_IPV6_BAD_LEN) {
+        switch (rnd(4)) {
+        case 0: len = rnd(65536); break;
+        case 1: len = rnd(24); break;
+        case 2: len = rnd(len + 1); break;
+        case 3: len += 1 + rnd(8); break;
+        }
+    }
+    put_unaligned_be16((ovs_be16 *) (void *) (f->data + start + 4),
+                       htons(len));
+}
+
 /* Makes a random packet of 'kind' with 'n_tags' tags in front. */
 static void
 make_packet(struct frame *f, enum packet_kind kind, int n_tags)
@@ -555,6 +704,7 @@ make_packet(struct frame *f, enum packet_kind kind, int n_tags)
         break;
 
     case KIND_SNAP_IP:
+    case KIND_SNAP_IPV6:
     case KIND_SNAP:
     case KIND_SNAP_ODD:
         length_ofs = f->size;
@@ -563,6 +713,9 @@ make_packet(struct frame *f, enum packet_kind kind, int n_tags)
         if (kind == KIND_SNAP_IP) {
             put16(f, ETH_TYPE_IP);
             put_ipv4(f, rnd(KIND_IP_BAD_IHL + 1));
+        } else if (kind == KIND_SNAP_IPV6) {
+            put16(f, ETH_TYPE_IPV6);
+            put_ipv6(f, KIND_IPV6);
         } else if (kind == KIND_SNAP) {
             put16(f, 0x600 + rnd(65536 - 0x600));
             put_random(f, rnd(60));
@@ -591,30 +744,40 @@ make_packet(struct frame *f, enum packet_kind kind, int n_tags)
         f->data[f->size - 21] %= 4;
         break;
 
-    case KIND_IPV6: {
-        static const uint8_t protos[] = { IPPROTO_TCP, IPPROTO_UDP,
-                                          IPPROTO_ICMPV6, IPPROTO_FRAGMENT,
-                                          IPPROTO_NONE };
-        uint8_t proto = protos[rnd(ARRAY_SIZE(protos))];
-        size_t start;
-
-        put16(f, ETH_TYPE_IPV6);
-        start = f->size;
-        put_random(f, 40);
-        put_l4(f, proto, false);
-        f->data[start] = 0x60 | (f->data[start] & 0xf);
-        f->data[start + 6] = proto;
-        put_unaligned_be16((ovs_be16 *) (void *) (f->data + start + 4),
-                           htons(f->size - start - 40));
+    case KIND_ARP_ODD:
+        put16(f, one_in(2) ? ETH_TYPE_ARP : ETH_TYPE_RARP);
+        put(f, "\0\1\x08\0\6\4\0", 7);
+        put_random(f, 21);
+        /* Often an opcode that does not fit into 8 bits, or a wrong type or
+         * length. */
+        f->data[f->size - 28 + rnd(8)] ^= 1 << rnd(8);
         break;
-    }
 
-    case KIND_MPLS: {
-        size_t n = 1 + rnd(3);
+    case KIND_IPV6:
+    case KIND_IPV6_EXT:
+    case KIND_IPV6_MANY:
+    case KIND_IPV6_FRAG:
+    case KIND_IPV6_BAD_LEN:
+    case KIND_ND:
+    case KIND_ND_ODD:
+        put16(f, ETH_TYPE_IPV6);
+        put_ipv6(f, kind);
+        break;
+
+    case KIND_MPLS:
+    case KIND_MPLS_DEEP: {
+        size_t n = kind == KIND_MPLS ? 1 + rnd(3) : 2 + rnd(5);
 
         put16(f, one_in(2) ? ETH_TYPE_MPLS : ETH_TYPE_MPLS_MCAST);
-        put_random(f, 4 * n);
-        f->data[f->size - 2] |= 1;      /* Bottom of stack. */
+        for (size_t i = 0; i < n; i++) {
+            put_random(f, 4);
+            f->data[f->size - 2] &= ~1;
+            f->data[f->size - 2] |= i == n - 1 || one_in(8);
+        }
+        if (kind == KIND_MPLS_DEEP && one_in(4)) {
+            /* No bottom of the stack. */
+            f->data[f->size - 2] &= ~1;
+        }
         put_ipv4(f, KIND_UDP);
         break;
     }
@@ -798,7 +961,10 @@ check_counters(uint64_t before[XDP_COUNTER_MAX],
         NAME(PACKETS), NAME(UPCALLS), NAME(OUTPUT), NAME(HINT_HITS),
         NAME(SUBTABLE_HITS), NAME(MISSES), NAME(PUSH_VLAN), NAME(POP_VLAN),
         NAME(FLOW_DROPS), NAME(DROP_NO_PORT), NAME(DROP_HEADROOM),
-        NAME(DROP_BAD_OP), NAME(NO_SOCKET), NAME(UNKNOWN_PORT)
+        NAME(DROP_BAD_OP), NAME(NO_SOCKET), NAME(UNKNOWN_PORT),
+        NAME(EXPLICIT_DROPS), NAME(SET_FIELD), NAME(PUSH_MPLS),
+        NAME(POP_MPLS), NAME(TRUNC), NAME(METER_DROPS), NAME(COPIES),
+        NAME(DROP_TOO_SHORT), NAME(DROP_EGRESS), NAME(NO_METADATA)
 #undef NAME
     };
     uint64_t now[XDP_COUNTER_MAX];
@@ -832,21 +998,23 @@ key_from_flow(const struct flow *flow, uint32_t port, struct xdp_key *key)
     key->vlan_tci0 = flow->vlans[0].tci;
     key->vlan_tpid1 = flow->vlans[1].tpid;
     key->vlan_tci1 = flow->vlans[1].tci;
-    if (flow->dl_type == htons(ETH_TYPE_IP)) {
-        key->nw_src = flow->nw_src;
-        key->nw_dst = flow->nw_dst;
-        key->nw_frag = flow->nw_frag;
-        key->nw_proto = flow->nw_proto;
-        key->nw_tos = flow->nw_tos;
-        key->nw_ttl = flow->nw_ttl;
-        key->tp_src = flow->tp_src;
-        key->tp_dst = flow->tp_dst;
-
-        /* flow_extract() also uses this for the type of an ICMPv6 option. */
-        if (flow->nw_proto == IPPROTO_TCP) {
-            key->tcp_flags = flow->tcp_flags;
-        }
-    }
+    key->nw_src = flow->nw_src;
+    key->nw_dst = flow->nw_dst;
+    key->nw_frag = flow->nw_frag;
+    key->nw_proto = flow->nw_proto;
+    key->nw_tos = flow->nw_tos;
+    key->nw_ttl = flow->nw_ttl;
+    key->tcp_flags = flow->tcp_flags;
+    key->tp_src = flow->tp_src;
+    key->tp_dst = flow->tp_dst;
+    memcpy(key->ipv6_src, &flow->ipv6_src, sizeof key->ipv6_src);
+    memcpy(key->ipv6_dst, &flow->ipv6_dst, sizeof key->ipv6_dst);
+    memcpy(key->nd_target, &flow->nd_target, sizeof key->nd_target);
+    memcpy(key->arp_sha, &flow->arp_sha, sizeof key->arp_sha);
+    memcpy(key->arp_tha, &flow->arp_tha, sizeof key->arp_tha);
+    key->ipv6_label = flow->ipv6_label;
+    memcpy(key->mpls_lse, flow->mpls_lse, sizeof key->mpls_lse);
+    key->igmp_group_ip4 = flow->igmp_group_ip4;
 }
 
 /* Returns true if the field 'f' of 'key' has a bit that is one. */
@@ -871,9 +1039,102 @@ set_vlan_limit(int vlan_limit)
     }
 }
 
-/* Compares the keys of one packet from the first device. */
+/* Makes the slots of the flows that are gone free again. */
 static void
-check_key(const struct frame *f, int vlan_limit, const char *kind)
+reclaim(void)
+{
+    uint64_t epoch;
+
+    if (xdp_flow_table_begin_reclaim(object->table, &epoch)) {
+        int error = xdp_flow_table_wait(object->table);
+
+        if (error) {
+            ovs_fatal(error, "waiting for a grace period failed");
+        }
+        xdp_flow_table_reclaim(object->table, epoch);
+        event_count[EVENT_RECLAIM]++;
+    }
+}
+
+/* What a flow asks the parser for. */
+enum asked {
+    ASK_NOTHING,                /* The Ethernet header only. */
+    ASK_NETWORK,
+    ASK_TRANSPORT,              /* And network. */
+    ASK_EXTENDED,               /* And network. */
+    ASK_ALL
+};
+
+/* Puts a flow into the table that no packet matches, so that the packets from
+ * the first device are parsed as far as 'asked' says. */
+static struct xdp_table_flow *
+ask(enum asked asked)
+{
+    static const struct xdp_flow_actions drop;
+    struct xdp_table_flow *flow;
+    struct xdp_key key, mask;
+
+    memset(&key, 0, sizeof key);
+    memset(&mask, 0, sizeof mask);
+    key.in_port = devices[0].port;
+    mask.in_port = UINT32_MAX;
+    rnd_bytes(key.dl_dst, sizeof key.dl_dst);
+    rnd_bytes(key.dl_src, sizeof key.dl_src);
+    memset(mask.dl_dst, 0xff, sizeof mask.dl_dst);
+    memset(mask.dl_src, 0xff, sizeof mask.dl_src);
+    mask.nw_proto = asked == ASK_NETWORK ? UINT8_MAX : 0;
+    mask.tp_src = (asked == ASK_TRANSPORT || asked == ASK_ALL
+                   ? OVS_BE16_MAX : 0);
+    mask.ipv6_label = (asked == ASK_EXTENDED || asked == ASK_ALL
+                       ? OVS_BE32_MAX : 0);
+    if (xdp_flow_table_insert(object->table, &key, &mask, &drop, &flow)) {
+        ovs_fatal(0, "inserting a flow failed");
+    }
+    return flow;
+}
+
+/* Undoes ask(). */
+static void
+unask(struct xdp_table_flow *flow)
+{
+    struct xdp_flow_table_stats stats;
+
+    xdp_flow_table_remove(object->table, flow, &stats);
+}
+
+/* Makes zero what is in 'key' without having been asked for. */
+static void
+reduce_key(struct xdp_key *key, enum asked asked)
+{
+    bool is_ip = (key->dl_type == htons(ETH_TYPE_IP)
+                  || key->dl_type == htons(ETH_TYPE_IPV6));
+
+    if (asked == ASK_NOTHING) {
+        memset((char *) key + offsetof(struct xdp_key, nw_frag), 0,
+               sizeof *key - offsetof(struct xdp_key, nw_frag));
+    }
+    if (asked != ASK_TRANSPORT && asked != ASK_ALL) {
+        key->tp_src = key->tp_dst = 0;
+        if (!is_ip || key->nw_proto != IPPROTO_TCP) {
+            key->tcp_flags = 0;
+        }
+        memset(key->nd_target, 0, sizeof key->nd_target);
+        key->igmp_group_ip4 = 0;
+        if (is_ip) {
+            memset(key->arp_sha, 0, sizeof key->arp_sha);
+            memset(key->arp_tha, 0, sizeof key->arp_tha);
+        }
+    }
+    if (asked != ASK_EXTENDED && asked != ASK_ALL) {
+        memset((char *) key + offsetof(struct xdp_key, ipv6_src), 0,
+               sizeof *key - offsetof(struct xdp_key, ipv6_src));
+    }
+}
+
+/* Compares the keys of one packet from the first device, after ask(). */
+static void
+check_key(const struct frame *f, int vlan_limit, enum asked asked,
+          const char *kind)
 {
     struct xdp_key expected, got;
     struct flow flow;
@@ -881,6 +1142,7 @@ check_key(const struct frame *f, int vlan_limit, const char *kind)
 
     extract(f->data, f->size, ODP_BASE + devices[0].port, &flow);
     key_from_flow(&flow, devices[0].port, &expected);
+    reduce_key(&expected, asked);
     verdict = run_program(devices[0].ifindex, f->data, f->size, NULL, NULL);
     read_key(&got);
     for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
@@ -902,7 +1164,8 @@ check_key(const struct frame *f, int vlan_limit, const char *kind)
                 printf(" %s", field->name);
             }
         }
-        printf("\n  replay: --vlan-limit %d --replay ", vlan_limit);
+        printf("\n  replay: --vlan-limit %d --asked %d --replay ", vlan_limit,
+               asked);
         for (size_t i = 0; i < f->size; i++) {
             printf("%02x", f->data[i]);
         }
@@ -910,23 +1173,21 @@ check_key(const struct frame *f, int vlan_limit, const char *kind)
     }
 }
 
-/* Part "keys-vlan-limit-N". */
-static void
-test_keys(int vlan_limit)
+/* Checks 'n' packets under 'vlan_limit' and 'asked'.  Returns the number of
+ * times that each kind of packet occurred at each length. */
+static unsigned long int
+check_keys(int vlan_limit, enum asked asked, unsigned long int n)
 {
+    struct xdp_table_flow *flow;
     unsigned long int n_sweeps = 0;
     unsigned long int sweep = 0;
     struct frame f, whole;
-    char name[32];
-
-    snprintf(name, sizeof name, "keys-vlan-limit-%d", vlan_limit);
-    if (!part_wanted(name)) {
-        return;
-    }
 
     set_vlan_limit(vlan_limit);
+    rng_start(20, asked);
+    flow = ask(asked);
     f.size = whole.size = 0;
-    for (unsigned long int i = 0; i < n_packets; i++) {
+    for (unsigned long int i = 0; i < n; i++) {
         const char *kind;
 
         rng_start(1 + vlan_limit, i);
@@ -941,7 +1202,7 @@ test_keys(int vlan_limit)
                             sweep / N_KINDS % (MAX_TAGS + 1));
                 whole.size = MIN(whole.size, 100);
                 sweep++;
-                n_sweeps += sweep == N_KINDS * (MAX_TAGS + 1);
+                n_sweeps += sweep % (N_KINDS * (MAX_TAGS + 1)) == 0;
             } else {
                 whole.size--;
             }
@@ -949,10 +1210,40 @@ test_keys(int vlan_limit)
             event_count[EVENT_TRUNCATED]++;
             kind = "shortened";
         }
-        check_key(&f, vlan_limit, kind);
+        check_key(&f, vlan_limit, asked, kind);
     }
-    end_part(name, "%lu packets%s", n_packets,
-             n_sweeps ? ", each kind at each length" : "");
+    unask(flow);
+    reclaim();
+    return n_sweeps;
+}
+
+/* Part "keys-vlan-limit-N". */
+static void
+test_keys(int vlan_limit)
+{
+    unsigned long int n_sweeps;
+    char name[32];
+
+    snprintf(name, sizeof name, "keys-vlan-limit-%d", vlan_limit);
+    if (part_wanted(name)) {
+        n_sweeps = check_keys(vlan_limit, ASK_ALL, n_packets);
+        end_part(name, "%lu packets%s", n_packets,
+                 n_sweeps ? ", each kind at each length" : "");
+    }
+}
+
+/* Part "keys-depth": parsing no deeper than the port's flows ask for. */
+static void
+test_depth(void)
+{
+    unsigned long int n = n_packets / 8 + 1;
+
+    if (part_wanted("keys-depth")) {
+        for (enum asked asked = 0; asked < ASK_ALL; asked++) {
+            check_keys(XDP_VLAN_MAX, asked, n);
+        }
+        end_part("keys-depth", "%lu packets", n * ASK_ALL);
+    }
 }
 
 /* Masks and actions. */
@@ -993,8 +1284,22 @@ init_pool(void)
         rnd_mask(&m->tp_src, sizeof m->tp_src);
         rnd_mask(&m->tp_dst, sizeof m->tp_dst);
         if (i % 2) {
-            /* Otherwise TCP flags cannot be matched. */
+            /* As OVS makes them, more or less: exact where it matters. */
             m->nw_proto = UINT8_MAX;
+            m->nw_frag = FLOW_NW_FRAG_MASK;
+        }
+        if (i % 4 < 2) {
+            continue;
+        }
+        rnd_mask(&m->ipv6_src, sizeof m->ipv6_src);
+        rnd_mask(&m->ipv6_dst, sizeof m->ipv6_dst);
+        rnd_mask(&m->ipv6_label, sizeof m->ipv6_label);
+        rnd_mask(&m->nd_target, sizeof m->nd_target);
+        rnd_mask(&m->arp_sha, sizeof m->arp_sha);
+        rnd_mask(&m->arp_tha, sizeof m->arp_tha);
+        rnd_mask(&m->igmp_group_ip4, sizeof m->igmp_group_ip4);
+        for (int j = 0; j < XDP_MPLS_MAX; j++) {
+            rnd_mask(&m->mpls_lse[j], sizeof m->mpls_lse[j]);
         }
     }
 }
@@ -1003,20 +1308,7 @@ init_pool(void)
 static void
 make_match(const struct flow *flow, size_t index, struct match *match)
 {
-    struct flow_wildcards wc = pool[index];
-
-    if (flow->dl_type != htons(ETH_TYPE_IP)) {
-        struct flow *m = &wc.masks;
-
-        m->nw_src = m->nw_dst = 0;
-        m->nw_proto = m->nw_tos = m->nw_ttl = m->nw_frag = 0;
-        m->tp_src = m->tp_dst = 0;
-    }
-    if (flow->dl_type != htons(ETH_TYPE_IP) || flow->nw_proto != IPPROTO_TCP
-        || wc.masks.nw_proto != UINT8_MAX) {
-        wc.masks.tcp_flags = 0;
-    }
-    match_init(match, flow, &wc);
+    match_init(match, flow, &pool[index]);
 }
 
 /* What actions do. */
@@ -1068,10 +1360,11 @@ make_actions(struct actions *actions, unsigned long int index)
 
 /* Implements xdp_translate_port_func. */
 static enum xdp_reason
-lookup_port(odp_port_t odp_port, uint32_t *port, char *detail, size_t size,
-            void *aux OVS_UNUSED)
+lookup_port(odp_port_t odp_port, uint32_t *port, uint32_t *ifindex,
+            char *detail, size_t size, void *aux OVS_UNUSED)
 {
     *port = odp_to_u32(odp_port) - ODP_BASE;
+    *ifindex = devices[0].ifindex;
     if (*port >= N_PORTS) {
         ovs_strlcpy(detail, "no such port", size);
         return XDP_REASON_TARGET_TYPE;
@@ -1096,29 +1389,11 @@ put_flow(const struct match *match, uint32_t port,
     }
     if (!reason) {
         *error = (*flowp
-                  ? xdp_flow_table_modify(object->table, *flowp, tr->ops,
-                                          tr->n_ops)
+                  ? xdp_flow_table_modify(object->table, *flowp, &tr->actions)
                   : xdp_flow_table_insert(object->table, &tr->key, &tr->mask,
-                                          tr->ops, tr->n_ops, flowp));
+                                          &tr->actions, flowp));
     }
     return reason;
-}
-
-/* Makes the slots of the flows that are gone free again. */
-static void
-reclaim(void)
-{
-    uint64_t epoch;
-
-    if (xdp_flow_table_begin_reclaim(object->table, &epoch)) {
-        int error = xdp_flow_table_wait(object->table);
-
-        if (error) {
-            ovs_fatal(error, "waiting for a grace period failed");
-        }
-        xdp_flow_table_reclaim(object->table, epoch);
-        event_count[EVENT_RECLAIM]++;
-    }
 }
 
 /* What odp_execute_actions() made of a packet. */
@@ -1251,8 +1526,7 @@ account(struct tested_flow *t, const struct flow *flow, size_t size)
 {
     t->stats.n_packets++;
     t->stats.n_bytes += size;
-    if (flow->dl_type == htons(ETH_TYPE_IP)
-        && flow->nw_proto == IPPROTO_TCP) {
+    if (is_ip_any(flow) && flow->nw_proto == IPPROTO_TCP) {
         t->stats.tcp_flags |= ntohs(flow->tcp_flags);
     }
 }
@@ -1404,7 +1678,7 @@ test_one_flow(unsigned long int index)
         make_any_packet(&f, index - index / 16);
         mask = rnd(N_POOL);
     } else {
-        /* TCP flags can be matched with few packets and masks only. */
+        /* TCP flags are matched with few packets and masks only. */
         make_packet(&f, KIND_TCP, rnd(2));
         mask = rnd(N_POOL) | 1;
     }
@@ -2122,8 +2396,9 @@ test_coverage(void)
 
 /* Checks the packet in hexadecimal 'hex'. */
 static void
-replay(const char *hex, int vlan_limit)
+replay(const char *hex, int vlan_limit, enum asked asked)
 {
+    struct xdp_table_flow *flow;
     struct frame f;
 
     memset(&f, 0, sizeof f);
@@ -2145,13 +2420,15 @@ replay(const char *hex, int vlan_limit)
     }
 
     set_vlan_limit(vlan_limit);
-    check_key(&f, vlan_limit, "replayed");
+    flow = ask(asked);
+    check_key(&f, vlan_limit, asked, "replayed");
     if (!part_failures) {
         struct xdp_key key;
 
         read_key(&key);
         print_hex("key", &key, sizeof key);
     }
+    unask(flow);
     end_part("replay", "%"PRIuSIZE" bytes", f.size);
 }
 
@@ -2178,7 +2455,9 @@ usage(void)
            "\"classifier\" only\n"
            "  --replay HEX     compare the keys of this packet only\n"
            "  --vlan-limit N   VLAN tags that --replay looks at "
-           "(default: 2)\n", object_path, n_packets);
+           "(default: 2)\n"
+           "  --asked N        what --replay parses (default: all)\n",
+           object_path, n_packets);
 }
 
 /* Returns the number in 'arg' of option 'name', which must be 'min' to
@@ -2201,10 +2480,10 @@ parse_number(const char *name, const char *arg, uint64_t min, uint64_t max)
 
 /* Parses the command line.  Returns the packet to replay, or NULL. */
 static const char *
-parse_options(int argc, char *argv[], int *vlan_limit)
+parse_options(int argc, char *argv[], int *vlan_limit, int *asked)
 {
     enum { OPT_OBJECT = 1, OPT_PACKETS, OPT_ACTIONS, OPT_SEED, OPT_PART,
-           OPT_CASE, OPT_REPLAY, OPT_VLAN_LIMIT, OPT_HELP };
+           OPT_CASE, OPT_REPLAY, OPT_VLAN_LIMIT, OPT_ASKED, OPT_HELP };
     static const struct option options[] = {
         { "object", required_argument, NULL, OPT_OBJECT },
         { "packets", required_argument, NULL, OPT_PACKETS },
@@ -2214,6 +2493,7 @@ parse_options(int argc, char *argv[], int *vlan_limit)
         { "case", required_argument, NULL, OPT_CASE },
         { "replay", required_argument, NULL, OPT_REPLAY },
         { "vlan-limit", required_argument, NULL, OPT_VLAN_LIMIT },
+        { "asked", required_argument, NULL, OPT_ASKED },
         { "help", no_argument, NULL, OPT_HELP },
         { NULL, 0, NULL, 0 },
     };
@@ -2221,6 +2501,7 @@ parse_options(int argc, char *argv[], int *vlan_limit)
     int c;
 
     *vlan_limit = XDP_VLAN_MAX;
+    *asked = ASK_ALL;
     seed = 0;
     if (get_entropy(&seed, 4)) {
         seed = time_wall_msec();
@@ -2244,6 +2525,9 @@ parse_options(int argc, char *argv[], int *vlan_limit)
         case OPT_REPLAY: hex = optarg; break;
         case OPT_VLAN_LIMIT:
             *vlan_limit = parse_number("vlan-limit", optarg, 0, XDP_VLAN_MAX);
+            break;
+        case OPT_ASKED:
+            *asked = parse_number("asked", optarg, 0, ASK_ALL);
             break;
         case OPT_HELP:
             usage();
@@ -2292,11 +2576,11 @@ main(int argc, char *argv[])
     };
     cpu_set_t cpus;
     const char *hex;
-    int vlan_limit;
+    int vlan_limit, asked;
     char *message;
 
     set_program_name(argv[0]);
-    hex = parse_options(argc, argv, &vlan_limit);
+    hex = parse_options(argc, argv, &vlan_limit, &asked);
     vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
     vlog_set_levels(NULL, VLF_CONSOLE, VLL_WARN);
     libbpf_set_print(print_libbpf);
@@ -2334,11 +2618,12 @@ main(int argc, char *argv[])
     }
     test_ports();
     if (hex) {
-        replay(hex, vlan_limit);
+        replay(hex, vlan_limit, asked);
     } else {
         for (int i = 0; i <= XDP_VLAN_MAX; i++) {
             test_keys(i);
         }
+        test_depth();
         test_actions();
         test_digest();
         test_classifier();
