@@ -14,13 +14,24 @@
 #include <bpf/bpf_endian.h>
 
 #include "maps.h"
+#include "mpls.h"
+#include "outputs.h"
 #include "parse.h"
+#include "set.h"
+#include "set_ip.h"
+#include "set_l2.h"
+#include "set_l4.h"
 #include "stats.h"
+#include "verifier.h"
 
 #define ACTIONS_VLAN_LEN 4      /* Bytes of a VLAN tag. */
 
-/* Not an XDP verdict: the ops have not decided yet. */
-#define ACTIONS_UNDECIDED (-1)
+/* Not XDP verdicts. */
+#define ACTIONS_UNDECIDED (-1)  /* The ops have come to their end. */
+#define ACTIONS_OUTPUT (-2)     /* The last one that was run is an output. */
+
+/* A tag was popped: the headers have moved. */
+#define ACTIONS_POPPED (-1)
 
 /* What a run of ops works on. */
 struct actions_ctx {
@@ -28,7 +39,8 @@ struct actions_ctx {
     const struct xdp_flow *flow;
     struct xdp_layers layers;   /* Of the packet as it is now. */
     __u32 next;                 /* Slot of the next op. */
-    int verdict;                /* XDP_*. */
+    __u32 egress;               /* Device that this copy is for, or 0. */
+    int verdict;                /* XDP_* or ACTIONS_*. */
 };
 
 /* The two MAC addresses at the front of a frame. */
@@ -75,9 +87,9 @@ actions_push_vlan(struct xdp_md *ctx, __be16 tpid, __be16 tci)
 }
 
 /* Pops the outermost VLAN tag.  As in userspace, that does nothing to a
- * packet without a complete tag.  Returns false if the packet cannot be
- * changed. */
-static __always_inline bool
+ * packet without a complete tag.  Returns ACTIONS_POPPED, SET_OK if there was
+ * nothing to pop, or a counter if the packet cannot be changed. */
+static __always_inline int
 actions_pop_vlan(struct xdp_md *ctx)
 {
     void *data = (void *) (long) ctx->data;
@@ -87,21 +99,112 @@ actions_pop_vlan(struct xdp_md *ctx)
 
     if (data + sizeof *eth + ACTIONS_VLAN_LEN > end
         || !parse_is_vlan(eth->h_proto)) {
-        return true;
+        return SET_OK;
     }
 
     macs = *(struct actions_macs *) data;
     if (bpf_xdp_adjust_head(ctx, ACTIONS_VLAN_LEN)) {
-        return false;
+        return XDP_COUNTER_DROP_HEADROOM;
     }
     data = (void *) (long) ctx->data;
     end = (void *) (long) ctx->data_end;
     if (data + sizeof macs > end) {
-        return false;
+        return XDP_COUNTER_DROP_HEADROOM;
     }
     *(struct actions_macs *) data = macs;
     stats_count(XDP_COUNTER_POP_VLAN);
+    return ACTIONS_POPPED;
+}
+
+/* Truncates the packet to 'max_len' bytes if it is longer.  Returns false if
+ * that is impossible. */
+static __always_inline bool
+actions_trunc(struct xdp_md *ctx, __u32 max_len)
+{
+    void *data = (void *) (long) ctx->data;
+    void *end = (void *) (long) ctx->data_end;
+    __u64 len = end - data;
+
+    if (len <= max_len) {
+        return true;
+    }
+    if (bpf_xdp_adjust_tail(ctx, (int) max_len - (int) len)) {
+        return false;
+    }
+    stats_count(XDP_COUNTER_TRUNC);
     return true;
+}
+
+/* Notes that the headers of the packet have moved by 'n' bytes. */
+static __always_inline void
+actions_move_layers(struct xdp_layers *layers, int n)
+{
+    layers->net_ofs += n;
+    if (layers->l4_ofs) {
+        layers->l4_ofs += n;
+    }
+}
+
+/* Returns where the headers of the packet of 'scratch' are. */
+static __always_inline struct xdp_layers
+actions_layers(const struct xdp_scratch *scratch)
+{
+    struct xdp_layers layers = scratch->layers;
+    __be16 type = scratch->key.dl_type;
+
+    /* The key has the Ethertype however deep the packet was parsed. */
+    if (type == bpf_htons(ETH_P_MPLS_UC) || type == bpf_htons(ETH_P_MPLS_MC)) {
+        layers.flags |= XDP_LAYERS_MPLS;
+    }
+    return layers;
+}
+
+/* Returns 'layers' as a number. */
+static __always_inline __u64
+actions_layers_word(const struct xdp_layers *layers)
+{
+    union {
+        struct xdp_layers layers;
+        __u64 word;
+    } u = { .layers = *layers };
+
+    return u.word;
+}
+
+/* Runs the op 'type' in slot 'i' that sets a field.  Returns SET_OK or a
+ * counter. */
+static __always_inline int
+actions_set(struct actions_ctx *run, __u32 type, __u32 i)
+{
+    __u64 layers = actions_layers_word(&run->layers);
+
+    stats_count(XDP_COUNTER_SET_FIELD);
+    switch (type) {
+    case XDP_OP_SET_ETHERNET:
+        return set_ethernet(run->ctx, run->flow, i);
+    case XDP_OP_SET_IPV4:
+        return set_ipv4(run->ctx, run->flow, i, layers);
+    case XDP_OP_SET_IPV6:
+        return set_ipv6(run->ctx, run->flow, i, layers);
+    case XDP_OP_SET_IPV6_SRC:
+    case XDP_OP_SET_IPV6_DST:
+        return set_ipv6_addresses(run->ctx, run->flow, i, layers);
+    case XDP_OP_SET_TCP:
+    case XDP_OP_SET_UDP:
+        return set_ports(run->ctx, run->flow, i, layers);
+    case XDP_OP_SET_ICMP:
+        return set_icmp(run->ctx, run->flow, i, layers);
+    case XDP_OP_SET_ARP:
+        return set_arp(run->ctx, run->flow, i, layers);
+    case XDP_OP_SET_ND_TARGET:
+        return set_nd_target(run->ctx, run->flow, i, layers);
+    case XDP_OP_SET_ND_LL:
+        return set_nd_ll(run->ctx, run->flow, i, layers);
+    case XDP_OP_SET_MPLS:
+        return mpls_set(run->ctx, run->flow, i, layers);
+    default:
+        return XDP_COUNTER_DROP_BAD_OP;
+    }
 }
 
 /* Runs the op in slot 'run->next' of the flow, or does nothing if there is
@@ -111,7 +214,7 @@ actions_run_op(__u32 i, struct actions_ctx *run)
 {
     const struct xdp_op *op;
     __u32 slot = run->next;
-    bool ok;
+    int error = SET_OK;
 
     if (slot >= XDP_FLOW_MAX_OPS || slot >= run->flow->n_ops) {
         return 1;
@@ -121,30 +224,93 @@ actions_run_op(__u32 i, struct actions_ctx *run)
     run->next = slot + 1 + op->n_data;
     switch (op->type) {
     case XDP_OP_OUTPUT:
-        run->verdict = actions_output(op->u.output.port);
+        if (run->egress && run->egress != op->u.output.ifindex) {
+            return 0;   /* Another copy's. */
+        }
+        /* Left to the caller: see outputs.h. */
+        run->verdict = ACTIONS_OUTPUT;
         return 1;
 
     case XDP_OP_PUSH_VLAN:
-        ok = actions_push_vlan(run->ctx, op->u.push_vlan.tpid,
-                               op->u.push_vlan.tci);
+        if (!actions_push_vlan(run->ctx, op->u.push_vlan.tpid,
+                               op->u.push_vlan.tci)) {
+            error = XDP_COUNTER_DROP_HEADROOM;
+        }
+        actions_move_layers(&run->layers, ACTIONS_VLAN_LEN);
         break;
 
     case XDP_OP_POP_VLAN:
-        ok = actions_pop_vlan(run->ctx);
+        error = actions_pop_vlan(run->ctx);
+        if (error == ACTIONS_POPPED) {
+            actions_move_layers(&run->layers, -ACTIONS_VLAN_LEN);
+            error = SET_OK;
+        }
+        break;
+
+    case XDP_OP_PUSH_MPLS:
+        error = mpls_push(run->ctx, run->flow, slot,
+                          actions_layers_word(&run->layers));
+        run->layers.flags |= XDP_LAYERS_MPLS;
+        break;
+
+    case XDP_OP_POP_MPLS:
+        error = mpls_pop(run->ctx, run->flow, slot,
+                         actions_layers_word(&run->layers));
+        if (error == MPLS_LAST) {
+            run->layers.flags &= ~XDP_LAYERS_MPLS;
+            error = SET_OK;
+        }
+        break;
+
+    case XDP_OP_TRUNC:
+        if (!actions_trunc(run->ctx, op->u.trunc.max_len)) {
+            error = XDP_COUNTER_DROP_TOO_SHORT;
+        }
         break;
 
     default:
-        stats_count(XDP_COUNTER_DROP_BAD_OP);
-        run->verdict = XDP_ABORTED;
-        return 1;
+        error = actions_set(run, op->type, slot);
+        break;
     }
 
-    if (!ok) {
-        stats_count(XDP_COUNTER_DROP_HEADROOM);
+    if (error != SET_OK) {
+        stats_count(error);
         run->verdict = XDP_ABORTED;
         return 1;
     }
     return 0;
+}
+
+/* As actions_run(), for any list of ops. */
+static __always_inline int
+actions_run_list(struct xdp_md *ctx, const struct xdp_scratch *scratch,
+                 const struct xdp_flow *flow, __u32 slot)
+{
+    struct actions_ctx run = {
+        .ctx = ctx,
+        .flow = flow,
+        .layers = actions_layers(scratch),
+        .next = verifier_zero(slot),
+        .verdict = ACTIONS_UNDECIDED,
+    };
+
+    bpf_loop(XDP_FLOW_MAX_OPS, actions_run_op, &run, 0);
+    if (run.verdict == ACTIONS_OUTPUT) {
+        __u32 op = run.next - 1;
+
+        if (flow->group) {
+            return outputs_send(ctx, flow, slot, op, &run.layers);
+        }
+        return (op < XDP_FLOW_MAX_OPS
+                ? actions_output(flow->ops[op].u.output.port)
+                : XDP_ABORTED);
+    }
+    if (run.verdict == ACTIONS_UNDECIDED) {
+        stats_count(flow->flags & XDP_FLOW_EXPLICIT_DROP
+                    ? XDP_COUNTER_EXPLICIT_DROPS : XDP_COUNTER_FLOW_DROPS);
+        return XDP_DROP;
+    }
+    return run.verdict;
 }
 
 /* Runs all ops of 'flow', which is in 'slot', on the packet of 'scratch' and
@@ -153,24 +319,39 @@ static __always_inline int
 actions_run(struct xdp_md *ctx, const struct xdp_scratch *scratch,
             const struct xdp_flow *flow, __u32 slot)
 {
-    struct actions_ctx run = {
-        .ctx = ctx,
-        .flow = flow,
-        .layers = scratch->layers,
-        .verdict = ACTIONS_UNDECIDED,
-    };
-
     /* By far the most common list, and twice as fast without the loop. */
     if (flow->n_ops == 1 && flow->ops[0].type == XDP_OP_OUTPUT) {
         return actions_output(flow->ops[0].u.output.port);
     }
+    return actions_run_list(ctx, scratch, flow, slot);
+}
+
+/* Runs the ops of 'flow' from its first output on, as 'meta' says, on the copy
+ * of a packet that device 'egress' is to send, up to the output there, and
+ * returns what becomes of the copy. */
+static __always_inline int
+actions_run_copy(struct xdp_md *ctx, const struct xdp_flow *flow,
+                 const struct xdp_egress_meta *meta, __u32 egress)
+{
+    struct actions_ctx run = {
+        .ctx = ctx,
+        .flow = flow,
+        .layers = meta->layers,
+        .next = meta->op,
+        .egress = egress,
+        .verdict = ACTIONS_UNDECIDED,
+    };
 
     bpf_loop(XDP_FLOW_MAX_OPS, actions_run_op, &run, 0);
-    if (run.verdict == ACTIONS_UNDECIDED) {
-        stats_count(XDP_COUNTER_FLOW_DROPS);
-        return XDP_DROP;
+    if (run.verdict == ACTIONS_OUTPUT) {
+        stats_count(XDP_COUNTER_COPIES);
+        return XDP_PASS;
     }
-    return run.verdict;
+    if (run.verdict == ACTIONS_UNDECIDED) {
+        /* The flow has no output to this device, which cannot be. */
+        stats_count(XDP_COUNTER_DROP_EGRESS);
+    }
+    return XDP_DROP;
 }
 
 #endif /* actions.h */

@@ -101,13 +101,31 @@ classify_try_mask(__u32 i, struct classify_ctx *ctx)
     return ctx->flow != NULL;
 }
 
-/* Finds the flow of the packet's key among those of 'port'.  Stores its slot
- * number in '*slotp' and returns it, or returns NULL if there is none. */
+/* Walks the masks of port 'in_port'.  Returns the number of the slot of the
+ * packet's flow plus one, or 0 if there is none. */
+__noinline int
+classify_walk(__u32 in_port)
+{
+    struct classify_ctx ctx = { .flow = NULL };
+    __u32 zero = 0;
+
+    ctx.scratch = bpf_map_lookup_elem(&xdp_scratch, &zero);
+    ctx.port = bpf_map_lookup_elem(&xdp_ports, &in_port);
+    if (!ctx.scratch || !ctx.port) {
+        return 0;
+    }
+    bpf_loop(ctx.port->n_masks, classify_try_mask, &ctx, 0);
+    return ctx.flow ? ctx.slot + 1 : 0;
+}
+
+/* Finds the flow of the packet's key among those of 'port', whose number is
+ * 'in_port'.  Stores its slot number in '*slotp' and returns it, or returns
+ * NULL if there is none. */
 static __always_inline struct xdp_flow *
 classify(const struct xdp_scratch *scratch, const struct xdp_port *port,
-         __u32 *slotp)
+         __u32 in_port, __u32 *slotp)
 {
-    struct classify_ctx ctx = { .scratch = scratch, .port = port };
+    struct xdp_flow *flow;
     __u32 *hint, index;
     __u64 hash = 0;
 
@@ -132,23 +150,22 @@ classify(const struct xdp_scratch *scratch, const struct xdp_port *port,
         return NULL;
     }
     if (*hint) {
-        __u32 slot = *hint - 1;
-
-        ctx.flow = classify_check_slot(scratch, slot);
-        if (ctx.flow) {
+        *slotp = *hint - 1;
+        flow = classify_check_slot(scratch, *slotp);
+        if (flow) {
             stats_count(XDP_COUNTER_HINT_HITS);
-            *slotp = slot;
-            return ctx.flow;
+            return flow;
         }
     }
 
-    bpf_loop(port->n_masks, classify_try_mask, &ctx, 0);
-    if (ctx.flow) {
-        stats_count(XDP_COUNTER_SUBTABLE_HITS);
-        *hint = ctx.slot + 1;
-        *slotp = ctx.slot;
+    index = classify_walk(in_port);
+    if (!index) {
+        return NULL;
     }
-    return ctx.flow;
+    stats_count(XDP_COUNTER_SUBTABLE_HITS);
+    *hint = index;
+    *slotp = index - 1;
+    return bpf_map_lookup_elem(&xdp_flows, slotp);
 }
 
 #endif /* classify.h */

@@ -8,12 +8,16 @@
  * are run (actions.h).  Without a flow, the packet goes unchanged to the
  * AF_XDP socket (upcall.h), where userspace forwards it and installs the flow
  * for the next one.  One instance of this object serves all ports.
+ *
+ * A flow with several outputs has its packets copied by the kernel
+ * (outputs.h).  Where the copies differ, 'xdp_egress' finishes each of them.
  */
 
 #include "maps.h"
 #include "parse.h"
 #include "classify.h"
 #include "actions.h"
+#include "outputs.h"
 #include "upcall.h"
 #include "stats.h"
 
@@ -65,12 +69,42 @@ xdp_flowtable(struct xdp_md *ctx)
         return upcall(ctx, in_port);
     }
 
-    flow = classify(scratch, port, &slot);
+    flow = classify(scratch, port, in_port, &slot);
     if (!flow) {
         stats_count(XDP_COUNTER_MISSES);
         return upcall(ctx, in_port);
     }
 
+    if (flow->flags & XDP_FLOW_COPIES_DIFFER && !outputs_reserve(ctx)) {
+        stats_count(XDP_COUNTER_NO_METADATA);
+        return upcall(ctx, in_port);
+    }
+
     stats_flow(scratch, slot, length);
     return actions_run(ctx, scratch, flow, slot);
+}
+
+/* Run on what a device is about to send: makes a copy what its port is to
+ * get.  The flow may have been withdrawn since 'xdp_flowtable' found it, but
+ * its slot has not changed: the kernel sends the copies before that run counts
+ * as ended. */
+SEC("xdp/devmap")
+int
+xdp_egress(struct xdp_md *ctx)
+{
+    struct xdp_egress_meta meta;
+    struct xdp_flow *flow;
+    int verdict;
+
+    verdict = outputs_receive(ctx, &meta);
+    if (verdict != XDP_REDIRECT) {
+        return verdict;
+    }
+
+    flow = bpf_map_lookup_elem(&xdp_flows, &meta.slot);
+    if (!flow) {
+        stats_count(XDP_COUNTER_DROP_EGRESS);
+        return XDP_DROP;
+    }
+    return actions_run_copy(ctx, flow, &meta, ctx->egress_ifindex);
 }

@@ -169,6 +169,7 @@ struct {
     __uint(abi_version, XDP_ABI_VERSION);
     __uint(max_words, XDP_MASK_MAX_WORDS);
     __uint(max_ops, XDP_FLOW_MAX_OPS);
+    __uint(max_outputs, XDP_FLOW_MAX_OPS);
     __type(key, struct xdp_key);
     __type(ops, enum xdp_op_type);
     __type(counters, enum xdp_counter);

@@ -101,6 +101,7 @@ parse_ipv4(struct xdp_md *ctx, __u32 net_ofs, __u32 parts, __u64 vlan_word,
     scratch->layers_word = (PARSE_LAYER(net_ofs, net_ofs)
                             | PARSE_LAYER(l4_ofs, net_ofs + ip_len)
                             | PARSE_LAYER(l4_proto, proto)
+                            | PARSE_LAYER(l4_size, tot_len - ip_len)
                             | PARSE_LAYER(flags,
                                           nw_frag & PARSE_NW_FRAG_LATER
                                           ? XDP_LAYERS_LATER_FRAG : 0));

@@ -27,9 +27,14 @@
 #define PARSE_SCTP_HEADER_LEN   12
 #define PARSE_ICMP_HEADER_LEN   8
 
-/* No XDP packet is longer: it is in one page.  Keeps offsets in the bounds
- * that the verifier allows. */
-#define PARSE_MAX_OFS           4096
+/* The last offset that is looked at, 2**n - 1.  Where pages have 4096 bytes,
+ * only packets in generic mode can be as long. */
+#define PARSE_MAX_OFS           4095
+
+/* The last offset where the parser looks for a header or an option, so that
+ * ops find it even after as many of them as a flow can have pushed 4 bytes
+ * each.  Userspace gets packets with something further behind. */
+#define PARSE_LAST_HEADER       (PARSE_MAX_OFS - 4 * XDP_FLOW_MAX_OPS)
 
 /* Result of the functions that the verifier looks at once: the packet cannot
  * be parsed here and must go to userspace.  Otherwise they return 0. */
@@ -74,6 +79,23 @@ static __always_inline __u64
 parse_word(const __be32 *p)
 {
     return PARSE_PLACE(p[0], 4, 0) | PARSE_PLACE(p[1], 4, 4);
+}
+
+/* Returns the 'len' bytes that are 'ofs' bytes, at most PARSE_MAX_OFS, behind
+ * the start of the packet, or NULL if they are not in the packet.
+ *
+ * The mask is for the verifier alone.  It is hidden from the compiler, which
+ * knows better and would leave it out. */
+static __always_inline void *
+parse_at(struct xdp_md *ctx, __u32 ofs, __u32 len)
+{
+    void *end = (void *) (long) ctx->data_end;
+    __u64 bounded = ofs;
+    void *p;
+
+    asm volatile("%0 &= %1" : "+r"(bounded) : "i"(PARSE_MAX_OFS));
+    p = (void *) (long) ctx->data + bounded;
+    return p + len > end ? NULL : p;
 }
 
 /* Returns the scratch of this CPU, or NULL, which cannot be. */

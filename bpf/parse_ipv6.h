@@ -12,6 +12,7 @@
 #include "maps.h"
 #include "parse_common.h"
 #include "parse_other.h"
+#include "verifier.h"
 
 #define PARSE_IP6_EXT_MIN       8       /* Bytes of any extension header. */
 #define PARSE_IP6_MAX_EXT       (PARSE_MAX_OFS / PARSE_IP6_EXT_MIN)
@@ -35,6 +36,7 @@ struct parse_ext_walk {
     __u8 flags;                 /* XDP_LAYERS_*. */
     __u8 done;                  /* 1: this is no extension header. */
     __u8 bad;                   /* 1: it does not fit into the packet. */
+                                /* Neither: it is too far behind. */
 };
 
 /* Looks at one extension header.  Returns 1 to end the walk. */
@@ -59,8 +61,11 @@ parse_ext_header(__u32 i, struct parse_ext_walk *w)
         return 1;
     }
 
+    if (ofs > PARSE_LAST_HEADER) {
+        return 1;
+    }
     w->bad = 1;
-    if (w->size < PARSE_IP6_EXT_MIN || ofs > PARSE_MAX_OFS) {
+    if (w->size < PARSE_IP6_EXT_MIN) {
         return 1;
     }
     hdr = data + ofs;
@@ -112,6 +117,7 @@ struct parse_nd_walk {
     __u64 sll, tll;             /* Addresses, in the first 6 bytes. */
     __u8 type;                  /* Of the first address option, or 0. */
     __u8 invalid;               /* 1: an option occurs twice. */
+    __u8 too_far;               /* 1: this option cannot be looked at. */
 };
 
 /* Looks at one option.  Returns 1 to end the walk. */
@@ -125,7 +131,11 @@ parse_nd_option(__u32 i, struct parse_nd_walk *w)
     __u16 *opt;
     __u8 type;
 
-    if (w->size < PARSE_ND_OPT_UNIT || ofs > PARSE_MAX_OFS) {
+    if (w->size < PARSE_ND_OPT_UNIT) {
+        return 1;
+    }
+    if (ofs > PARSE_LAST_HEADER) {
+        w->too_far = 1;
         return 1;
     }
     opt = data + ofs;
@@ -191,7 +201,11 @@ parse_icmpv6(struct xdp_md *ctx, __u32 ofs, __u32 size, __u32 parts)
         target[1] = parse_word(icmp + 2);
         w.ofs = ofs + PARSE_ICMP_HEADER_LEN + sizeof target;
         w.size = size - sizeof target;
+        w.sll = w.tll = w.type = verifier_zero(size);
         bpf_loop(PARSE_ND_MAX_OPTS, parse_nd_option, &w, 0);
+        if (w.too_far) {
+            return PARSE_FAILED;
+        }
         if (w.invalid) {
             target[0] = target[1] = 0;
             w.sll = w.tll = 0;
@@ -290,10 +304,13 @@ parse_ipv6(struct xdp_md *ctx, __u32 ofs, __u32 parts)
         |= (PARSE_LAYER(l4_ofs, w.ofs)
             | PARSE_LAYER(l4_proto, w.nw_frag & PARSE_NW_FRAG_LATER
                                     ? w.l4_proto : w.proto)
-            | PARSE_LAYER(flags, w.flags));
+            | PARSE_LAYER(flags, w.flags) | PARSE_LAYER(l4_size, w.size));
 
     /* A walk that has got here is within the packet. */
-    if (!(w.nw_frag & PARSE_NW_FRAG_LATER) && w.ofs <= PARSE_MAX_OFS) {
+    if (w.ofs > PARSE_LAST_HEADER) {
+        return PARSE_FAILED;
+    }
+    if (!(w.nw_frag & PARSE_NW_FRAG_LATER)) {
         data = (void *) (long) ctx->data;
         end = (void *) (long) ctx->data_end;
         pos = data + w.ofs;

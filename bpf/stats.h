@@ -13,16 +13,23 @@
 
 #include "maps.h"
 
-/* Adds one to 'counter'. */
+/* Adds 'n' to 'counter'. */
 static __always_inline void
-stats_count(enum xdp_counter counter)
+stats_add(enum xdp_counter counter, __u64 n)
 {
     __u32 index = counter;
     __u64 *value = bpf_map_lookup_elem(&debug_stats, &index);
 
     if (value) {
-        (*value)++;
+        *value += n;
     }
+}
+
+/* Adds one to 'counter'. */
+static __always_inline void
+stats_count(enum xdp_counter counter)
+{
+    stats_add(counter, 1);
 }
 
 /* Returns the time as bpf_ktime_get_coarse_ns() does.  That clock moves once a

@@ -41,6 +41,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coverage.h"
 #include "dpif.h"
 #include "hash.h"
 #include "netdev-linux.h"
@@ -61,14 +62,14 @@
 #include "unixctl.h"
 #include "util.h"
 #include "uuid.h"
+#include "xdp-coverage.h"
 #include "xdp-program.h"
+#include "xdp-totals.h"
 #include "xdp-translate.h"
 
 VLOG_DEFINE_THIS_MODULE(netdev_offload_xdp);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
-
-#define NO_PORT UINT32_MAX
 
 /* How often refused flows are tried again at most, and how long flow slots
  * wait for a grace period at most, in ms. */
@@ -86,23 +87,24 @@ struct offload_flow {
     /* In XDP, if 'table_flow' is nonnull. */
     struct xdp_flow_table *table;
     struct xdp_table_flow *table_flow;
-    uint32_t output;            /* Port number, or NO_PORT. */
 
     /* Otherwise. */
     enum xdp_reason reason;
     char *detail;               /* See "struct xdp_translation". */
 
+    bool judged;                /* Is 'reason' more than its initial value? */
+    bool was_offloaded;         /* Was it ever in XDP? */
+
     struct xdp_flow_table_stats base; /* Of its earlier stays in XDP. */
+    uint64_t n_packets_read;    /* Of all its life, when last looked at. */
     uint64_t n_packets_shared;  /* Already in some share of the statistics. */
     uint64_t n_bytes_shared;
 };
 
 static struct hmap flows OVS_GUARDED_BY(xdp_mutex) = HMAP_INITIALIZER(&flows);
 
-/* Totals since start. */
-static uint64_t n_offered OVS_GUARDED_BY(xdp_mutex);
-static uint64_t n_inserted OVS_GUARDED_BY(xdp_mutex);
-static uint64_t n_refused[XDP_N_REASONS] OVS_GUARDED_BY(xdp_mutex);
+/* Of all ports since start.  Each port has its own, too. */
+static struct xdp_totals totals OVS_GUARDED_BY(xdp_mutex);
 
 /* Flows in custody by their 'reason'. */
 static size_t n_flows_by_reason[XDP_N_REASONS] OVS_GUARDED_BY(xdp_mutex);
@@ -145,17 +147,31 @@ find_flow(const struct netdev *netdev, const ovs_u128 *ufid)
     return NULL;
 }
 
-/* Stores the statistics of all of the life of 'flow' in '*stats'. */
+/* Stores the statistics of all of the life of 'flow' in '*stats'.  Counts the
+ * packets that came since the last call if they were dropped by a drop action,
+ * so this must be called before 'flow' gets other actions. */
 static void
-get_stats(const struct offload_flow *flow, struct xdp_flow_table_stats *stats)
+get_stats(struct offload_flow *flow, struct xdp_flow_table_stats *stats)
     OVS_REQUIRES(xdp_mutex)
 {
+    const struct nlattr *drop;
+    uint64_t n_packets;
+
     *stats = flow->base;
     if (flow->table_flow) {
         struct xdp_flow_table_stats current;
 
         xdp_flow_table_get_stats(flow->table, flow->table_flow, &current);
         xdp_flow_table_stats_add(stats, &current);
+    }
+
+    n_packets = stats->n_packets - flow->n_packets_read;
+    flow->n_packets_read = stats->n_packets;
+    drop = n_packets ? nl_attr_find__(flow->actions, flow->actions_len,
+                                      OVS_ACTION_ATTR_DROP) : NULL;
+    if (drop) {
+        xdp_coverage_dropped(nl_attr_get_u32(drop), n_packets);
+        seq_change(wakeup);
     }
 }
 
@@ -171,6 +187,16 @@ stats_to_dpif(const struct xdp_flow_table_stats *stats,
     dpif_stats->tcp_flags = stats->tcp_flags;
 }
 
+/* Adds 'change' to the megaflows that were never offloaded, for the reason
+ * that 'flow' has, if it is one of them. */
+static void
+count_never(const struct offload_flow *flow, struct xdp_totals *t, int change)
+{
+    if (flow->judged && !flow->was_offloaded) {
+        xdp_totals_never(t, flow->reason, flow->detail, change);
+    }
+}
+
 /* Notes that 'flow' is refused for 'reason' and 'detail', or that it is
  * offloaded if 'reason' is XDP_REASON_NONE. */
 static void
@@ -178,17 +204,49 @@ set_reason(struct offload_flow *flow, enum xdp_reason reason,
            const char *detail)
     OVS_REQUIRES(xdp_mutex)
 {
-    n_flows_by_reason[flow->reason]--;
+    struct xdp_netdev *port = xdp_port_lookup(flow->netdev);
+    struct xdp_totals *both[] = { &totals, port ? &port->totals : NULL };
+    bool first = !reason && !flow->was_offloaded;
+
+    if (flow->judged && flow->reason == reason
+        && !strcmp(flow->detail ? flow->detail : "", detail ? detail : "")) {
+        return;
+    }
+
+    for (size_t i = 0; i < ARRAY_SIZE(both) && both[i]; i++) {
+        count_never(flow, both[i], -1);
+        both[i]->n_offered += !flow->judged;
+        both[i]->n_offloaded += first;
+        if (reason) {
+            xdp_totals_refuse(both[i], reason, detail);
+        }
+    }
+    if (!flow->judged) {
+        xdp_coverage_offered();
+    }
+    if (first) {
+        xdp_coverage_offloaded();
+    }
+    if (reason) {
+        xdp_coverage_refused(reason);
+    }
+    seq_change(wakeup);
+
+    n_flows_by_reason[flow->reason] -= flow->judged;
     n_flows_by_reason[reason]++;
     flow->reason = reason;
     free(flow->detail);
     flow->detail = detail && detail[0] ? xstrdup(detail) : NULL;
+    flow->judged = true;
+    flow->was_offloaded |= first;
+    for (size_t i = 0; i < ARRAY_SIZE(both) && both[i]; i++) {
+        count_never(flow, both[i], 1);
+    }
 }
 
-/* Takes 'flow' out of XDP, if it is there, and notes why. */
+/* Takes 'flow' out of XDP, if it is there. */
 static void
-withdraw(struct offload_flow *flow, enum xdp_reason reason,
-         const char *detail)
+leave_table(struct offload_flow *flow)
     OVS_REQUIRES(xdp_mutex)
 {
     if (flow->table_flow) {
@@ -198,25 +256,35 @@ withdraw(struct offload_flow *flow, enum xdp_reason reason,
         xdp_flow_table_remove(flow->table, flow->table_flow, &stats);
         flow->table_flow = NULL;
         flow->table = NULL;
-        flow->output = NO_PORT;
         xdp_flow_table_stats_add(&flow->base, &stats);
         if (port) {
             xdp_flow_table_stats_add(&port->carried, &stats);
         }
         seq_change(wakeup);
     }
+}
+
+/* Takes 'flow' out of XDP, if it is there, and notes why. */
+static void
+withdraw(struct offload_flow *flow, enum xdp_reason reason,
+         const char *detail)
+    OVS_REQUIRES(xdp_mutex)
+{
+    leave_table(flow);
     set_reason(flow, reason, detail);
 }
 
-/* Forgets 'flow'. */
+/* Forgets 'flow', with its statistics in '*stats'. */
 static void
-delete_flow(struct offload_flow *flow)
+delete_flow(struct offload_flow *flow, struct xdp_flow_table_stats *stats)
     OVS_REQUIRES(xdp_mutex)
 {
-    withdraw(flow, XDP_REASON_NONE, NULL);
-    n_flows_by_reason[XDP_REASON_NONE]--;
+    leave_table(flow);
+    get_stats(flow, stats);
+    n_flows_by_reason[flow->reason]--;
     hmap_remove(&flows, &flow->node);
     minimatch_destroy(&flow->match);
+    free(flow->detail);
     free(flow->actions);
     free(flow);
 }
@@ -285,6 +353,7 @@ table_error_to_reason(enum xdp_table_error error)
     case XDP_TABLE_OK: return XDP_REASON_NONE;
     case XDP_TABLE_FLOWS_FULL: return XDP_REASON_FLOWS_FULL;
     case XDP_TABLE_MASKS_FULL: return XDP_REASON_MASKS_FULL;
+    case XDP_TABLE_GROUPS_FULL: return XDP_REASON_GROUPS_FULL;
     case XDP_TABLE_DIGEST: return XDP_REASON_DIGEST;
     case XDP_TABLE_SYSTEM: return XDP_REASON_SYSTEM;
     default: OVS_NOT_REACHED();
@@ -306,15 +375,24 @@ offload(struct offload_flow *flow, const struct hmap *resolved)
     if (!port || !port->object || !port->object->has_table) {
         reason = XDP_REASON_NO_TABLE;
     } else {
+        struct xdp_caps caps = port->object->caps;
+        bool generic = port->xdp_flags & XDP_FLAGS_SKB_MODE;
         struct match match;
 
+        if (generic) {
+            /* Copies share their bytes there, and one that cannot be sent
+             * costs those after it. */
+            caps.max_outputs = 1;
+        }
         minimatch_expand(&flow->match, &match);
-        reason = xdp_translate_match(&match, port->number,
-                                     &port->object->caps, &tr);
+        reason = xdp_translate_match(&match, port->number, &caps, &tr);
         if (!reason) {
             reason = xdp_translate_actions(flow->actions, flow->actions_len,
-                                           &port->object->caps,
-                                           lookup_target, &aux, &tr);
+                                           &caps, lookup_target, &aux, &tr);
+        }
+        if (reason == XDP_REASON_OUTPUTS && generic) {
+            ovs_strlcpy(tr.detail, "several outputs in generic mode",
+                        sizeof tr.detail);
         }
     }
 
@@ -331,7 +409,6 @@ offload(struct offload_flow *flow, const struct hmap *resolved)
                                           &tr.mask, &tr.actions,
                                           &flow->table_flow);
             flow->table = port->object->table;
-            n_inserted += !error;
         }
         reason = table_error_to_reason(error);
     }
@@ -339,10 +416,6 @@ offload(struct offload_flow *flow, const struct hmap *resolved)
     if (reason) {
         withdraw(flow, reason, tr.detail);
     } else {
-        size_t n_ops = tr.actions.n_ops;
-        const struct xdp_op *last = &tr.actions.ops[n_ops - 1];
-
-        flow->output = n_ops ? last->u.output.port : NO_PORT;
         set_reason(flow, XDP_REASON_NONE, NULL);
     }
 }
@@ -434,19 +507,18 @@ netdev_offload_xdp_flow_put(struct netdev *netdev, struct match *match,
         flow = xzalloc(sizeof *flow);
         flow->ufid = *ufid;
         flow->netdev = netdev;
-        flow->output = NO_PORT;
         minimatch_init(&flow->match, match);
         hmap_insert(&flows, &flow->node, hash_bytes(ufid, sizeof *ufid, 0));
-        n_flows_by_reason[flow->reason]++;
-        n_offered++;
     } else {
+        struct xdp_flow_table_stats s;
+
+        get_stats(flow, &s);
         free(flow->actions);
     }
     flow->actions = xmemdup(actions, actions_len);
     flow->actions_len = actions_len;
 
     offload(flow, &resolved);
-    n_refused[flow->reason]++;
     if (flow->reason) {
         VLOG_DBG_RL(&rl, "%s: "UUID_FMT" not offloaded: %s%s%s",
                     netdev_get_name(netdev),
@@ -478,11 +550,12 @@ netdev_offload_xdp_flow_del(struct netdev *netdev, const ovs_u128 *ufid,
     ovs_mutex_lock(&xdp_mutex);
     flow = find_flow(netdev, ufid);
     if (flow) {
+        struct xdp_flow_table_stats s;
+
+        delete_flow(flow, &s);
         if (stats) {
-            withdraw(flow, XDP_REASON_NONE, NULL);
-            stats_to_dpif(&flow->base, stats);
+            stats_to_dpif(&s, stats);
         }
-        delete_flow(flow);
     } else {
         error = ENOENT;
     }
@@ -493,7 +566,7 @@ netdev_offload_xdp_flow_del(struct netdev *netdev, const ovs_u128 *ufid,
 /* Fills '*match', '*actions', '*stats' and '*attrs' from 'flow', with 'buf'
  * for the actions. */
 static void
-flow_to_dpif(const struct offload_flow *flow, struct match *match,
+flow_to_dpif(struct offload_flow *flow, struct match *match,
              struct nlattr **actions, struct dpif_flow_stats *stats,
              struct dpif_flow_attrs *attrs, struct ofpbuf *buf)
     OVS_REQUIRES(xdp_mutex)
@@ -567,12 +640,13 @@ netdev_offload_xdp_share_stats(const struct netdev *netdev,
 static int
 netdev_offload_xdp_flow_flush(struct netdev *netdev)
 {
+    struct xdp_flow_table_stats stats;
     struct offload_flow *flow;
 
     ovs_mutex_lock(&xdp_mutex);
     HMAP_FOR_EACH_SAFE (flow, node, &flows) {
         if (flow->netdev == netdev) {
-            delete_flow(flow);
+            delete_flow(flow, &stats);
         }
     }
     ovs_mutex_unlock(&xdp_mutex);
@@ -686,7 +760,8 @@ netdev_offload_xdp_evict(const struct xdp_netdev *port, bool ingress)
         }
         if (ingress && flow->netdev == port->netdev) {
             withdraw(flow, XDP_REASON_NO_TABLE, NULL);
-        } else if (flow->output == port->number) {
+        } else if (xdp_flow_table_outputs_to(flow->table, flow->table_flow,
+                                             port->number)) {
             const struct xdp_netdev *from = xdp_port_lookup(flow->netdev);
 
             if (ingress || !xdp_port_takes_from(port, from)) {
@@ -808,6 +883,7 @@ reclaim(void)
                 xdp_flow_table_reclaim(object->table, epoch);
                 retry_wanted |= (n_flows_by_reason[XDP_REASON_FLOWS_FULL]
                                  || n_flows_by_reason[XDP_REASON_MASKS_FULL]
+                                 || n_flows_by_reason[XDP_REASON_GROUPS_FULL]
                                  || n_flows_by_reason[XDP_REASON_DIGEST]);
             }
             xdp_object_put(object);
@@ -829,6 +905,7 @@ static void *
 offload_main(void *monitor_)
 {
     struct xdp_features_monitor *monitor = monitor_;
+    long long int published = LLONG_MIN;
     long long int next = LLONG_MIN;
 
     for (;;) {
@@ -847,6 +924,9 @@ offload_main(void *monitor_)
             if (retry) {
                 retry_flows();
             }
+            if (xdp_coverage_publish()) {
+                published = time_msec();
+            }
             next = time_msec() + RETRY_INTERVAL;
             pending = false;
         } else {
@@ -858,6 +938,10 @@ offload_main(void *monitor_)
             poll_timer_wait_until(next);
         } else {
             seq_wait(wakeup, seqno);
+        }
+        if (time_msec() < published + 2 * COVERAGE_CLEAR_INTERVAL) {
+            /* Then at the latest poll_block() collects what was published. */
+            poll_timer_wait_until(published + 2 * COVERAGE_CLEAR_INTERVAL);
         }
         poll_block();
     }
@@ -946,10 +1030,10 @@ static const char *counter_names[XDP_COUNTER_MAX] = {
     [XDP_COUNTER_PUSH_MPLS] = "MPLS labels pushed",
     [XDP_COUNTER_POP_MPLS] = "MPLS labels popped",
     [XDP_COUNTER_TRUNC] = "truncated",
-    [XDP_COUNTER_METER_DROPS] = "dropped by a meter",
     [XDP_COUNTER_COPIES] = "copies sent",
-    [XDP_COUNTER_DROP_TOO_SHORT] = "dropped, too short for an action",
+    [XDP_COUNTER_METER_DROPS] = "dropped by a meter",
     [XDP_COUNTER_DROP_EGRESS] = "copies dropped",
+    [XDP_COUNTER_DROP_TOO_SHORT] = "dropped, too short for an action",
     [XDP_COUNTER_NO_METADATA] = "handed to userspace, no metadata",
 };
 
@@ -961,7 +1045,7 @@ show_object(const struct xdp_object *object, struct ds *s)
     const struct xdp_flow_table_limits *limits;
     uint64_t counters[XDP_COUNTER_MAX];
     const struct xdp_netdev *port;
-    uint32_t n_flows, n_masks;
+    uint32_t n_flows, n_masks, n_groups;
     size_t n_ports = 0;
 
     HMAP_FOR_EACH (port, node, xdp_port_all()) {
@@ -975,8 +1059,9 @@ show_object(const struct xdp_object *object, struct ds *s)
         return;
     }
 
+    xdp_object_format_caps(object, s);
     limits = xdp_flow_table_get_limits(object->table);
-    xdp_flow_table_usage(object->table, &n_flows, &n_masks);
+    xdp_flow_table_usage(object->table, &n_flows, &n_masks, &n_groups);
     xdp_flow_table_get_counters(object->table, counters);
     ds_put_format(s, "  ports: %"PRIuSIZE" of %"PRIu32"\n", n_ports,
                   limits->n_ports);
@@ -984,6 +1069,8 @@ show_object(const struct xdp_object *object, struct ds *s)
                   limits->n_flows);
     ds_put_format(s, "  masks: %"PRIu32" of %"PRIu32"\n", n_masks,
                   limits->n_masks);
+    ds_put_format(s, "  groups of outputs: %"PRIu32" of %d\n", n_groups,
+                  XDP_MAX_GROUPS - 1);
     for (size_t i = 0; i < XDP_COUNTER_MAX; i++) {
         ds_put_format(s, "  %s: %"PRIu64"\n", counter_names[i], counters[i]);
     }
@@ -994,6 +1081,7 @@ static void
 show_port(const struct xdp_netdev *port, struct ds *s)
     OVS_REQUIRES(xdp_mutex)
 {
+    bool generic = port->xdp_flags & XDP_FLAGS_SKB_MODE;
     const struct offload_flow *flow;
     struct xdp_flow_table_stats carried = port->carried;
     struct xdp_port_stats port_stats;
@@ -1024,19 +1112,21 @@ show_port(const struct xdp_netdev *port, struct ds *s)
     ds_put_format(s, "  object: %s\n", port->object->path);
     ds_put_format(s, "  flow table: %s\n",
                   port->object->has_table ? "in use" : "none");
-    ds_put_format(s, "  mode: %s\n", port->xdp_flags & XDP_FLAGS_SKB_MODE
-                                     ? "generic" : "native");
+    ds_put_format(s, "  mode: %s\n", generic ? "generic" : "native");
     ds_put_format(s, "  queues: %d\n", port->netdev->n_rxq);
     ds_put_format(s, "  takes redirected packets: %s\n",
                   port->can_be_target ? "yes" : "no");
     if (!port->object->has_table) {
         return;
     }
+    ds_put_format(s, "  outputs of a flow: up to %"PRIu32"\n",
+                  generic ? 1 : port->object->caps.max_outputs);
     ds_put_format(s, "  megaflows: %"PRIuSIZE", offloaded: %"PRIuSIZE"\n",
                   n_flows, n_offloaded);
-    ds_put_format(s, "  masks: %"PRIu32"\n",
+    ds_put_format(s, "  masks: %"PRIu32" of %d\n",
                   xdp_flow_table_port_n_masks(port->object->table,
-                                              port->number));
+                                              port->number),
+                  XDP_PORT_MAX_MASKS);
     xdp_flow_table_get_port_stats(port->object->table, port->number,
                                   &port_stats);
     ds_put_format(s, "  carried by XDP: packets %"PRIu64", bytes %"PRIu64"\n",
@@ -1072,19 +1162,19 @@ sorted_ports(void)
     return array;
 }
 
-/* Returns true if there is a port of the name 'name'. */
-static bool
-port_exists(const char *name)
+/* Returns the port of the name 'name', or NULL. */
+static const struct xdp_netdev *
+find_port(const char *name)
     OVS_REQUIRES(xdp_mutex)
 {
     const struct xdp_netdev *port;
 
     HMAP_FOR_EACH (port, node, xdp_port_all()) {
         if (!strcmp(netdev_get_name(port->netdev), name)) {
-            return true;
+            return port;
         }
     }
-    return false;
+    return NULL;
 }
 
 /* Replies to 'conn' that there is no port 'name'. */
@@ -1105,38 +1195,38 @@ unixctl_show(struct unixctl_conn *conn, int argc, const char *argv[],
 {
     const char *name = argc > 1 ? argv[1] : NULL;
     struct ds s = DS_EMPTY_INITIALIZER;
-    const struct xdp_netdev **array;
-    struct xdp_object *object;
     bool enabled = xdp_port_is_enabled();
+    const struct xdp_netdev **array;
+    const struct xdp_netdev *port;
+    struct xdp_object *object;
 
     ovs_mutex_lock(&xdp_mutex);
-    if (name && !port_exists(name)) {
+    port = name ? find_port(name) : NULL;
+    if (name && !port) {
         ovs_mutex_unlock(&xdp_mutex);
         reply_no_port(conn, name);
         return;
     }
 
-    if (!name) {
-        uint64_t refused = 0;
-
-        for (size_t i = XDP_REASON_NONE + 1; i < XDP_N_REASONS; i++) {
-            refused += n_refused[i];
+    if (port) {
+        if (port->object) {
+            show_object(port->object, &s);
         }
+        show_port(port, &s);
+    } else {
         ds_put_format(&s, "offload: %s\n", enabled ? "on" : "off");
-        ds_put_format(&s, "flows offered: %"PRIu64"\n", n_offered);
-        ds_put_format(&s, "flows offloaded: %"PRIu64"\n", n_inserted);
-        ds_put_format(&s, "puts refused: %"PRIu64"\n", refused);
+        ds_put_format(&s, "flows offered: %"PRIu64"\n", totals.n_offered);
+        ds_put_format(&s, "flows offloaded: %"PRIu64"\n",
+                      totals.n_offloaded);
         LIST_FOR_EACH (object, list_node, xdp_object_list()) {
             show_object(object, &s);
         }
-    }
-    array = sorted_ports();
-    for (size_t i = 0; i < hmap_count(xdp_port_all()); i++) {
-        if (!name || !strcmp(netdev_get_name(array[i]->netdev), name)) {
+        array = sorted_ports();
+        for (size_t i = 0; i < hmap_count(xdp_port_all()); i++) {
             show_port(array[i], &s);
         }
+        free(array);
     }
-    free(array);
     ovs_mutex_unlock(&xdp_mutex);
 
     unixctl_command_reply(conn, ds_cstr(&s));
@@ -1151,23 +1241,24 @@ unixctl_refused(struct unixctl_conn *conn, int argc, const char *argv[],
     const char *name = argc > 1 ? argv[1] : NULL;
     struct ds s = DS_EMPTY_INITIALIZER;
     const struct offload_flow *flow;
+    const struct xdp_netdev *port;
 
     ovs_mutex_lock(&xdp_mutex);
-    if (name && !port_exists(name)) {
+    port = name ? find_port(name) : NULL;
+    if (name && !port) {
         ovs_mutex_unlock(&xdp_mutex);
         reply_no_port(conn, name);
         return;
     }
 
     HMAP_FOR_EACH (flow, node, &flows) {
-        const char *port_name = netdev_get_name(flow->netdev);
         struct match match;
 
-        if (flow->table_flow || (name && strcmp(port_name, name))) {
+        if (flow->table_flow || (port && flow->netdev != port->netdev)) {
             continue;
         }
         minimatch_expand(&flow->match, &match);
-        ds_put_format(&s, "%s: ", port_name);
+        ds_put_format(&s, "%s: ", netdev_get_name(flow->netdev));
         match_format(&match, NULL, &s, OFP_DEFAULT_PRIORITY);
         ds_put_cstr(&s, ", actions:");
         format_odp_actions(&s, flow->actions, flow->actions_len, NULL);
@@ -1176,13 +1267,7 @@ unixctl_refused(struct unixctl_conn *conn, int argc, const char *argv[],
                       flow->detail ? ": " : "",
                       flow->detail ? flow->detail : "");
     }
-    if (!name) {
-        ds_put_cstr(&s, "puts refused since start:\n");
-        for (size_t i = XDP_REASON_NONE + 1; i < XDP_N_REASONS; i++) {
-            ds_put_format(&s, "  %s: %"PRIu64"\n", xdp_reason_to_string(i),
-                          n_refused[i]);
-        }
-    }
+    xdp_totals_format(port ? &port->totals : &totals, &s);
     ovs_mutex_unlock(&xdp_mutex);
 
     unixctl_command_reply(conn, ds_cstr(&s));
@@ -1194,6 +1279,9 @@ void
 netdev_offload_xdp_register(void)
 {
     wakeup = seq_create();
+    ovs_mutex_lock(&xdp_mutex);
+    xdp_totals_init(&totals);
+    ovs_mutex_unlock(&xdp_mutex);
     netdev_register_flow_api_provider(&netdev_offload_xdp);
     unixctl_command_register("xdp/show", "[port]", 0, 1, unixctl_show, NULL);
     unixctl_command_register("xdp/refused", "[port]", 0, 1, unixctl_refused,

@@ -21,6 +21,9 @@
  * object would misunderstand. */
 #define XDP_ABI_VERSION 2
 
+/* Starts the metadata of copies, see "struct xdp_egress_meta". */
+#define XDP_EGRESS_MAGIC 0x4f56584d
+
 /* Fixed limits.  What an operator can choose (flows, masks, ports) is the
  * 'max_entries' of the respective map instead. */
 #define XDP_KEY_WORDS       16  /* 64-bit words of a key, at most 32. */
@@ -110,13 +113,14 @@ struct xdp_layers {
     __u16 net_ofs;      /* What follows the Ethertype: MPLS, ARP, IP... */
     __u16 l4_ofs;       /* What follows the IP headers; 0 if unknown. */
     __u8 l4_proto;      /* IP protocol there, after IPv6 extensions. */
-    __u8 flags;         /* XDP_LAYERS_*. */
-    __u16 pad;
+    __u8 flags;         /* enum xdp_layers_flags. */
+    __u16 l4_size;      /* From there to the end of the IP packet. */
 };
 
 enum xdp_layers_flags {
     XDP_LAYERS_IPV6_ROUTING = 1 << 0, /* Routing header, segments left. */
     XDP_LAYERS_LATER_FRAG = 1 << 1,   /* No transport header in here. */
+    XDP_LAYERS_MPLS = 1 << 2,         /* A label stack is at 'net_ofs'. */
 };
 
 /* A mask: the words of the key that it touches, in ascending order.  Value of
@@ -147,25 +151,22 @@ enum xdp_op_type {
     XDP_OP_SET_IPV6_DST = 8, /* + 2: address, mask. */
     XDP_OP_SET_TCP = 9,     /* As OVS_KEY_ATTR_TCP. */
     XDP_OP_SET_UDP = 10,    /* As OVS_KEY_ATTR_UDP. */
-    XDP_OP_SET_SCTP = 11,   /* As OVS_KEY_ATTR_SCTP, if an object has it. */
-    XDP_OP_SET_ICMP = 12,   /* As OVS_KEY_ATTR_ICMP and _ICMPV6. */
-    XDP_OP_SET_ARP = 13,    /* + 3: mask, hardware addresses, mask. */
-    XDP_OP_SET_ND = 14,     /* + 2: target address, mask. */
-    XDP_OP_SET_ND_LL = 15,  /* + 1: mask.  As OVS_KEY_ATTR_ND. */
-    XDP_OP_SET_ND_EXT = 16, /* As OVS_KEY_ATTR_ND_EXTENSIONS. */
-    XDP_OP_PUSH_MPLS = 17,  /* As OVS_ACTION_ATTR_PUSH_MPLS. */
-    XDP_OP_POP_MPLS = 18,   /* As OVS_ACTION_ATTR_POP_MPLS. */
-    XDP_OP_SET_MPLS = 19,   /* As OVS_KEY_ATTR_MPLS. */
-    XDP_OP_TRUNC = 20,      /* As OVS_ACTION_ATTR_TRUNC, right before the last
+    XDP_OP_SET_ICMP = 11,   /* As OVS_KEY_ATTR_ICMP and _ICMPV6. */
+    XDP_OP_SET_ARP = 12,    /* + 3: mask, hardware addresses, mask. */
+    XDP_OP_SET_ND_TARGET = 13, /* + 2: address, mask. */
+    XDP_OP_SET_ND_LL = 14,  /* + 1: mask.  Link-layer addresses. */
+    XDP_OP_PUSH_MPLS = 15,  /* As OVS_ACTION_ATTR_PUSH_MPLS. */
+    XDP_OP_POP_MPLS = 16,   /* As OVS_ACTION_ATTR_POP_MPLS. */
+    XDP_OP_SET_MPLS = 17,   /* As OVS_KEY_ATTR_MPLS. */
+    XDP_OP_TRUNC = 18,      /* As OVS_ACTION_ATTR_TRUNC, right before the last
                              * output. */
-    XDP_OP_METER = 21,      /* As OVS_ACTION_ATTR_METER. */
 };
 
 /* MAC addresses as OVS_KEY_ATTR_ETHERNET, OVS_KEY_ATTR_ND and the second half
  * of OVS_KEY_ATTR_ARP have them. */
 struct xdp_op_macs {
-    __u8 first[6];          /* Destination; sender; source link layer. */
-    __u8 second[6];         /* Source; target; target link layer. */
+    __be16 first[3];        /* Destination; sender; source link layer. */
+    __be16 second[3];       /* Source; target; target link layer. */
 };
 
 struct xdp_op_ipv4 {
@@ -213,10 +214,6 @@ struct xdp_op {
             __u8 type_mask, code_mask;
         } icmp;
         struct {
-            __be32 reserved, reserved_mask;
-            __u8 type, type_mask;
-        } nd_ext;
-        struct {
             __be32 lse;     /* To push, or to set. */
             __be32 mask;    /* To set. */
             __be16 type;    /* Ethertype after a push or a pop. */
@@ -225,16 +222,13 @@ struct xdp_op {
         struct {
             __u32 max_len;  /* At least ETH_HLEN. */
         } trunc;
-        struct {
-            __u32 id;       /* Index in 'xdp_meters'. */
-        } meter;
         __u32 raw[3];
     } u;
 };
 
 /* A data slot, in the place of a "struct xdp_op". */
 union xdp_op_data {
-    __u8 address[16];       /* SET_IPV6_*, SET_ND. */
+    __be32 address[4];      /* SET_IPV6_*, SET_ND_TARGET. */
     struct xdp_op_macs macs; /* SET_ETHERNET, SET_ARP, SET_ND_LL. */
     struct xdp_op_ipv4 ipv4;
     struct xdp_op_arp arp;
@@ -253,14 +247,22 @@ union xdp_op_data {
  * --------------------
  *
  * The ops before the first output are run once.  Then the packet is sent to
- * all devices of the group, and the program 'xdp_egress' runs the remaining
- * ops on each copy, up to the output to that copy's device. */
+ * all devices of the group.  If copies differ, the program 'xdp_egress' runs
+ * the remaining ops on each copy, up to the output to that copy's device,
+ * which no other output of the flow has.
+ *
+ * The kernel collects the packets that one device is to send and runs the
+ * program of the first one's DEVMAP entry on all of them.  So all entries of a
+ * device, in 'tx_ports' and in all groups, have 'xdp_egress' before the first
+ * flow whose copies differ outputs to that device; it lets packets without its
+ * metadata pass. */
 struct xdp_flow {
     __u32 valid;                    /* 0 or 1. */
     __u16 parts;                    /* enum xdp_key_part that 'bits' has. */
     __u16 flags;                    /* enum xdp_flow_flags. */
     __u32 n_ops;                    /* 0 (drop) to XDP_FLOW_MAX_OPS slots. */
-    __u32 group;                    /* Index in 'xdp_groups', or 0. */
+    __u16 group;                    /* Index in 'xdp_groups', or 0. */
+    __u16 n_outputs;                /* Of the group, or 0. */
     __u64 bits[XDP_KEY_BASIC_WORDS];    /* The mask... */
     __u64 words[XDP_KEY_BASIC_WORDS];   /* ...and the masked key, as a whole:
                                          * faster than a list of words. */
@@ -278,6 +280,8 @@ enum xdp_flow_flags {
 /* What 'xdp_flowtable' leaves in front of a packet, as XDP metadata, for
  * 'xdp_egress', which takes it away, if copies differ. */
 struct xdp_egress_meta {
+    __u32 magic;                    /* XDP_EGRESS_MAGIC. */
+    __u32 table;                    /* Tells loaded objects apart. */
     __u32 slot;                     /* Of the flow. */
     __u32 op;                       /* Its first output. */
     struct xdp_layers layers;
@@ -319,7 +323,8 @@ struct xdp_port_stats {
 enum xdp_counter {
     XDP_COUNTER_PACKETS = 0,        /* Seen by the program. */
     XDP_COUNTER_UPCALLS = 1,        /* Handed to an AF_XDP socket. */
-    XDP_COUNTER_OUTPUT = 2,         /* Redirected to a port by a flow. */
+    XDP_COUNTER_OUTPUT = 2,         /* Redirected to a port by a flow, each
+                                     * of several copies. */
     XDP_COUNTER_HINT_HITS = 3,      /* Found through the hint cache. */
     XDP_COUNTER_SUBTABLE_HITS = 4,  /* Found by walking the subtables. */
     XDP_COUNTER_MISSES = 5,         /* No flow. */
@@ -337,9 +342,10 @@ enum xdp_counter {
     XDP_COUNTER_POP_MPLS = 17,      /* MPLS label stack entries popped. */
     XDP_COUNTER_TRUNC = 18,         /* Packets truncated. */
     XDP_COUNTER_METER_DROPS = 19,   /* Dropped by a meter. */
-    XDP_COUNTER_COPIES = 20,        /* Copies that 'xdp_egress' sent. */
+    XDP_COUNTER_COPIES = 20,        /* Copies that 'xdp_egress' made differ
+                                     * and sent. */
     XDP_COUNTER_DROP_TOO_SHORT = 21, /* Too short for an op. */
-    XDP_COUNTER_DROP_EGRESS = 22,   /* Copies whose ops failed. */
+    XDP_COUNTER_DROP_EGRESS = 22,   /* Copies that lost their metadata. */
     XDP_COUNTER_NO_METADATA = 23,   /* No room for metadata: upcall. */
     XDP_COUNTER_MAX
 };

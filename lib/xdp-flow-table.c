@@ -15,6 +15,20 @@
  * Masks stay in the table after their last flow has gone, because making one
  * takes a grace period in the kernel.  They are taken over by a new mask when
  * there is no free one.
+ *
+ * Groups
+ * ======
+ *
+ * A group is the set of devices that get a copy of a packet.  All flows with
+ * the same outputs share one, whatever else they do.  Groups stay in the table
+ * like masks.  A slot refers to its group until it is free, so that a group
+ * without slots is one that no program can know; it may be taken over.
+ *
+ * The first flow whose copies differ puts the program 'xdp_egress' into all
+ * DEVMAP entries of the devices that it outputs to, and waits for a grace
+ * period: struct xdp_flow in xdp-abi.h says why.  They keep it as long as the
+ * device stays where it is, because taking it out again would cost the next
+ * such flow another grace period.
  */
 
 #include <config.h>
@@ -39,6 +53,8 @@
 VLOG_DEFINE_THIS_MODULE(xdp_flow_table);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
+
+static void groups_remove_port(struct xdp_flow_table *, uint32_t port);
 
 #define NO_SLOT UINT32_MAX
 
@@ -85,9 +101,28 @@ struct table_garbage {
     uint64_t epoch;
 };
 
-/* An ingress port. */
+/* An ingress port and a target. */
 struct table_port {
-    uint32_t *n_flows;          /* By mask id, NULL if the port is unused. */
+    uint32_t *n_flows;          /* By mask id, NULL if no ingress port. */
+    uint32_t ifindex;           /* Device to redirect to, or 0. */
+    bool egress;                /* All its entries have 'xdp_egress'? */
+};
+
+/* One output of a flow. */
+struct table_output {
+    uint32_t port;
+    uint32_t ifindex;
+};
+
+/* A group. */
+struct table_group {
+    struct hmap_node node;      /* In 'groups_by_outputs' of the table. */
+    bool in_use;                /* In that hmap? */
+    struct table_output outputs[XDP_FLOW_MAX_OPS]; /* By port. */
+    size_t n_outputs;
+    int fd;                     /* The inner map, or -1. */
+    uint32_t n_slots;           /* Flow slots that are not free. */
+    uint64_t unused_since;      /* Epoch in which the last slot left. */
 };
 
 struct xdp_flow_table {
@@ -104,9 +139,12 @@ struct xdp_flow_table {
 
     struct table_mask *masks;   /* By mask id. */
     struct hmap masks_by_bits;
+    struct table_group *groups; /* XDP_MAX_GROUPS, of which 0 is unused. */
+    struct hmap groups_by_outputs;
     struct table_port *ports;   /* By port number. */
     int dummy_fd;               /* Inner map for the last subtable. */
 
+    uint16_t *slot_groups;      /* By slot, if it is not free. */
     uint32_t *free_slots;       /* Stack. */
     uint32_t n_free_slots;
     uint32_t n_flows;
@@ -180,13 +218,19 @@ xdp_flow_table_create(const struct xdp_flow_table_maps *fds,
     table->dummy_fd = -1;
     memcpy(table->digest_secret, digest_secret, sizeof table->digest_secret);
     hmap_init(&table->masks_by_bits);
+    hmap_init(&table->groups_by_outputs);
     ovs_list_init(&table->garbage);
     table->masks = xcalloc(limits->n_masks, sizeof *table->masks);
     table->ports = xcalloc(limits->n_ports, sizeof *table->ports);
+    table->slot_groups = xcalloc(limits->n_flows, sizeof *table->slot_groups);
     table->free_slots = xcalloc(limits->n_flows, sizeof *table->free_slots);
     for (uint32_t i = 0; i < limits->n_masks; i++) {
         hmap_init(&table->masks[i].flows);
         table->masks[i].subtable_fd = -1;
+    }
+    table->groups = xcalloc(XDP_MAX_GROUPS, sizeof *table->groups);
+    for (uint32_t i = 0; i < XDP_MAX_GROUPS; i++) {
+        table->groups[i].fd = -1;
     }
     for (uint32_t i = 0; i < limits->n_flows; i++) {
         table->free_slots[i] = limits->n_flows - 1 - i;
@@ -272,6 +316,11 @@ xdp_flow_table_destroy(struct xdp_flow_table *table)
             close(mask->subtable_fd);
         }
     }
+    for (uint32_t i = 0; i < XDP_MAX_GROUPS; i++) {
+        if (table->groups[i].fd >= 0) {
+            close(table->groups[i].fd);
+        }
+    }
     for (uint32_t i = 0; i < table->limits.n_ports; i++) {
         free(table->ports[i].n_flows);
     }
@@ -287,8 +336,11 @@ xdp_flow_table_destroy(struct xdp_flow_table *table)
     unmap_memory(table->ports_map, table->limits.n_ports,
                  sizeof *table->ports_map);
     hmap_destroy(&table->masks_by_bits);
+    hmap_destroy(&table->groups_by_outputs);
     free(table->masks);
+    free(table->groups);
     free(table->ports);
+    free(table->slot_groups);
     free(table->free_slots);
     free(table);
 }
@@ -350,20 +402,46 @@ xdp_flow_table_remove_port(struct xdp_flow_table *table, uint32_t port)
     table->ports[port].n_flows = NULL;
 }
 
+/* Sets the entry 'index' of the DEVMAP 'fd' to the device 'ifindex', with the
+ * program 'xdp_egress' if 'egress', or to none if 'ifindex' is 0.  Returns 0
+ * or a positive errno value. */
+static int
+set_device(const struct xdp_flow_table *table, int fd, uint32_t index,
+           uint32_t ifindex, bool egress)
+{
+    struct bpf_devmap_val val = {
+        .ifindex = ifindex,
+        .bpf_prog.fd = egress ? table->fds.egress : -1,
+    };
+
+    if (ifindex
+        ? bpf_map_update_elem(fd, &index, &val, BPF_ANY)
+        : bpf_map_delete_elem(fd, &index) && errno != ENOENT) {
+        return errno;
+    }
+    return 0;
+}
+
 /* Makes the device 'ifindex' the one to which 'port' redirects, or none if
- * 'ifindex' is 0.  Returns 0 or a positive errno value. */
+ * 'ifindex' is 0.  Flows that output to another device there must be gone.
+ * Returns 0 or a positive errno value. */
 int
 xdp_flow_table_set_target(struct xdp_flow_table *table, uint32_t port,
                           uint32_t ifindex)
 {
-    struct bpf_devmap_val val = { .ifindex = ifindex, .bpf_prog.fd = -1 };
+    struct table_port *p = &table->ports[port];
+    int error;
 
-    if (ifindex
-        ? bpf_map_update_elem(table->fds.tx_ports, &port, &val, BPF_ANY)
-        : bpf_map_delete_elem(table->fds.tx_ports, &port) && errno != ENOENT) {
-        return errno;
+    if (p->ifindex && p->ifindex != ifindex) {
+        groups_remove_port(table, port);
+        p->ifindex = 0;
+        p->egress = false;
     }
-    return 0;
+    error = set_device(table, table->fds.tx_ports, port, ifindex, p->egress);
+    if (!error) {
+        p->ifindex = ifindex;
+    }
+    return error;
 }
 
 /* Sets how many VLAN tags of packets from 'port' are parsed, 0 to
@@ -589,6 +667,223 @@ mask_get(struct xdp_flow_table *table, const struct xdp_key *bits,
     return XDP_TABLE_OK;
 }
 
+/* Groups. */
+
+/* Returns the index of the output to 'port' in 'group', or SIZE_MAX. */
+static size_t
+group_find_port(const struct table_group *group, uint32_t port)
+{
+    for (size_t i = 0; i < group->n_outputs; i++) {
+        if (group->outputs[i].port == port) {
+            return i;
+        }
+    }
+    return SIZE_MAX;
+}
+
+/* Takes the device of 'port' out of all groups.  They are not used again for
+ * new flows; programs may still know those whose slots are not free. */
+static void
+groups_remove_port(struct xdp_flow_table *table, uint32_t port)
+{
+    struct table_group *group;
+
+    HMAP_FOR_EACH_SAFE (group, node, &table->groups_by_outputs) {
+        size_t i = group_find_port(group, port);
+
+        if (i != SIZE_MAX) {
+            set_device(table, group->fd, i, 0, false);
+            hmap_remove(&table->groups_by_outputs, &group->node);
+            group->in_use = false;
+        }
+    }
+}
+
+/* Puts 'xdp_egress' into all entries of the device of 'port'.  Returns 0 or a
+ * positive errno value. */
+static int
+port_set_egress(struct xdp_flow_table *table, uint32_t port)
+{
+    uint32_t ifindex = table->ports[port].ifindex;
+    const struct table_group *group;
+    int error;
+
+    error = set_device(table, table->fds.tx_ports, port, ifindex, true);
+    HMAP_FOR_EACH (group, node, &table->groups_by_outputs) {
+        size_t i = group_find_port(group, port);
+
+        if (i != SIZE_MAX && !error) {
+            error = set_device(table, group->fd, i, ifindex, true);
+        }
+    }
+    return error;
+}
+
+/* Returns the id of a group that no program can know: one that never was in
+ * use, or has lost a port, or else the one that has been unused for longest.
+ * Returns 0 if there is none. */
+static uint32_t
+group_find_unused(struct xdp_flow_table *table)
+{
+    uint32_t best = 0;
+
+    for (uint32_t i = 1; i < XDP_MAX_GROUPS; i++) {
+        const struct table_group *group = &table->groups[i];
+
+        if (group->n_slots) {
+            continue;
+        }
+        if (!group->in_use) {
+            return i;
+        }
+        if (!best || group->unused_since < table->groups[best].unused_since) {
+            best = i;
+        }
+    }
+    return best;
+}
+
+/* Makes 'id', from group_find_unused(), the group of the 'n' 'outputs', with
+ * 'xdp_egress' in all entries if 'egress'.  Waits for a grace period.  Returns
+ * 0 or a positive errno value. */
+static int
+group_set_outputs(struct xdp_flow_table *table, uint32_t id,
+                  const struct table_output *outputs, size_t n, bool egress)
+{
+    struct table_group *group = &table->groups[id];
+    int error = 0;
+    int fd;
+
+    fd = bpf_map_create(BPF_MAP_TYPE_DEVMAP, "xdp_group", sizeof(uint32_t),
+                        sizeof(struct bpf_devmap_val), n, NULL);
+    if (fd < 0) {
+        return errno;
+    }
+    for (size_t i = 0; i < n && !error; i++) {
+        error = set_device(table, fd, i, outputs[i].ifindex,
+                           egress || table->ports[outputs[i].port].egress);
+    }
+    if (!error && bpf_map_update_elem(table->fds.groups, &id, &fd, BPF_ANY)) {
+        error = errno;
+    }
+    if (error) {
+        close(fd);
+        return error;
+    }
+
+    if (group->in_use) {
+        hmap_remove(&table->groups_by_outputs, &group->node);
+    }
+    if (group->fd >= 0) {
+        close(group->fd);
+    }
+    group->in_use = true;
+    group->fd = fd;
+    group->n_outputs = n;
+    memcpy(group->outputs, outputs, n * sizeof *outputs);
+    hmap_insert(&table->groups_by_outputs, &group->node,
+                hash_bytes(outputs, n * sizeof *outputs, 0));
+    return 0;
+}
+
+/* Stores the outputs of 'actions' in 'outputs', sorted by port, and returns
+ * their number. */
+static size_t
+collect_outputs(const struct xdp_flow_actions *actions,
+                struct table_output outputs[XDP_FLOW_MAX_OPS])
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < actions->n_ops; i += 1 + actions->ops[i].n_data) {
+        const struct xdp_op *op = &actions->ops[i];
+
+        if (op->type == XDP_OP_OUTPUT) {
+            size_t j = n++;
+
+            while (j && outputs[j - 1].port > op->u.output.port) {
+                outputs[j] = outputs[j - 1];
+                j--;
+            }
+            ovs_assert(!j || outputs[j - 1].port != op->u.output.port);
+            outputs[j].port = op->u.output.port;
+            outputs[j].ifindex = op->u.output.ifindex;
+        }
+    }
+    return n;
+}
+
+/* Finds or makes the group for 'actions' and stores its id in '*idp', or 0 if
+ * they have no more than one output. */
+static enum xdp_table_error
+group_get(struct xdp_flow_table *table,
+          const struct xdp_flow_actions *actions, uint32_t *idp)
+{
+    struct table_output outputs[XDP_FLOW_MAX_OPS];
+    bool differ = actions->flags & XDP_FLOW_COPIES_DIFFER;
+    size_t n = collect_outputs(actions, outputs);
+    bool set_egress = false;
+    struct table_group *group;
+    uint32_t hash;
+    int error = 0;
+    uint32_t id;
+
+    *idp = 0;
+    if (n < 2) {
+        return XDP_TABLE_OK;
+    }
+    ovs_assert(table->fds.groups > 0 && table->fds.egress > 0);
+
+    for (size_t i = 0; i < n; i++) {
+        const struct table_port *port = &table->ports[outputs[i].port];
+
+        if (port->ifindex != outputs[i].ifindex) {
+            error = ENODEV;
+            goto error;
+        }
+        if (differ && !port->egress) {
+            error = port_set_egress(table, outputs[i].port);
+            if (error) {
+                goto error;
+            }
+            set_egress = true;
+        }
+    }
+
+    id = 0;
+    hash = hash_bytes(outputs, n * sizeof *outputs, 0);
+    HMAP_FOR_EACH_WITH_HASH (group, node, hash, &table->groups_by_outputs) {
+        if (group->n_outputs == n
+            && !memcmp(group->outputs, outputs, n * sizeof *outputs)) {
+            id = group - table->groups;
+        }
+    }
+    if (!id) {
+        id = group_find_unused(table);
+        if (!id) {
+            return XDP_TABLE_GROUPS_FULL;
+        }
+        error = group_set_outputs(table, id, outputs, n, differ);
+    } else if (set_egress) {
+        error = xdp_flow_table_wait(table);
+    }
+    if (error) {
+        goto error;
+    }
+
+    if (differ) {
+        for (size_t i = 0; i < n; i++) {
+            table->ports[outputs[i].port].egress = true;
+        }
+    }
+    *idp = id;
+    return XDP_TABLE_OK;
+
+error:
+    VLOG_WARN_RL(&rl, "creating a group of %"PRIuSIZE" outputs failed: %s", n,
+                 ovs_strerror(error));
+    return XDP_TABLE_SYSTEM;
+}
+
 /* Slots. */
 
 /* Takes a free slot, or returns NO_SLOT. */
@@ -604,15 +899,21 @@ slot_alloc(struct xdp_flow_table *table)
 static void
 slot_free(struct xdp_flow_table *table, uint32_t slot)
 {
+    struct table_group *group = &table->groups[table->slot_groups[slot]];
+
+    if (!--group->n_slots) {
+        group->unused_since = table->epoch;
+    }
     table->free_slots[table->n_free_slots++] = slot;
 }
 
 /* Fills 'slot', which no program can know, with the flow of the masked key
- * 'key' under 'mask', and makes it valid. */
+ * 'key' under 'mask', with 'actions' and 'group', from group_get(), and makes
+ * it valid. */
 static void
 slot_fill(struct xdp_flow_table *table, uint32_t slot,
           const struct xdp_key *mask, const struct xdp_key *key,
-          const struct xdp_flow_actions *actions)
+          const struct xdp_flow_actions *actions, uint32_t group)
 {
     struct xdp_flow *entry = &table->flows[slot];
 
@@ -620,6 +921,10 @@ slot_fill(struct xdp_flow_table *table, uint32_t slot,
     entry->parts = mask_parts(mask);
     entry->flags = actions->flags;
     entry->n_ops = actions->n_ops;
+    entry->group = group;
+    entry->n_outputs = table->groups[group].n_outputs;
+    table->slot_groups[slot] = group;
+    table->groups[group].n_slots++;
     memcpy(entry->bits, mask, BASIC_SIZE);
     memcpy(entry->words, key, BASIC_SIZE);
     memcpy(entry->ext_bits, (const char *) mask + BASIC_SIZE, EXT_SIZE);
@@ -703,6 +1008,7 @@ xdp_flow_table_insert(struct xdp_flow_table *table,
     enum xdp_table_error error;
     uint64_t digest;
     uint32_t mask_id;
+    uint32_t group;
     uint32_t slot;
 
     ovs_assert(actions->n_ops <= XDP_FLOW_MAX_OPS
@@ -731,11 +1037,16 @@ xdp_flow_table_insert(struct xdp_flow_table *table,
         return XDP_TABLE_SYSTEM;
     }
 
+    error = group_get(table, actions, &group);
+    if (error) {
+        return error;
+    }
+
     slot = slot_alloc(table);
     if (slot == NO_SLOT) {
         return XDP_TABLE_FLOWS_FULL;
     }
-    slot_fill(table, slot, mask, &masked, actions);
+    slot_fill(table, slot, mask, &masked, actions, group);
     if (bpf_map_update_elem(tmask->subtable_fd, &digest, &slot,
                             BPF_NOEXIST)) {
         VLOG_WARN_RL(&rl, "inserting a flow into a subtable failed: %s",
@@ -767,10 +1078,17 @@ xdp_flow_table_modify(struct xdp_flow_table *table,
 {
     const struct table_mask *mask = &table->masks[flow->mask];
     const struct xdp_flow *old = &table->flows[flow->slot];
+    enum xdp_table_error error;
     struct xdp_key key;
+    uint32_t group;
     uint32_t slot;
 
     ovs_assert(actions->n_ops <= XDP_FLOW_MAX_OPS);
+    error = group_get(table, actions, &group);
+    if (error) {
+        return error;
+    }
+
     slot = slot_alloc(table);
     if (slot == NO_SLOT) {
         return XDP_TABLE_FLOWS_FULL;
@@ -778,7 +1096,7 @@ xdp_flow_table_modify(struct xdp_flow_table *table,
 
     memcpy(&key, old->words, BASIC_SIZE);
     memcpy((char *) &key + BASIC_SIZE, old->ext_words, EXT_SIZE);
-    slot_fill(table, slot, &mask->bits, &key, actions);
+    slot_fill(table, slot, &mask->bits, &key, actions, group);
     if (bpf_map_update_elem(mask->subtable_fd, &flow->digest, &slot,
                             BPF_EXIST)) {
         VLOG_WARN_RL(&rl, "switching a flow to its new slot failed: %s",
@@ -837,6 +1155,22 @@ xdp_flow_table_get_stats(const struct xdp_flow_table *table,
     LIST_FOR_EACH (garbage, flow_node, &flow->old_slots) {
         slot_add_stats(table, garbage->slot, stats);
     }
+}
+
+/* Returns true if 'port' is among the outputs of 'flow'. */
+bool
+xdp_flow_table_outputs_to(const struct xdp_flow_table *table,
+                          const struct xdp_table_flow *flow, uint32_t port)
+{
+    const struct xdp_flow *entry = &table->flows[flow->slot];
+
+    for (size_t i = 0; i < entry->n_ops; i += 1 + entry->ops[i].n_data) {
+        if (entry->ops[i].type == XDP_OP_OUTPUT
+            && entry->ops[i].u.output.port == port) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Adds '*src' to '*dst'. */
@@ -909,15 +1243,20 @@ xdp_flow_table_reclaim(struct xdp_flow_table *table, uint64_t epoch)
 
 /* Reporting. */
 
-/* Stores the number of flows in 'table' and of masks that have flows. */
+/* Stores the number of flows in 'table', of masks that have flows, and of
+ * groups that have flows or had some until a moment ago. */
 void
 xdp_flow_table_usage(const struct xdp_flow_table *table, uint32_t *n_flows,
-                     uint32_t *n_masks)
+                     uint32_t *n_masks, uint32_t *n_groups)
 {
     *n_flows = table->n_flows;
     *n_masks = 0;
     for (uint32_t i = 0; i < table->limits.n_masks; i++) {
         *n_masks += !hmap_is_empty(&table->masks[i].flows);
+    }
+    *n_groups = 0;
+    for (uint32_t i = 1; i < XDP_MAX_GROUPS; i++) {
+        *n_groups += table->groups[i].n_slots > 0;
     }
 }
 
@@ -933,14 +1272,20 @@ void
 xdp_flow_table_get_counters(const struct xdp_flow_table *table,
                             uint64_t counters[XDP_COUNTER_MAX])
 {
-    uint64_t *values = xcalloc(table->n_cpus, sizeof *values);
+    size_t n_values = (size_t) XDP_COUNTER_MAX * table->n_cpus;
+    uint64_t *values = xcalloc(n_values, sizeof *values);
+    uint32_t keys[XDP_COUNTER_MAX], last;
+    uint32_t n = XDP_COUNTER_MAX;
 
-    for (uint32_t i = 0; i < XDP_COUNTER_MAX; i++) {
-        counters[i] = 0;
-        if (!bpf_map_lookup_elem(table->fds.counters, &i, values)) {
-            for (unsigned int j = 0; j < table->n_cpus; j++) {
-                counters[i] += values[j];
-            }
+    memset(counters, 0, XDP_COUNTER_MAX * sizeof *counters);
+    if (bpf_map_lookup_batch(table->fds.counters, NULL, &last, keys, values,
+                             &n, NULL)
+        && errno != ENOENT) {
+        n = 0;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        for (unsigned int j = 0; j < table->n_cpus; j++) {
+            counters[keys[i]] += values[(size_t) i * table->n_cpus + j];
         }
     }
     free(values);

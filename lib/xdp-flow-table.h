@@ -38,6 +38,11 @@ struct xdp_flow_table_maps {
     int flow_stats;     /* xdp_flow_stats */
     int port_stats;     /* xdp_port_stats */
     int counters;       /* debug_stats */
+
+    /* Only of an object that can send a packet to several ports, otherwise
+     * 0. */
+    int groups;         /* xdp_groups */
+    int egress;         /* The program xdp_egress. */
 };
 
 /* How many of each a table holds.  The maps have to be made for this. */
@@ -48,7 +53,8 @@ struct xdp_flow_table_limits {
 };
 
 /* What a flow does with its packets: the members of "struct xdp_flow" that
- * have the same names. */
+ * have the same names.  The outputs are to different ports, which are targets,
+ * and only a table that has groups takes more than one. */
 struct xdp_flow_actions {
     struct xdp_op ops[XDP_FLOW_MAX_OPS];
     size_t n_ops;
@@ -68,6 +74,7 @@ enum xdp_table_error {
     XDP_TABLE_OK,
     XDP_TABLE_FLOWS_FULL,       /* No free slot. */
     XDP_TABLE_MASKS_FULL,       /* No free mask. */
+    XDP_TABLE_GROUPS_FULL,      /* No free group of outputs. */
     XDP_TABLE_DIGEST,           /* Another flow has the same digest. */
     XDP_TABLE_SYSTEM,           /* A system call failed; it was logged. */
 };
@@ -101,6 +108,8 @@ void xdp_flow_table_remove(struct xdp_flow_table *, struct xdp_table_flow *,
 void xdp_flow_table_get_stats(const struct xdp_flow_table *,
                               const struct xdp_table_flow *,
                               struct xdp_flow_table_stats *);
+bool xdp_flow_table_outputs_to(const struct xdp_flow_table *,
+                               const struct xdp_table_flow *, uint32_t port);
 void xdp_flow_table_stats_add(struct xdp_flow_table_stats *dst,
                               const struct xdp_flow_table_stats *src);
 
@@ -111,7 +120,7 @@ void xdp_flow_table_reclaim(struct xdp_flow_table *, uint64_t epoch);
 
 /* Reporting. */
 void xdp_flow_table_usage(const struct xdp_flow_table *, uint32_t *n_flows,
-                          uint32_t *n_masks);
+                          uint32_t *n_masks, uint32_t *n_groups);
 const struct xdp_flow_table_limits *xdp_flow_table_get_limits(
     const struct xdp_flow_table *);
 void xdp_flow_table_get_counters(const struct xdp_flow_table *,

@@ -11,6 +11,8 @@ lib_xdp_files = \
 	lib/netdev-offload-xdp.c \
 	lib/netdev-offload-xdp.h \
 	lib/xdp-abi.h \
+	lib/xdp-coverage.c \
+	lib/xdp-coverage.h \
 	lib/xdp-features.c \
 	lib/xdp-features.h \
 	lib/xdp-flow-table.c \
@@ -19,6 +21,8 @@ lib_xdp_files = \
 	lib/xdp-port.h \
 	lib/xdp-program.c \
 	lib/xdp-program.h \
+	lib/xdp-totals.c \
+	lib/xdp-totals.h \
 	lib/xdp-translate-actions.c \
 	lib/xdp-translate.c \
 	lib/xdp-translate.h

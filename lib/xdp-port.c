@@ -505,6 +505,7 @@ xdp_port_destroy(struct netdev *netdev)
         free(port->option);
         free(port->good_option);
         free(port->problem);
+        xdp_totals_destroy(&port->totals);
         free(port);
     }
     ovs_mutex_unlock(&xdp_mutex);
@@ -561,6 +562,7 @@ xdp_port_set_config(struct netdev *netdev, const struct smap *args,
             port = xzalloc(sizeof *port);
             port->netdev = netdev;
             port->link_fd = -1;
+            xdp_totals_init(&port->totals);
             hmap_insert(&ports, &port->node, hash_pointer(netdev, 0));
         }
         replace_string(&port->option, option);

@@ -28,6 +28,7 @@
 #include "openvswitch/thread.h"
 #include "xdp-features.h"
 #include "xdp-flow-table.h"
+#include "xdp-totals.h"
 
 struct netdev;
 struct smap;
@@ -61,6 +62,7 @@ struct xdp_netdev {
     bool offload_initialized;   /* Between init_ and uninit_flow_api()? */
     bool target_warned;         /* Log said that it is no target. */
     struct xdp_flow_table_stats carried; /* By its flows that are gone. */
+    struct xdp_totals totals;   /* Of its megaflows. */
 };
 
 /* For netdev-afxdp.c and netdev-linux.c. */

@@ -34,6 +34,7 @@ VLOG_DEFINE_THIS_MODULE(xdp_program);
 
 #define DEFAULT_OBJECT "flowtable_afxdp.o"
 #define META_SECTION ".ovs_meta"
+#define EGRESS_PROGRAM "xdp_egress"
 
 /* More than any sensible object has; an ELF file is read into memory. */
 #define MAX_FILE_SIZE (64 * 1024 * 1024)
@@ -111,6 +112,7 @@ enum table_map {
     MAP_FLOWS,
     MAP_FLOW_STATS,
     MAP_COUNTERS,
+    MAP_GROUPS,
     N_TABLE_MAPS
 };
 
@@ -118,6 +120,7 @@ static const struct table_map_info {
     const char *name;
     enum bpf_map_type type;
     uint32_t value_size;
+    bool for_outputs;           /* Only for more than one output? */
 } table_maps[N_TABLE_MAPS] = {
     [MAP_XSKS] = { "xsks_map", BPF_MAP_TYPE_XSKMAP, 4 },
     [MAP_TX_PORTS] = { "tx_ports", BPF_MAP_TYPE_DEVMAP,
@@ -134,6 +137,7 @@ static const struct table_map_info {
     [MAP_FLOW_STATS] = { "xdp_flow_stats", BPF_MAP_TYPE_ARRAY,
                          sizeof(struct xdp_flow_stats) },
     [MAP_COUNTERS] = { "debug_stats", BPF_MAP_TYPE_PERCPU_ARRAY, 8 },
+    [MAP_GROUPS] = { "xdp_groups", BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, true },
 };
 
 /* Returns the path that 'option', the value of options:xdp-obj, stands for:
@@ -258,6 +262,18 @@ find_entry_program(struct bpf_object *bpf)
         }
     }
     return NULL;
+}
+
+/* Returns the program of 'bpf' that finishes copies, or NULL. */
+static struct bpf_program *
+find_egress_program(struct bpf_object *bpf)
+{
+    struct bpf_program *prog
+        = bpf_object__find_program_by_name(bpf, EGRESS_PROGRAM);
+
+    return (prog && bpf_program__type(prog) == BPF_PROG_TYPE_XDP
+            && bpf_program__expected_attach_type(prog) == BPF_XDP_DEVMAP
+            ? prog : NULL);
 }
 
 /* Returns an errno value for 'error', which is one already or one of the
@@ -459,10 +475,14 @@ read_contract(const char *path, struct bpf_object *bpf, bool *has_table,
                           path, version, XDP_ABI_VERSION);
         return EPROTONOSUPPORT;
     }
+    if (!meta_uint(btf, meta, "max_outputs", &caps->max_outputs)) {
+        caps->max_outputs = 1;
+    }
     if (!meta_uint(btf, meta, "max_words", &caps->max_words)
         || !meta_uint(btf, meta, "max_ops", &caps->max_ops)
         || caps->max_words > XDP_MASK_MAX_WORDS
-        || caps->max_ops > XDP_FLOW_MAX_OPS) {
+        || caps->max_ops > XDP_FLOW_MAX_OPS
+        || caps->max_outputs > XDP_FLOW_MAX_OPS) {
         *errp = xasprintf("%s: section "META_SECTION" says no limits, or "
                           "larger ones than the ABI has", path);
         return EINVAL;
@@ -494,6 +514,9 @@ read_contract(const char *path, struct bpf_object *bpf, bool *has_table,
         const struct table_map_info *info = &table_maps[i];
         struct bpf_map *map = bpf_object__find_map_by_name(bpf, info->name);
 
+        if (info->for_outputs && caps->max_outputs <= 1) {
+            continue;
+        }
         if (!map || bpf_map__type(map) != info->type
             || bpf_map__value_size(map) != info->value_size) {
             *errp = xasprintf("%s: map %s of the flow table is %s; build the "
@@ -502,6 +525,12 @@ read_contract(const char *path, struct bpf_object *bpf, bool *has_table,
                               map ? "of another type or size" : "missing");
             return EINVAL;
         }
+    }
+    if (caps->max_outputs > 1 && !find_egress_program(bpf)) {
+        *errp = xasprintf("%s: the object says that it can send a packet to "
+                          "several ports, but has no program "EGRESS_PROGRAM
+                          " in a section named xdp/devmap", path);
+        return EINVAL;
     }
     *has_table = true;
     return 0;
@@ -601,6 +630,7 @@ prepare_table(const char *path, struct bpf_object *bpf,
         [MAP_SUBTABLES] = limits->n_masks + 1,
         [MAP_FLOWS] = limits->n_flows,
         [MAP_FLOW_STATS] = n_stats,
+        [MAP_GROUPS] = XDP_MAX_GROUPS,
     };
     int error;
 
@@ -616,7 +646,7 @@ prepare_table(const char *path, struct bpf_object *bpf,
         struct bpf_map *map
             = bpf_object__find_map_by_name(bpf, table_maps[i].name);
 
-        if (max_entries[i]
+        if (map && max_entries[i]
             && bpf_map__set_max_entries(map, max_entries[i])) {
             error = errno;
             *errp = xasprintf("%s: sizing map %s failed (%s)", path,
@@ -675,13 +705,13 @@ table_map_fd(struct bpf_object *bpf, enum table_map which)
                                                     table_maps[which].name));
 }
 
-/* Creates the flow table of the loaded 'bpf'. */
+/* Creates the flow table of the loaded 'bpf', which has 'caps'. */
 static struct xdp_flow_table *
-create_table(struct bpf_object *bpf,
+create_table(struct bpf_object *bpf, const struct xdp_caps *caps,
              const struct xdp_flow_table_limits *limits,
              const uint64_t *digest_secret, char **errp)
 {
-    const struct xdp_flow_table_maps maps = {
+    struct xdp_flow_table_maps maps = {
         .ports = table_map_fd(bpf, MAP_PORTS),
         .tx_ports = table_map_fd(bpf, MAP_TX_PORTS),
         .masks = table_map_fd(bpf, MAP_MASKS),
@@ -692,6 +722,10 @@ create_table(struct bpf_object *bpf,
         .counters = table_map_fd(bpf, MAP_COUNTERS),
     };
 
+    if (caps->max_outputs > 1) {
+        maps.groups = table_map_fd(bpf, MAP_GROUPS);
+        maps.egress = bpf_program__fd(find_egress_program(bpf));
+    }
     return xdp_flow_table_create(&maps, limits, digest_secret, errp);
 }
 
@@ -725,7 +759,8 @@ load_object(const char *path, struct bpf_object *bpf, const char *log,
         }
     }
     if (!error && object->has_table) {
-        object->table = create_table(bpf, limits, digest_secret, errp);
+        object->table = create_table(bpf, &object->caps, limits,
+                                     digest_secret, errp);
         error = object->table ? 0 : ENOMEM;
     }
     if (error) {
@@ -909,4 +944,68 @@ xdp_object_program_id(const struct xdp_object *object)
     return (bpf_obj_get_info_by_fd(bpf_program__fd(object->private->prog),
                                    &info, &size)
             ? 0 : info.id);
+}
+
+/* Returns the name of op 'type', or NULL if there is no such op. */
+static const char *
+op_name(enum xdp_op_type type)
+{
+    switch (type) {
+    case XDP_OP_OUTPUT: return "output";
+    case XDP_OP_PUSH_VLAN: return "push_vlan";
+    case XDP_OP_POP_VLAN: return "pop_vlan";
+    case XDP_OP_SET_ETHERNET: return "set_eth";
+    case XDP_OP_SET_IPV4: return "set_ipv4";
+    case XDP_OP_SET_IPV6: return "set_ipv6";
+    case XDP_OP_SET_IPV6_SRC: return "set_ipv6_src";
+    case XDP_OP_SET_IPV6_DST: return "set_ipv6_dst";
+    case XDP_OP_SET_TCP: return "set_tcp";
+    case XDP_OP_SET_UDP: return "set_udp";
+    case XDP_OP_SET_ICMP: return "set_icmp";
+    case XDP_OP_SET_ARP: return "set_arp";
+    case XDP_OP_SET_ND_TARGET: return "set_nd_target";
+    case XDP_OP_SET_ND_LL: return "set_nd_ll";
+    case XDP_OP_PUSH_MPLS: return "push_mpls";
+    case XDP_OP_POP_MPLS: return "pop_mpls";
+    case XDP_OP_SET_MPLS: return "set_mpls";
+    case XDP_OP_TRUNC: return "trunc";
+    case XDP_OP_NONE:
+    default:
+        return NULL;
+    }
+}
+
+/* Appends to 's' a line 'title' with the names of what is missing, from
+ * 'missing', which starts with a space or is empty. */
+static void
+format_missing(const char *title, const struct ds *missing, struct ds *s)
+{
+    ds_put_format(s, "  %s: all%s%s\n", title, missing->length ? " but" : "",
+                  missing->length ? missing->string : "");
+}
+
+/* Appends to 's', in two lines, what 'object' can match and which ops it can
+ * run, compared with what this version of the contract has. */
+void
+xdp_object_format_caps(const struct xdp_object *object, struct ds *s)
+{
+    struct ds missing = DS_EMPTY_INITIALIZER;
+    const struct key_field *f;
+
+    for (f = key_fields; f < &key_fields[ARRAY_SIZE(key_fields)]; f++) {
+        if (is_all_zeros((const char *) &object->caps.fields + f->offset,
+                         f->size)) {
+            ds_put_format(&missing, " %s", f->name);
+        }
+    }
+    format_missing("fields", &missing, s);
+
+    ds_clear(&missing);
+    for (int i = 0; i < 64; i++) {
+        if (op_name(i) && !(object->caps.ops & UINT64_C(1) << i)) {
+            ds_put_format(&missing, " %s", op_name(i));
+        }
+    }
+    format_missing("actions", &missing, s);
+    ds_destroy(&missing);
 }

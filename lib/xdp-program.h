@@ -24,6 +24,8 @@
 #include "xdp-flow-table.h"
 #include "xdp-translate.h"
 
+struct ds;
+
 /* A loaded object.  The members are read-only for users. */
 struct xdp_object {
     struct ovs_list list_node;
@@ -49,5 +51,6 @@ int xdp_object_attach(const struct xdp_object *, int ifindex, uint32_t flags,
 int xdp_object_set_socket(const struct xdp_object *, uint32_t index,
                           int xsk_fd);
 uint32_t xdp_object_program_id(const struct xdp_object *);
+void xdp_object_format_caps(const struct xdp_object *, struct ds *);
 
 #endif /* xdp-program.h */

@@ -62,9 +62,11 @@ xdp_reason_to_string(enum xdp_reason reason)
     }
 }
 
-/* Puts the name of a field that is left in 'rest' into 'tr->detail'. */
+/* Puts the name of a field that is left in 'rest' into 'tr->detail'.  If OVS
+ * has no name for it, as for an inner VLAN tag, it is 'other'. */
 static enum xdp_reason
-refuse_field(const struct flow *rest, struct xdp_translation *tr)
+refuse_field(const struct flow *rest, const char *other,
+             struct xdp_translation *tr)
 {
     struct flow_wildcards wc;
 
@@ -77,7 +79,7 @@ refuse_field(const struct flow *rest, struct xdp_translation *tr)
             return XDP_REASON_FIELD;
         }
     }
-    ovs_strlcpy(tr->detail, "unnamed", sizeof tr->detail);
+    ovs_strlcpy(tr->detail, other, sizeof tr->detail);
     return XDP_REASON_FIELD;
 }
 
@@ -91,6 +93,7 @@ xdp_translate_match(const struct match *match, uint32_t in_port,
     struct flow rest = match->wc.masks;
     uint64_t *key = (uint64_t *) &tr->key;
     uint64_t *mask = (uint64_t *) &tr->mask;
+    const char *lacking = "unnamed";
     uint32_t n_words = 0;
 
     memset(&tr->key, 0, sizeof tr->key);
@@ -103,7 +106,8 @@ xdp_translate_match(const struct match *match, uint32_t in_port,
     }
     rest.recirc_id = 0;
     if (flow->packet_type != htonl(PT_ETH)) {
-        return refuse_field(&rest, tr);
+        ovs_strlcpy(tr->detail, "packet_type", sizeof tr->detail);
+        return XDP_REASON_FIELD;
     }
     rest.packet_type = 0;
 
@@ -120,6 +124,8 @@ xdp_translate_match(const struct match *match, uint32_t in_port,
         memcpy(&tr->key.XDP, &flow->OVS, sizeof tr->key.XDP);           \
         memcpy(&tr->mask.XDP, &rest.OVS, sizeof tr->mask.XDP);          \
         memset(&rest.OVS, 0, sizeof rest.OVS);                          \
+    } else if (!is_all_zeros(&rest.OVS, sizeof rest.OVS)) {             \
+        lacking = #XDP;                                                 \
     }
 
     FIELD(dl_dst, dl_dst);
@@ -152,7 +158,7 @@ xdp_translate_match(const struct match *match, uint32_t in_port,
 
     if (!flow_wildcards_is_catchall(&(struct flow_wildcards)
                                     { .masks = rest })) {
-        return refuse_field(&rest, tr);
+        return refuse_field(&rest, lacking, tr);
     }
 
     for (size_t i = 0; i < XDP_KEY_WORDS; i++) {

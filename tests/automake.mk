@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# The test programs.  tests/NAME is made from tests/NAME.c, and linked with the
-# libopenvswitch in the build directory.
+# The test programs.  tests/NAME is made from tests/NAME.c or, as
+# tests/test-xdp-oracle, from a directory, here tests/oracle; see
+# utilities/ovs-program.mk.  It is linked with the libopenvswitch in the build
+# directory.
 
 xdp_test_programs = \
 	tests/test-xdp-oracle \
 	tests/test-xdp-unit
+
+MOSTLYCLEANFILES += tests/oracle/*.o tests/oracle/*.d tests/fuzz/*.o \
+	tests/fuzz/*.d tests/fuzz/fuzz-xdp-translate tests/fuzz/make-seeds
 
 # Objects that the tests load, or fail to.
 xdp_test_objects = \
@@ -14,6 +19,8 @@ xdp_test_objects = \
 	tests/xdp-bad-map-size.bpf.o \
 	tests/xdp-bad-max-ops.bpf.o \
 	tests/xdp-bad-no-constant.bpf.o \
+	tests/xdp-bad-no-egress.bpf.o \
+	tests/xdp-bad-no-groups.bpf.o \
 	tests/xdp-bad-no-in-port.bpf.o \
 	tests/xdp-bad-no-map.bpf.o \
 	tests/xdp-bad-no-program.bpf.o \

@@ -117,10 +117,10 @@ static const struct field fields[] = {
     FIELD(dl_dst, dl_dst, "eth_dst"),
     FIELD(dl_src, dl_src, "eth_src"),
     FIELD(dl_type, dl_type, "eth_type"),
-    FIELD(vlan_tpid0, vlans[0].tpid, NULL),
+    FIELD(vlan_tpid0, vlans[0].tpid, "vlan_tpid0"),
     FIELD(vlan_tci0, vlans[0].tci, "vlan_tci"),
-    FIELD(vlan_tpid1, vlans[1].tpid, NULL),
-    FIELD(vlan_tci1, vlans[1].tci, NULL),
+    FIELD(vlan_tpid1, vlans[1].tpid, "vlan_tpid1"),
+    FIELD(vlan_tci1, vlans[1].tci, "vlan_tci1"),
     FIELD(nw_src, nw_src, "ip_src"),
     FIELD(nw_dst, nw_dst, "ip_dst"),
     FIELD(nw_frag, nw_frag, "ip_frag"),
@@ -137,9 +137,9 @@ static const struct field fields[] = {
     FIELD(arp_tha, arp_tha, "arp_tha"),
     FIELD(ipv6_label, ipv6_label, "ipv6_label"),
     FIELD(mpls_lse[0], mpls_lse[0], "mpls_label"),
-    FIELD(mpls_lse[1], mpls_lse[1], NULL),
-    FIELD(mpls_lse[2], mpls_lse[2], NULL),
-    FIELD(igmp_group_ip4, igmp_group_ip4, NULL),
+    FIELD(mpls_lse[1], mpls_lse[1], "mpls_lse[1]"),
+    FIELD(mpls_lse[2], mpls_lse[2], "mpls_lse[2]"),
+    FIELD(igmp_group_ip4, igmp_group_ip4, "nd_reserved"),
 #undef FIELD
 };
 
@@ -283,6 +283,12 @@ test_translate_other_fields(void)
         OTHER(ct_tp_dst, "ct_tp_dst"),
         OTHER(nsh.flags, "nsh_flags"),
         OTHER(nsh.path_hdr, "nsh_spi"),
+        OTHER(nsh.mdtype, "nsh_mdtype"),
+        OTHER(nsh.context[2], "nsh_c3"),
+        OTHER(ct_ipv6_dst, "ct_ipv6_dst"),
+        OTHER(tunnel.gbp_id, "tun_gbp_id"),
+        OTHER(conj_id, "conj_id"),
+        OTHER(actset_output, "actset_output"),
 #undef OTHER
     };
 
@@ -345,7 +351,7 @@ test_translate_smaller_object(void)
             fail("%s: %s", f->name, xdp_reason_to_string(reason));
         } else if (strcmp(f->name, "dl_type")
                    && strcmp(f->name, "nw_proto")
-                   && f->ovs_name && strcmp(tr.detail, f->ovs_name)) {
+                   && strcmp(tr.detail, f->ovs_name)) {
             fail("%s: refused for \"%s\"", f->name, tr.detail);
         }
 
@@ -401,6 +407,26 @@ put_pop_vlan(struct ofpbuf *b)
     nl_msg_put_flag(b, OVS_ACTION_ATTR_POP_VLAN);
 }
 
+/* What the megaflow matches whose actions are translated. */
+static struct xdp_key flow_key;
+static struct xdp_key flow_mask;
+
+/* Makes the megaflow match Ethertype 'dl_type', and if 'nw_proto' is nonzero
+ * this protocol, in anything but later fragments. */
+static void
+match_headers(uint16_t dl_type, uint8_t nw_proto)
+{
+    memset(&flow_key, 0, sizeof flow_key);
+    memset(&flow_mask, 0, sizeof flow_mask);
+    flow_key.dl_type = htons(dl_type);
+    flow_mask.dl_type = OVS_BE16_MAX;
+    if (nw_proto) {
+        flow_key.nw_proto = nw_proto;
+        flow_mask.nw_proto = UINT8_MAX;
+        flow_mask.nw_frag = FLOW_NW_FRAG_MASK;
+    }
+}
+
 /* Translates and clears 'b'. */
 static enum xdp_reason
 translate_actions(struct ofpbuf *b, const struct xdp_caps *caps,
@@ -409,6 +435,8 @@ translate_actions(struct ofpbuf *b, const struct xdp_caps *caps,
     enum xdp_reason reason;
 
     memset(tr, 0xcc, sizeof *tr);
+    tr->key = flow_key;
+    tr->mask = flow_mask;
     reason = xdp_translate_actions(b->data, b->size, caps, lookup_port, &why,
                                    tr);
     ofpbuf_clear(b);
@@ -480,35 +508,162 @@ test_translate_actions(void)
     CHECK(!tr.actions.n_ops);
 }
 
+/* Returns true if op slot 'i' of 'tr' is an output to port 'port'. */
+static bool
+is_output(const struct xdp_translation *tr, size_t i, uint32_t port)
+{
+    const struct xdp_op *op = &tr->actions.ops[i];
+
+    return (op->type == XDP_OP_OUTPUT && !op->n_data
+            && op->u.output.port == port + 1
+            && op->u.output.ifindex == port + 1001);
+}
+
 /* Outputs. */
 static void
 test_translate_outputs(void)
 {
     struct ofpbuf b;
     uint64_t stub[64];
+    struct xdp_translation tr;
     struct xdp_caps caps;
 
     all_caps(&caps);
     ofpbuf_use_stub(&b, stub, sizeof stub);
 
+    put_pop_vlan(&b);
     put_output(&b, 1);
     put_output(&b, 2);
-    check_actions_refused(&b, &caps, XDP_REASON_OUTPUTS, "");
+    put_output(&b, 3);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.actions.n_ops == 4 && !tr.actions.flags);
+    CHECK(tr.actions.ops[0].type == XDP_OP_POP_VLAN);
+    CHECK(is_output(&tr, 1, 1) && is_output(&tr, 2, 2)
+          && is_output(&tr, 3, 3));
 
     put_output(&b, 1);
     put_pop_vlan(&b);
     put_output(&b, 2);
-    check_actions_refused(&b, &caps, XDP_REASON_ACTION,
-                          "pop_vlan after output");
-    put_output(&b, 1);
-    nl_msg_put_u32(&b, OVS_ACTION_ATTR_DROP, 3);
-    check_actions_refused(&b, &caps, XDP_REASON_ACTION, "drop after output");
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.actions.n_ops == 3
+          && tr.actions.flags == XDP_FLOW_COPIES_DIFFER);
+    CHECK(is_output(&tr, 0, 1) && is_output(&tr, 2, 2));
 
+    /* What follows the last output changes nothing. */
+    put_output(&b, 1);
+    put_output(&b, 2);
+    put_pop_vlan(&b);
+    put_push_vlan(&b, ETH_TYPE_VLAN, 1);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.actions.n_ops == 2 && !tr.actions.flags);
+
+    put_output(&b, 1);
+    put_output(&b, 2);
+    put_output(&b, 1);
+    check_actions_refused(&b, &caps, XDP_REASON_OUTPUTS, "two to one port");
+    caps.max_outputs = 1;
+    put_output(&b, 1);
+    put_output(&b, 2);
+    check_actions_refused(&b, &caps, XDP_REASON_OUTPUTS, "more than 1");
+
+    put_output(&b, NO_PORT_BASE);
+    check_actions_refused(&b, &caps, XDP_REASON_TARGET, "port900");
+    put_output(&b, 1);
     put_output(&b, NO_PORT_BASE);
     check_actions_refused(&b, &caps, XDP_REASON_TARGET, "port900");
     put_pop_vlan(&b);
     put_output(&b, NO_XDP_BASE);
     check_actions_refused(&b, &caps, XDP_REASON_TARGET_TYPE, "port950");
+}
+
+/* No output, for a reason. */
+static void
+test_translate_drop(void)
+{
+    struct ofpbuf b;
+    uint64_t stub[64];
+    struct xdp_translation tr;
+    struct xdp_caps caps;
+
+    all_caps(&caps);
+    ofpbuf_use_stub(&b, stub, sizeof stub);
+
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(!tr.actions.n_ops && !tr.actions.flags);
+
+    put_pop_vlan(&b);
+    nl_msg_put_u32(&b, OVS_ACTION_ATTR_DROP, 3);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(!tr.actions.n_ops
+          && tr.actions.flags == XDP_FLOW_EXPLICIT_DROP);
+
+    put_output(&b, 1);
+    nl_msg_put_u32(&b, OVS_ACTION_ATTR_DROP, 3);
+    check_actions_refused(&b, &caps, XDP_REASON_ORDER, "drop");
+    nl_msg_put_u32(&b, OVS_ACTION_ATTR_DROP, 3);
+    put_output(&b, 1);
+    check_actions_refused(&b, &caps, XDP_REASON_ORDER, "drop");
+
+    /* Nothing to clear. */
+    nl_msg_put_flag(&b, OVS_ACTION_ATTR_CT_CLEAR);
+    put_output(&b, 1);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.actions.n_ops == 1 && is_output(&tr, 0, 1));
+}
+
+/* Appends a truncation to 'b'. */
+static void
+put_trunc(struct ofpbuf *b, uint32_t max_len)
+{
+    struct ovs_action_trunc trunc = { .max_len = max_len };
+
+    nl_msg_put_unspec(b, OVS_ACTION_ATTR_TRUNC, &trunc, sizeof trunc);
+}
+
+/* Truncation. */
+static void
+test_translate_trunc(void)
+{
+    struct ofpbuf b;
+    uint64_t stub[64];
+    struct xdp_translation tr;
+    struct xdp_caps caps;
+
+    all_caps(&caps);
+    ofpbuf_use_stub(&b, stub, sizeof stub);
+
+    put_trunc(&b, ETH_HEADER_LEN);
+    put_output(&b, 1);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.actions.n_ops == 2 && is_output(&tr, 1, 1));
+    CHECK(tr.actions.ops[0].type == XDP_OP_TRUNC);
+    CHECK(tr.actions.ops[0].u.trunc.max_len == ETH_HEADER_LEN);
+
+    put_output(&b, 1);
+    put_trunc(&b, 100);
+    put_output(&b, 2);
+    put_pop_vlan(&b);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.actions.n_ops == 3
+          && tr.actions.flags == XDP_FLOW_COPIES_DIFFER);
+
+    put_trunc(&b, ETH_HEADER_LEN - 1);
+    put_output(&b, 1);
+    check_actions_refused(&b, &caps, XDP_REASON_ACTION,
+                          "trunc to less than an Ethernet header");
+    put_trunc(&b, 100);
+    check_actions_refused(&b, &caps, XDP_REASON_ORDER,
+                          "trunc not right before an output");
+    put_trunc(&b, 100);
+    put_pop_vlan(&b);
+    put_output(&b, 1);
+    check_actions_refused(&b, &caps, XDP_REASON_ORDER,
+                          "trunc not right before an output");
+    put_trunc(&b, 100);
+    put_output(&b, 1);
+    put_output(&b, 2);
+    check_actions_refused(&b, &caps, XDP_REASON_ORDER,
+                          "output after a truncated one");
 }
 
 /* How many ops there may be. */
@@ -536,36 +691,381 @@ test_translate_n_ops(void)
             put_push_vlan(&b, ETH_TYPE_VLAN, i);
         }
         put_output(&b, 3);
-        check_actions_refused(&b, &caps, XDP_REASON_N_OPS, "");
+        check_actions_refused(&b, &caps, XDP_REASON_N_OPS, "output");
     }
 
     /* Never more than there is room for, whatever the object says. */
     caps.max_ops = UINT32_MAX;
-    for (int i = 0; i < XDP_FLOW_MAX_OPS; i++) {
+    for (int i = 0; i <= XDP_FLOW_MAX_OPS; i++) {
         put_pop_vlan(&b);
     }
     put_output(&b, 3);
-    check_actions_refused(&b, &caps, XDP_REASON_N_OPS, "");
+    check_actions_refused(&b, &caps, XDP_REASON_N_OPS, "pop_vlan");
+
+    /* What follows the last output needs no room. */
+    put_output(&b, 3);
+    for (int i = 0; i < XDP_FLOW_MAX_OPS; i++) {
+        put_pop_vlan(&b);
+    }
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.actions.n_ops == 1);
 }
 
-/* Actions that no object has yet are refused by name. */
+/* Appends a set action for 'value', of 'size' bytes, to 'b', under 'mask' if
+ * that is nonnull. */
+static void
+put_set(struct ofpbuf *b, uint16_t type, const void *value, const void *mask,
+        size_t size)
+{
+    size_t ofs = nl_msg_start_nested(b, mask ? OVS_ACTION_ATTR_SET_MASKED
+                                             : OVS_ACTION_ATTR_SET);
+
+    if (mask) {
+        uint8_t *p = nl_msg_put_unspec_uninit(b, type, 2 * size);
+
+        memcpy(p, value, size);
+        memcpy(p + size, mask, size);
+    } else {
+        nl_msg_put_unspec(b, type, value, size);
+    }
+    nl_msg_end_nested(b, ofs);
+}
+
+/* What can be set, and in which packets. */
+static const struct set_case {
+    const char *name;           /* As a refusal names it. */
+    uint16_t attr;              /* OVS_KEY_ATTR_*. */
+    size_t size;                /* Of the attribute. */
+    uint16_t dl_type;           /* To match, or 0. */
+    uint8_t nw_proto;           /* To match, or 0. */
+    uint16_t types[3];          /* Ops, when everything is set. */
+    uint8_t n_data[3];          /* Data slots of each. */
+} set_cases[] = {
+#define SET(NAME, ATTR, STRUCT) \
+    "set(" NAME ")", OVS_KEY_ATTR_##ATTR, sizeof(struct ovs_key_##STRUCT)
+    { SET("eth", ETHERNET, ethernet), 0, 0,
+      { XDP_OP_SET_ETHERNET }, { 1 } },
+    { SET("ipv4", IPV4, ipv4), ETH_TYPE_IP, 0, { XDP_OP_SET_IPV4 }, { 1 } },
+    { SET("ipv6", IPV6, ipv6), ETH_TYPE_IPV6, 0,
+      { XDP_OP_SET_IPV6_SRC, XDP_OP_SET_IPV6_DST, XDP_OP_SET_IPV6 },
+      { 2, 2, 0 } },
+    { SET("tcp", TCP, tcp), ETH_TYPE_IP, IPPROTO_TCP,
+      { XDP_OP_SET_TCP }, { 0 } },
+    { SET("tcp", TCP, tcp), ETH_TYPE_IPV6, IPPROTO_TCP,
+      { XDP_OP_SET_TCP }, { 0 } },
+    { SET("udp", UDP, udp), ETH_TYPE_IP, IPPROTO_UDP,
+      { XDP_OP_SET_UDP }, { 0 } },
+    { SET("udp", UDP, udp), ETH_TYPE_IPV6, IPPROTO_UDP,
+      { XDP_OP_SET_UDP }, { 0 } },
+    { SET("icmp", ICMP, icmp), ETH_TYPE_IP, IPPROTO_ICMP,
+      { XDP_OP_SET_ICMP }, { 0 } },
+    { SET("icmpv6", ICMPV6, icmpv6), ETH_TYPE_IPV6, IPPROTO_ICMPV6,
+      { XDP_OP_SET_ICMP }, { 0 } },
+    { SET("arp", ARP, arp), ETH_TYPE_ARP, 0, { XDP_OP_SET_ARP }, { 3 } },
+    { SET("arp", ARP, arp), ETH_TYPE_RARP, 0, { XDP_OP_SET_ARP }, { 3 } },
+    { SET("nd", ND, nd), ETH_TYPE_IPV6, IPPROTO_ICMPV6,
+      { XDP_OP_SET_ND_TARGET, XDP_OP_SET_ND_LL }, { 2, 1 } },
+    { SET("mpls", MPLS, mpls), ETH_TYPE_MPLS, 0, { XDP_OP_SET_MPLS }, { 0 } },
+    { SET("mpls", MPLS, mpls), ETH_TYPE_MPLS_MCAST, 0,
+      { XDP_OP_SET_MPLS }, { 0 } },
+#undef SET
+};
+
+#define MAX_SET_SIZE 64         /* More than any attribute there has. */
+
+/* Checks that the ops of 'tr' are those of 'sc' and an output. */
+static bool
+are_set_ops(const struct xdp_translation *tr, const struct set_case *sc)
+{
+    size_t slot = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(sc->types) && sc->types[i]; i++) {
+        const struct xdp_op *op = &tr->actions.ops[slot];
+
+        if (op->type != sc->types[i] || op->n_data != sc->n_data[i]) {
+            return false;
+        }
+        slot += 1 + sc->n_data[i];
+    }
+    return tr->actions.n_ops == slot + 1 && is_output(tr, slot, 1);
+}
+
+/* Set actions, with and without mask, of every kind. */
+static void
+test_translate_set(void)
+{
+    uint8_t value[MAX_SET_SIZE], mask[MAX_SET_SIZE];
+    struct ofpbuf b;
+    uint64_t stub[64];
+    struct xdp_translation tr, masked;
+    struct xdp_caps caps;
+
+    all_caps(&caps);
+    ofpbuf_use_stub(&b, stub, sizeof stub);
+    memset(value, 0x5a, sizeof value);
+    for (size_t i = 0; i < ARRAY_SIZE(set_cases); i++) {
+        const struct set_case *sc = &set_cases[i];
+        char detail[64];
+
+        match_headers(sc->dl_type, sc->nw_proto);
+        flow_mask.nw_frag = FLOW_NW_FRAG_MASK;
+        put_set(&b, sc->attr, value, NULL, sc->size);
+        put_output(&b, 1);
+        if (translate_actions(&b, &caps, &tr) || !are_set_ops(&tr, sc)) {
+            fail("%s: refused, or with other ops", sc->name);
+            continue;
+        }
+
+        /* All ones say the same, except where there is what cannot be set:
+         * protocol and fragment type. */
+        memset(mask, 0xff, sizeof mask);
+        if (sc->attr == OVS_KEY_ATTR_IPV4) {
+            mask[offsetof(struct ovs_key_ipv4, ipv4_proto)] = 0;
+            mask[offsetof(struct ovs_key_ipv4, ipv4_frag)] = 0;
+        } else if (sc->attr == OVS_KEY_ATTR_IPV6) {
+            mask[offsetof(struct ovs_key_ipv6, ipv6_proto)] = 0;
+            mask[offsetof(struct ovs_key_ipv6, ipv6_frag)] = 0;
+        }
+        put_set(&b, sc->attr, value, mask, sc->size);
+        put_output(&b, 1);
+        if (translate_actions(&b, &caps, &masked)
+            || memcmp(&tr.actions, &masked.actions, sizeof tr.actions)) {
+            fail("%s: differs with a mask", sc->name);
+        }
+
+        /* Another size. */
+        snprintf(detail, sizeof detail, "%s, malformed", sc->name);
+        put_set(&b, sc->attr, value, NULL, sc->size - 1);
+        check_actions_refused(&b, &caps, XDP_REASON_ACTION, detail);
+        put_set(&b, sc->attr, value, NULL, 2 * sc->size);
+        check_actions_refused(&b, &caps, XDP_REASON_ACTION, detail);
+        put_set(&b, sc->attr, value, mask, sc->size - 1);
+        check_actions_refused(&b, &caps, XDP_REASON_ACTION, detail);
+
+        /* Without each of the ops. */
+        for (size_t j = 0; j < ARRAY_SIZE(sc->types) && sc->types[j]; j++) {
+            caps.ops = ~(UINT64_C(1) << sc->types[j]);
+            put_set(&b, sc->attr, value, NULL, sc->size);
+            put_output(&b, 1);
+            check_actions_refused(&b, &caps, XDP_REASON_ACTION, sc->name);
+            caps.ops = UINT64_MAX;
+        }
+
+        /* Without match on what it needs. */
+        if (sc->dl_type) {
+            snprintf(detail, sizeof detail, "%s without match on eth_type",
+                     sc->name);
+            flow_mask.dl_type = htons(0xfffe);
+            put_set(&b, sc->attr, value, NULL, sc->size);
+            check_actions_refused(&b, &caps, XDP_REASON_ACTION, detail);
+            match_headers(ETH_TYPE_NSH, sc->nw_proto);
+            put_set(&b, sc->attr, value, NULL, sc->size);
+            check_actions_refused(&b, &caps, XDP_REASON_ACTION, detail);
+        }
+        if (sc->nw_proto) {
+            snprintf(detail, sizeof detail, "%s without match on nw_proto",
+                     sc->name);
+            match_headers(sc->dl_type, sc->nw_proto);
+            flow_mask.nw_proto = 0xfe;
+            put_set(&b, sc->attr, value, NULL, sc->size);
+            check_actions_refused(&b, &caps, XDP_REASON_ACTION, detail);
+            match_headers(sc->dl_type, IPPROTO_SCTP);
+            put_set(&b, sc->attr, value, NULL, sc->size);
+            check_actions_refused(&b, &caps, XDP_REASON_ACTION, detail);
+        }
+        if (sc->nw_proto || sc->attr == OVS_KEY_ATTR_IPV4
+            || sc->attr == OVS_KEY_ATTR_IPV6) {
+            match_headers(sc->dl_type, sc->nw_proto);
+            flow_mask.nw_frag = FLOW_NW_FRAG_ANY;
+            snprintf(detail, sizeof detail, "%s without match on nw_frag",
+                     sc->name);
+            put_set(&b, sc->attr, value, NULL, sc->size);
+            check_actions_refused(&b, &caps, XDP_REASON_ACTION, detail);
+            flow_mask.nw_frag = FLOW_NW_FRAG_MASK;
+            flow_key.nw_frag = FLOW_NW_FRAG_MASK;
+            snprintf(detail, sizeof detail, "%s of later fragments",
+                     sc->name);
+            put_set(&b, sc->attr, value, NULL, sc->size);
+            check_actions_refused(&b, &caps, XDP_REASON_ACTION, detail);
+        }
+    }
+    match_headers(0, 0);
+}
+
+/* What set actions become, field by field. */
+static void
+test_translate_set_fields(void)
+{
+    struct ovs_key_ethernet eth = { .eth_src = ETH_ADDR_C(1,2,3,4,5,6),
+                                    .eth_dst = ETH_ADDR_C(7,8,9,a,b,c) };
+    struct ovs_key_ethernet eth_mask = { .eth_dst = ETH_ADDR_C(ff,0,0,0,0,f) };
+    struct ovs_key_ipv4 ip = { .ipv4_src = htonl(0x01020304),
+                               .ipv4_tos = 0xff, .ipv4_ttl = 63 };
+    struct ovs_key_ipv4 ip_mask = { .ipv4_tos = 0xfc, .ipv4_ttl = 0xff };
+    struct ovs_key_ipv6 ip6 = { .ipv6_label = OVS_BE32_MAX,
+                                .ipv6_tclass = 3, .ipv6_hlimit = 4 };
+    struct ovs_key_ipv6 ip6_mask = { .ipv6_label = OVS_BE32_MAX };
+    struct ovs_key_udp udp = { .udp_src = htons(53), .udp_dst = htons(54) };
+    struct ovs_key_udp udp_mask = { .udp_dst = htons(0xff) };
+    struct ovs_key_nd nd = { .nd_tll = ETH_ADDR_C(1,2,3,4,5,6) };
+    struct ovs_key_nd nd_mask = { .nd_tll = ETH_ADDR_C(ff,ff,ff,ff,ff,ff) };
+    const struct xdp_op *ops;
+    const union xdp_op_data *data;
+    struct ofpbuf b;
+    uint64_t stub[64];
+    struct xdp_translation tr;
+    struct xdp_caps caps;
+
+    all_caps(&caps);
+    ofpbuf_use_stub(&b, stub, sizeof stub);
+    ops = tr.actions.ops;
+    data = (const union xdp_op_data *) ops;
+
+    /* A value is zero where its mask is. */
+    match_headers(0, 0);
+    put_set(&b, OVS_KEY_ATTR_ETHERNET, &eth, &eth_mask, sizeof eth);
+    put_output(&b, 1);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(!memcmp(ops[0].u.macs.first,
+                  &(struct eth_addr) ETH_ADDR_C(7,0,0,0,0,c), ETH_ADDR_LEN));
+    CHECK(is_all_zeros(ops[0].u.macs.second, ETH_ADDR_LEN));
+    CHECK(!memcmp(data[1].macs.first, &eth_mask.eth_dst, ETH_ADDR_LEN));
+    CHECK(is_all_zeros(data[1].macs.second, ETH_ADDR_LEN));
+
+    /* Later fragments have these fields. */
+    match_headers(ETH_TYPE_IP, 0);
+    put_set(&b, OVS_KEY_ATTR_IPV4, &ip, &ip_mask, sizeof ip);
+    put_output(&b, 1);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(!ops[0].u.ipv4.src && !ops[0].u.ipv4.dst);
+    CHECK(ops[0].u.ipv4.tos == 0xfc && ops[0].u.ipv4.ttl == 63);
+    CHECK(!data[1].ipv4.src && !data[1].ipv4.dst);
+    CHECK(data[1].ipv4.tos == 0xfc && data[1].ipv4.ttl == 0xff);
+
+    ip_mask.ipv4_proto = 1;
+    put_set(&b, OVS_KEY_ATTR_IPV4, &ip, &ip_mask, sizeof ip);
+    check_actions_refused(&b, &caps, XDP_REASON_ACTION,
+                          "set(ipv4) of protocol or fragments");
+
+    /* Only what there is to set. */
+    match_headers(ETH_TYPE_IPV6, 0);
+    put_set(&b, OVS_KEY_ATTR_IPV6, &ip6, &ip6_mask, sizeof ip6);
+    put_output(&b, 1);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.actions.n_ops == 2 && ops[0].type == XDP_OP_SET_IPV6);
+    CHECK(ops[0].u.ipv6.label == htonl(IPV6_LABEL_MASK));
+    CHECK(ops[0].u.ipv6.label_mask == htonl(IPV6_LABEL_MASK));
+    CHECK(!ops[0].u.ipv6.tclass && !ops[0].u.ipv6.tclass_mask);
+    CHECK(!ops[0].u.ipv6.hlimit && !ops[0].u.ipv6.hlimit_mask);
+    ip6_mask.ipv6_label = 0;
+    put_set(&b, OVS_KEY_ATTR_IPV6, &ip6, &ip6_mask, sizeof ip6);
+    put_output(&b, 1);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.actions.n_ops == 1);
+    ip6_mask.ipv6_frag = 1;
+    put_set(&b, OVS_KEY_ATTR_IPV6, &ip6, &ip6_mask, sizeof ip6);
+    check_actions_refused(&b, &caps, XDP_REASON_ACTION,
+                          "set(ipv6) of protocol or fragments");
+
+    match_headers(ETH_TYPE_IPV6, IPPROTO_UDP);
+    put_set(&b, OVS_KEY_ATTR_UDP, &udp, &udp_mask, sizeof udp);
+    put_output(&b, 1);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(!ops[0].u.ports.src && !ops[0].u.ports.src_mask);
+    CHECK(ops[0].u.ports.dst == htons(54));
+    CHECK(ops[0].u.ports.dst_mask == htons(0xff));
+
+    match_headers(ETH_TYPE_IPV6, IPPROTO_ICMPV6);
+    put_set(&b, OVS_KEY_ATTR_ND, &nd, &nd_mask, sizeof nd);
+    put_output(&b, 1);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.actions.n_ops == 3 && ops[0].type == XDP_OP_SET_ND_LL);
+    CHECK(is_all_zeros(ops[0].u.macs.first, ETH_ADDR_LEN));
+    CHECK(!memcmp(ops[0].u.macs.second, &nd.nd_tll, ETH_ADDR_LEN));
+
+    match_headers(0, 0);
+}
+
+/* MPLS labels come and go. */
+static void
+test_translate_mpls(void)
+{
+    struct ovs_action_push_mpls push = {
+        .mpls_lse = htonl(0x12345678),
+        .mpls_ethertype = htons(ETH_TYPE_MPLS),
+    };
+    struct ovs_key_ipv4 ip = { .ipv4_ttl = 63 };
+    struct ovs_key_arp arp = { .arp_op = htons(1) };
+    ovs_be32 lse = htonl(1);
+    struct ofpbuf b;
+    uint64_t stub[64];
+    struct xdp_translation tr;
+    struct xdp_caps caps;
+
+    all_caps(&caps);
+    ofpbuf_use_stub(&b, stub, sizeof stub);
+
+    match_headers(ETH_TYPE_IP, IPPROTO_TCP);
+    nl_msg_put_unspec(&b, OVS_ACTION_ATTR_PUSH_MPLS, &push, sizeof push);
+    put_set(&b, OVS_KEY_ATTR_MPLS, &lse, &lse, sizeof lse);
+    nl_msg_put_be16(&b, OVS_ACTION_ATTR_POP_MPLS, htons(ETH_TYPE_IP));
+    put_output(&b, 1);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.actions.n_ops == 4 && is_output(&tr, 3, 1));
+    CHECK(tr.actions.ops[0].type == XDP_OP_PUSH_MPLS);
+    CHECK(tr.actions.ops[0].u.mpls.lse == push.mpls_lse);
+    CHECK(tr.actions.ops[0].u.mpls.type == push.mpls_ethertype);
+    CHECK(tr.actions.ops[1].type == XDP_OP_SET_MPLS);
+    CHECK(tr.actions.ops[1].u.mpls.lse == lse);
+    CHECK(tr.actions.ops[1].u.mpls.mask == lse);
+    CHECK(tr.actions.ops[2].type == XDP_OP_POP_MPLS);
+    CHECK(tr.actions.ops[2].u.mpls.type == htons(ETH_TYPE_IP));
+
+    /* Nobody knows what is there then. */
+    nl_msg_put_unspec(&b, OVS_ACTION_ATTR_PUSH_MPLS, &push, sizeof push);
+    put_set(&b, OVS_KEY_ATTR_IPV4, &ip, NULL, sizeof ip);
+    check_actions_refused(&b, &caps, XDP_REASON_ORDER,
+                          "set(ipv4) after a change of MPLS");
+    match_headers(ETH_TYPE_MPLS, 0);
+    nl_msg_put_be16(&b, OVS_ACTION_ATTR_POP_MPLS, htons(ETH_TYPE_ARP));
+    put_set(&b, OVS_KEY_ATTR_ARP, &arp, NULL, sizeof arp);
+    check_actions_refused(&b, &caps, XDP_REASON_ORDER,
+                          "set(arp) after a change of MPLS");
+
+    match_headers(ETH_TYPE_IP, 0);
+    nl_msg_put_be16(&b, OVS_ACTION_ATTR_POP_MPLS, htons(ETH_TYPE_IP));
+    check_actions_refused(&b, &caps, XDP_REASON_ACTION,
+                          "pop_mpls without match on eth_type");
+    nl_msg_put_u8(&b, OVS_ACTION_ATTR_POP_MPLS, 0);
+    check_actions_refused(&b, &caps, XDP_REASON_ACTION,
+                          "pop_mpls, malformed");
+    nl_msg_put_unspec(&b, OVS_ACTION_ATTR_PUSH_MPLS, &push,
+                      sizeof push - 1);
+    check_actions_refused(&b, &caps, XDP_REASON_ACTION,
+                          "push_mpls, malformed");
+    flow_mask.dl_type = 0;
+    nl_msg_put_unspec(&b, OVS_ACTION_ATTR_PUSH_MPLS, &push, sizeof push);
+    check_actions_refused(&b, &caps, XDP_REASON_ACTION,
+                          "push_mpls without match on eth_type");
+    push.mpls_ethertype = htons(ETH_TYPE_IP);
+    nl_msg_put_unspec(&b, OVS_ACTION_ATTR_PUSH_MPLS, &push, sizeof push);
+    check_actions_refused(&b, &caps, XDP_REASON_ACTION,
+                          "push_mpls with another eth_type");
+    match_headers(0, 0);
+}
+
+/* What no object can do is refused by name. */
 static void
 test_translate_other_actions(void)
 {
     static const char *names[OVS_ACTION_ATTR_MAX + 1] = {
         [OVS_ACTION_ATTR_USERSPACE] = "userspace",
-        [OVS_ACTION_ATTR_SET] = "set",
         [OVS_ACTION_ATTR_SAMPLE] = "sample",
         [OVS_ACTION_ATTR_RECIRC] = "recirc",
         [OVS_ACTION_ATTR_HASH] = "hash",
-        [OVS_ACTION_ATTR_PUSH_MPLS] = "push_mpls",
-        [OVS_ACTION_ATTR_POP_MPLS] = "pop_mpls",
-        [OVS_ACTION_ATTR_SET_MASKED] = "set_masked",
         [OVS_ACTION_ATTR_CT] = "ct",
-        [OVS_ACTION_ATTR_TRUNC] = "trunc",
         [OVS_ACTION_ATTR_PUSH_ETH] = "push_eth",
         [OVS_ACTION_ATTR_POP_ETH] = "pop_eth",
-        [OVS_ACTION_ATTR_CT_CLEAR] = "ct_clear",
         [OVS_ACTION_ATTR_PUSH_NSH] = "push_nsh",
         [OVS_ACTION_ATTR_POP_NSH] = "pop_nsh",
         [OVS_ACTION_ATTR_METER] = "meter",
@@ -583,26 +1083,104 @@ test_translate_other_actions(void)
     all_caps(&caps);
     ofpbuf_use_stub(&b, stub, sizeof stub);
     for (uint16_t type = 0; type <= OVS_ACTION_ATTR_MAX + 5; type++) {
-        char detail[64];
-        const char *name;
+        const char *name = (type <= OVS_ACTION_ATTR_MAX ? names[type]
+                            : "unknown");
 
-        if (type == OVS_ACTION_ATTR_OUTPUT
-            || type == OVS_ACTION_ATTR_PUSH_VLAN
-            || type == OVS_ACTION_ATTR_POP_VLAN
-            || type == OVS_ACTION_ATTR_DROP) {
+        if (!name && type && type <= OVS_ACTION_ATTR_DROP) {
             continue;
         }
-        name = (type <= OVS_ACTION_ATTR_MAX && names[type] ? names[type]
-                : "unknown");
+        name = name ? name : "unknown";
         nl_msg_put_u32(&b, type, 0);
         put_output(&b, 1);
         check_actions_refused(&b, &caps, XDP_REASON_ACTION, name);
 
         put_output(&b, 1);
         nl_msg_put_u32(&b, type, 0);
-        snprintf(detail, sizeof detail, "%s after output", name);
-        check_actions_refused(&b, &caps, XDP_REASON_ACTION, detail);
+        check_actions_refused(&b, &caps, XDP_REASON_ACTION, name);
     }
+}
+
+/* Set actions that no object can run are refused by name. */
+static void
+test_translate_other_sets(void)
+{
+    static const char *names[OVS_KEY_ATTR_MAX + 1] = {
+        [OVS_KEY_ATTR_PRIORITY] = "set(skb_priority)",
+        [OVS_KEY_ATTR_SKB_MARK] = "set(skb_mark)",
+        [OVS_KEY_ATTR_TUNNEL] = "set(tunnel)",
+        [OVS_KEY_ATTR_SCTP] = "set(sctp)",
+        [OVS_KEY_ATTR_DP_HASH] = "set(dp_hash)",
+        [OVS_KEY_ATTR_RECIRC_ID] = "set(recirc_id)",
+        [OVS_KEY_ATTR_NSH] = "set(nsh)",
+        [OVS_KEY_ATTR_ND_EXTENSIONS] = "set(nd_ext)",
+    };
+    struct ofpbuf b;
+    uint64_t stub[64];
+    struct xdp_caps caps;
+    size_t ofs;
+
+    all_caps(&caps);
+    ofpbuf_use_stub(&b, stub, sizeof stub);
+    for (uint16_t type = 0; type <= OVS_KEY_ATTR_MAX + 5; type++) {
+        const char *name = type <= OVS_KEY_ATTR_MAX ? names[type] : NULL;
+        uint64_t value = 0;
+        bool can = false;
+
+        for (size_t i = 0; i < ARRAY_SIZE(set_cases); i++) {
+            can |= set_cases[i].attr == type;
+        }
+        if (!can) {
+            put_set(&b, type, &value, NULL, sizeof value);
+            check_actions_refused(&b, &caps, XDP_REASON_ACTION,
+                                  name ? name : "set");
+            put_set(&b, type, &value, &value, sizeof value);
+            check_actions_refused(&b, &caps, XDP_REASON_ACTION,
+                                  name ? name : "set");
+        }
+    }
+
+    /* No attribute, and half of one. */
+    ofs = nl_msg_start_nested(&b, OVS_ACTION_ATTR_SET);
+    nl_msg_end_nested(&b, ofs);
+    check_actions_refused(&b, &caps, XDP_REASON_ACTION, "set, malformed");
+    nl_msg_put_u16(&b, OVS_ACTION_ATTR_SET_MASKED, 0xffff);
+    check_actions_refused(&b, &caps, XDP_REASON_ACTION,
+                          "set_masked, malformed");
+}
+
+/* Actions that are too short, or not whole. */
+static void
+test_translate_malformed(void)
+{
+    static const struct {
+        uint16_t type;
+        const char *detail;
+    } too_short[] = {
+        { OVS_ACTION_ATTR_OUTPUT, "output, malformed" },
+        { OVS_ACTION_ATTR_PUSH_VLAN, "push_vlan, malformed" },
+        { OVS_ACTION_ATTR_SET, "set, malformed" },
+        { OVS_ACTION_ATTR_PUSH_MPLS, "push_mpls, malformed" },
+        { OVS_ACTION_ATTR_TRUNC, "trunc, malformed" },
+    };
+    struct ofpbuf b;
+    uint64_t stub[64];
+    struct xdp_caps caps;
+
+    all_caps(&caps);
+    ofpbuf_use_stub(&b, stub, sizeof stub);
+    for (size_t i = 0; i < ARRAY_SIZE(too_short); i++) {
+        nl_msg_put_u16(&b, too_short[i].type, 0);
+        check_actions_refused(&b, &caps, XDP_REASON_ACTION,
+                              too_short[i].detail);
+    }
+
+    put_output(&b, 1);
+    b.size--;
+    check_actions_refused(&b, &caps, XDP_REASON_ACTION, "malformed");
+    put_output(&b, 1);
+    put_output(&b, 2);
+    b.size -= 5;
+    check_actions_refused(&b, &caps, XDP_REASON_ACTION, "malformed");
 }
 
 /* Ops that the object does not have are refused by name. */
@@ -689,6 +1267,10 @@ fixture_close(struct fixture *f)
     close(f->fds.flow_stats);
     close(f->fds.port_stats);
     close(f->fds.counters);
+    if (f->fds.groups) {
+        close(f->fds.groups);
+        close(f->fds.egress);
+    }
 }
 
 /* Creates maps with the given limits, those of the flows with 'n_slots'
@@ -939,9 +1521,9 @@ stats_are(const struct xdp_flow_table_stats *s, uint64_t packets,
 static bool
 usage_is(const struct fixture *f, uint32_t n_flows, uint32_t n_masks)
 {
-    uint32_t flows, masks;
+    uint32_t flows, masks, groups;
 
-    xdp_flow_table_usage(f->table, &flows, &masks);
+    xdp_flow_table_usage(f->table, &flows, &masks, &groups);
     return flows == n_flows && masks == n_masks;
 }
 
@@ -1503,6 +2085,417 @@ test_table_ports(void)
     fixture_destroy(&f);
 }
 
+/* Groups. */
+
+/* Loads a program as 'xdp_egress' that passes everything on. */
+static int
+load_egress(void)
+{
+    static const struct bpf_insn insns[] = {
+        { .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0,
+          .imm = XDP_PASS },
+        { .code = BPF_JMP | BPF_EXIT },
+    };
+    LIBBPF_OPTS(bpf_prog_load_opts, opts,
+                .expected_attach_type = BPF_XDP_DEVMAP);
+    int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "unit_egress", "GPL", insns,
+                           ARRAY_SIZE(insns), &opts);
+
+    if (fd < 0) {
+        ovs_fatal(errno, "loading a program failed");
+    }
+    return fd;
+}
+
+/* Like fixture_init(), with groups, and with ports 4 to 8 as targets, all of
+ * which are the loopback device. */
+static void
+fixture_init_groups(struct fixture *f, uint32_t n_flows)
+{
+    uint32_t lo = if_nametoindex("lo");
+    char *error;
+    int inner_fd;
+
+    fixture_open(f, n_flows, 4, 16, n_flows);
+    inner_fd = create_map(BPF_MAP_TYPE_DEVMAP, sizeof(struct bpf_devmap_val),
+                          1, 0, -1);
+    f->fds.groups = create_map(BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, XDP_MAX_GROUPS,
+                               0, inner_fd);
+    close(inner_fd);
+    f->fds.egress = load_egress();
+    f->table = xdp_flow_table_create(&f->fds, &f->limits, secret, &error);
+    if (!f->table) {
+        ovs_fatal(0, "%s", error);
+    }
+    if (xdp_flow_table_add_port(f->table, 1, 1, 2)) {
+        ovs_fatal(0, "adding a port failed");
+    }
+    for (uint32_t port = 4; port <= 8; port++) {
+        if (xdp_flow_table_set_target(f->table, port, lo)) {
+            ovs_fatal(0, "setting a target failed");
+        }
+    }
+}
+
+/* Makes actions with outputs to 'ports', which ends with 0.  Copies differ if
+ * 'differ'. */
+static void
+make_outputs(const uint32_t *ports, bool differ,
+             struct xdp_flow_actions *actions)
+{
+    memset(actions, 0, sizeof *actions);
+    for (; *ports; ports++) {
+        struct xdp_op *op = &actions->ops[actions->n_ops++];
+
+        op->type = XDP_OP_OUTPUT;
+        op->u.output.port = *ports;
+        op->u.output.ifindex = if_nametoindex("lo");
+        if (differ) {
+            /* With data that looks like an output, and is none. */
+            op = &actions->ops[actions->n_ops++];
+            op->type = XDP_OP_SET_ETHERNET;
+            op->n_data = 1;
+            op = &actions->ops[actions->n_ops++];
+            op->type = XDP_OP_OUTPUT;
+            op->u.output.port = 9;
+            actions->flags = XDP_FLOW_COPIES_DIFFER;
+        }
+    }
+}
+
+#define OUTPUTS(...) ((const uint32_t[]) { __VA_ARGS__, 0 })
+
+/* Inserts a flow to 'dst' with such actions. */
+static enum xdp_table_error
+insert_outputs(struct fixture *f, uint32_t dst, const uint32_t *ports,
+               bool differ, struct xdp_table_flow **flowp)
+{
+    struct xdp_flow_actions actions;
+    struct xdp_key key, mask;
+
+    make_flow(1, dst, 0, &key, &mask);
+    make_outputs(ports, differ, &actions);
+    return xdp_flow_table_insert(f->table, &key, &mask, &actions, flowp);
+}
+
+/* Returns the group of the flow to 'dst', or UINT32_MAX if there is no such
+ * flow of 'n_outputs'. */
+static uint32_t
+find_group(const struct fixture *f, uint32_t dst, uint32_t n_outputs)
+{
+    struct xdp_key key, mask;
+    struct xdp_flow flow;
+    uint32_t slot;
+
+    make_flow(1, dst, 0, &key, &mask);
+    return (fixture_find(f, &key, &slot, &flow) && flow.n_outputs == n_outputs
+            ? flow.group : UINT32_MAX);
+}
+
+/* Stores in 'entries' the first elements of the inner map of 'group'. */
+static size_t
+read_group(const struct fixture *f, uint32_t group,
+           struct bpf_devmap_val entries[XDP_FLOW_MAX_OPS])
+{
+    size_t n = 0;
+    uint32_t id;
+    int fd;
+
+    if (!read_map(f->fds.groups, group, &id)) {
+        return 0;
+    }
+    fd = bpf_map_get_fd_by_id(id);
+    if (fd < 0) {
+        ovs_fatal(errno, "opening a group failed");
+    }
+    while (n < XDP_FLOW_MAX_OPS && read_map(fd, n, &entries[n])) {
+        n++;
+    }
+    close(fd);
+    return n;
+}
+
+/* Returns true if 'port' redirects with the program, as 'egress' says. */
+static bool
+target_has_egress(const struct fixture *f, uint32_t port, bool egress)
+{
+    struct bpf_devmap_val target;
+
+    return (read_map(f->fds.tx_ports, port, &target)
+            && (target.bpf_prog.id != 0) == egress);
+}
+
+/* Returns true if that many groups are in use. */
+static bool
+n_groups_is(const struct fixture *f, uint32_t n)
+{
+    uint32_t flows, masks, groups;
+
+    xdp_flow_table_usage(f->table, &flows, &masks, &groups);
+    return groups == n;
+}
+
+/* Flows with the same outputs share a group. */
+static void
+test_table_groups(void)
+{
+    struct bpf_devmap_val entries[XDP_FLOW_MAX_OPS];
+    struct xdp_table_flow *a, *b, *c, *d;
+    struct xdp_flow_table_stats s;
+    struct xdp_flow_actions actions;
+    uint32_t group[3];
+    struct fixture f;
+
+    fixture_init_groups(&f, 16);
+    CHECK(!insert_outputs(&f, 100, OUTPUTS(5), false, &a));
+    CHECK(!find_group(&f, 100, 0));
+    CHECK(n_groups_is(&f, 0));
+    CHECK(!insert_outputs(&f, 101, OUTPUTS(4, 6), false, &b));
+    CHECK(!insert_outputs(&f, 102, OUTPUTS(6, 4), false, &c));
+    CHECK(!insert_outputs(&f, 103, OUTPUTS(6, 4, 7), false, &d));
+    CHECK(n_groups_is(&f, 2));
+    group[0] = find_group(&f, 101, 2);
+    CHECK(group[0] && group[0] == find_group(&f, 102, 2));
+    group[1] = find_group(&f, 103, 3);
+    CHECK(group[1] && group[1] != group[0]);
+    CHECK(read_group(&f, group[0], entries) == 2);
+    CHECK(!entries[0].bpf_prog.id && !entries[1].bpf_prog.id);
+    CHECK(read_group(&f, group[1], entries) == 3);
+
+    CHECK(xdp_flow_table_outputs_to(f.table, a, 5));
+    CHECK(!xdp_flow_table_outputs_to(f.table, a, 4));
+    CHECK(xdp_flow_table_outputs_to(f.table, d, 7));
+    CHECK(xdp_flow_table_outputs_to(f.table, d, 4));
+    CHECK(!xdp_flow_table_outputs_to(f.table, d, 0));
+
+    /* Modification moves a flow from group to group, and out of all. */
+    make_outputs(OUTPUTS(4, 6), false, &actions);
+    CHECK(!xdp_flow_table_modify(f.table, d, &actions));
+    CHECK(find_group(&f, 103, 2) == group[0]);
+    CHECK(n_groups_is(&f, 2));
+    fixture_reclaim(&f);
+    CHECK(n_groups_is(&f, 1));
+    make_outputs(OUTPUTS(4), false, &actions);
+    CHECK(!xdp_flow_table_modify(f.table, d, &actions));
+    CHECK(!find_group(&f, 103, 0));
+
+    /* An unused group is kept. */
+    xdp_flow_table_remove(f.table, b, &s);
+    xdp_flow_table_remove(f.table, c, &s);
+    CHECK(n_groups_is(&f, 1));
+    fixture_reclaim(&f);
+    CHECK(n_groups_is(&f, 0));
+    CHECK(!insert_outputs(&f, 101, OUTPUTS(4, 6), false, &b));
+    CHECK(find_group(&f, 101, 2) == group[0]);
+
+    xdp_flow_table_remove(f.table, a, &s);
+    xdp_flow_table_remove(f.table, b, &s);
+    xdp_flow_table_remove(f.table, d, &s);
+    fixture_destroy(&f);
+}
+
+/* Stores in 'ports' the 'i'th of many sets of outputs and returns how many it
+ * has. */
+static size_t
+make_set(uint32_t i, uint32_t ports[XDP_FLOW_MAX_OPS])
+{
+    size_t n = 0;
+
+    for (uint32_t port = 1; port <= 11; port++) {
+        if (i & 1u << (port - 1)) {
+            ports[n++] = port;
+        }
+    }
+    ports[n++] = 12;
+    ports[n++] = 13;
+    ports[n] = 0;
+    return n;
+}
+
+/* There is an end of groups, and of waiting for one. */
+static void
+test_table_groups_full(void)
+{
+    enum { N = XDP_MAX_GROUPS - 1 };
+    struct xdp_table_flow *flows[N], *extra;
+    struct xdp_flow_table_stats s;
+    uint32_t ports[XDP_FLOW_MAX_OPS];
+    uint32_t lo = if_nametoindex("lo");
+    uint32_t group;
+    struct fixture f;
+
+    fixture_init_groups(&f, N + 4);
+    for (uint32_t port = 1; port < 16; port++) {
+        CHECK(!xdp_flow_table_set_target(f.table, port, lo));
+    }
+    for (uint32_t i = 0; i < N; i++) {
+        make_set(i, ports);
+        CHECK(!insert_outputs(&f, 1000 + i, ports, false, &flows[i]));
+    }
+    CHECK(n_groups_is(&f, N));
+    make_set(N, ports);
+    CHECK(insert_outputs(&f, 100, ports, false, &extra)
+          == XDP_TABLE_GROUPS_FULL);
+    CHECK(!extra);
+
+    /* Not before programs have forgotten the old group; then the one that has
+     * been unused for longest goes. */
+    group = find_group(&f, 1007, make_set(7, ports));
+    make_set(N, ports);
+    xdp_flow_table_remove(f.table, flows[7], &s);
+    CHECK(insert_outputs(&f, 100, ports, false, &extra)
+          == XDP_TABLE_GROUPS_FULL);
+    fixture_reclaim(&f);
+    xdp_flow_table_remove(f.table, flows[3], &s);
+    fixture_reclaim(&f);
+    CHECK(!insert_outputs(&f, 100, ports, false, &extra));
+    CHECK(find_group(&f, 100, make_set(N, ports)) == group);
+    make_set(3, ports);
+    CHECK(!insert_outputs(&f, 1003, ports, false, &flows[3]));
+    make_set(7, ports);
+    CHECK(insert_outputs(&f, 1007, ports, false, &flows[7])
+          == XDP_TABLE_GROUPS_FULL);
+
+    xdp_flow_table_remove(f.table, extra, &s);
+    for (uint32_t i = 0; i < N; i++) {
+        if (flows[i]) {
+            xdp_flow_table_remove(f.table, flows[i], &s);
+        }
+    }
+    fixture_destroy(&f);
+}
+
+/* A group loses its port, and is not used again. */
+static void
+test_table_groups_port(void)
+{
+    struct bpf_devmap_val entries[XDP_FLOW_MAX_OPS];
+    uint32_t lo = if_nametoindex("lo");
+    struct xdp_table_flow *a, *b;
+    struct xdp_flow_table_stats s;
+    uint32_t group[2];
+    struct fixture f;
+
+    fixture_init_groups(&f, 16);
+    CHECK(!insert_outputs(&f, 100, OUTPUTS(4, 5), true, &a));
+    CHECK(!insert_outputs(&f, 101, OUTPUTS(4, 6), true, &b));
+    group[0] = find_group(&f, 100, 2);
+    group[1] = find_group(&f, 101, 2);
+    CHECK(target_has_egress(&f, 5, true));
+
+    xdp_flow_table_remove(f.table, a, &s);
+    CHECK(!xdp_flow_table_set_target(f.table, 5, 0));
+    CHECK(read_group(&f, group[0], entries) == 1);
+    CHECK(read_group(&f, group[1], entries) == 2);
+
+    /* The port comes back, with a group and entries that are new. */
+    CHECK(!xdp_flow_table_set_target(f.table, 5, lo));
+    CHECK(target_has_egress(&f, 5, false));
+    CHECK(!insert_outputs(&f, 100, OUTPUTS(4, 5), false, &a));
+    CHECK(find_group(&f, 100, 2) != group[0]);
+    CHECK(read_group(&f, find_group(&f, 100, 2), entries) == 2);
+    CHECK(entries[0].bpf_prog.id && !entries[1].bpf_prog.id);
+
+    /* Nothing happens when a target is set once more. */
+    CHECK(!xdp_flow_table_set_target(f.table, 4, lo));
+    CHECK(target_has_egress(&f, 4, true));
+    CHECK(read_group(&f, group[1], entries) == 2);
+
+    xdp_flow_table_remove(f.table, a, &s);
+    xdp_flow_table_remove(f.table, b, &s);
+    fixture_destroy(&f);
+}
+
+/* All entries of a port have the program, or none. */
+static void
+test_table_groups_egress(void)
+{
+    struct bpf_devmap_val entries[XDP_FLOW_MAX_OPS];
+    struct xdp_table_flow *a, *b, *c;
+    struct xdp_flow_table_stats s;
+    struct xdp_flow_actions actions;
+    uint32_t group[3];
+    struct fixture f;
+
+    fixture_init_groups(&f, 16);
+    CHECK(!insert_outputs(&f, 100, OUTPUTS(4, 5), false, &a));
+    CHECK(!insert_outputs(&f, 101, OUTPUTS(4, 6), false, &b));
+    for (uint32_t port = 4; port <= 8; port++) {
+        CHECK(target_has_egress(&f, port, false));
+    }
+
+    /* With a group of its own. */
+    CHECK(!insert_outputs(&f, 102, OUTPUTS(5, 6, 7), true, &c));
+    group[0] = find_group(&f, 100, 2);
+    group[1] = find_group(&f, 101, 2);
+    group[2] = find_group(&f, 102, 3);
+    CHECK(read_group(&f, group[0], entries) == 2);
+    CHECK(!entries[0].bpf_prog.id && entries[1].bpf_prog.id);
+    CHECK(read_group(&f, group[1], entries) == 2);
+    CHECK(!entries[0].bpf_prog.id && entries[1].bpf_prog.id);
+    CHECK(read_group(&f, group[2], entries) == 3);
+    CHECK(entries[0].bpf_prog.id && entries[1].bpf_prog.id
+          && entries[2].bpf_prog.id);
+    for (uint32_t port = 4; port <= 8; port++) {
+        CHECK(target_has_egress(&f, port, port >= 5 && port <= 7));
+    }
+
+    /* With one that was there. */
+    make_outputs(OUTPUTS(5, 4), true, &actions);
+    CHECK(!xdp_flow_table_modify(f.table, a, &actions));
+    CHECK(find_group(&f, 100, 2) == group[0]);
+    CHECK(read_group(&f, group[0], entries) == 2);
+    CHECK(entries[0].bpf_prog.id && entries[1].bpf_prog.id);
+    CHECK(read_group(&f, group[1], entries) == 2);
+    CHECK(entries[0].bpf_prog.id);
+    CHECK(target_has_egress(&f, 4, true));
+    CHECK(target_has_egress(&f, 8, false));
+
+    xdp_flow_table_remove(f.table, a, &s);
+    xdp_flow_table_remove(f.table, b, &s);
+    xdp_flow_table_remove(f.table, c, &s);
+    fixture_destroy(&f);
+}
+
+/* What fails leaves everything as it was. */
+static void
+test_table_groups_fail(void)
+{
+    struct xdp_flow_actions actions;
+    struct xdp_table_flow *a, *b;
+    struct xdp_flow_table_stats s;
+    struct fixture f;
+    int groups, null;
+
+    fixture_init_groups(&f, 16);
+    CHECK(!insert_outputs(&f, 100, OUTPUTS(4, 5), false, &a));
+
+    /* Port 9 is no target, port 4 is another device. */
+    make_outputs(OUTPUTS(4, 9), true, &actions);
+    CHECK(xdp_flow_table_modify(f.table, a, &actions) == XDP_TABLE_SYSTEM);
+    make_outputs(OUTPUTS(4, 5), false, &actions);
+    actions.ops[0].u.output.ifindex++;
+    CHECK(xdp_flow_table_modify(f.table, a, &actions) == XDP_TABLE_SYSTEM);
+    CHECK(find_group(&f, 100, 2) && n_groups_is(&f, 1));
+
+    /* The kernel takes no group. */
+    groups = dup(f.fds.groups);
+    null = open("/dev/null", O_RDONLY);
+    CHECK(dup2(null, f.fds.groups) == f.fds.groups);
+    CHECK(insert_outputs(&f, 101, OUTPUTS(5, 6), true, &b)
+          == XDP_TABLE_SYSTEM);
+    CHECK(!b && n_groups_is(&f, 1));
+    CHECK(dup2(groups, f.fds.groups) == f.fds.groups);
+    close(groups);
+    close(null);
+    CHECK(!insert_outputs(&f, 101, OUTPUTS(5, 6), true, &b));
+    CHECK(target_has_egress(&f, 6, true));
+
+    xdp_flow_table_remove(f.table, a, &s);
+    xdp_flow_table_remove(f.table, b, &s);
+    fixture_destroy(&f);
+}
+
 /* The masks that packets from a port are tried with, and their union. */
 static void
 test_table_port_masks(void)
@@ -1885,6 +2878,10 @@ static const struct bad_object {
     { "xdp-bad-key-size", EINVAL, "key has 16 bytes instead of" },
     { "xdp-bad-key-field", EINVAL, "field dl_src of the object's key" },
     { "xdp-bad-no-in-port", EINVAL, "has no field in_port" },
+    { "xdp-bad-no-groups", EINVAL,
+      "map xdp_groups of the flow table is missing" },
+    { "xdp-bad-no-egress", EINVAL,
+      "no program xdp_egress in a section named xdp/devmap" },
     { "xdp-bad-no-map", EINVAL, "map xdp_masks of the flow table is missing" },
     { "xdp-bad-map-size", EINVAL,
       "map debug_stats of the flow table is of another type or size" },
@@ -1919,9 +2916,8 @@ test_object_default(void)
     CHECK(!memcmp(&caps.fields, &all.fields, sizeof caps.fields));
     CHECK(caps.max_words == XDP_MASK_MAX_WORDS);
     CHECK(caps.max_ops == XDP_FLOW_MAX_OPS);
-    CHECK(caps.ops == (UINT64_C(1) << XDP_OP_OUTPUT
-                       | UINT64_C(1) << XDP_OP_PUSH_VLAN
-                       | UINT64_C(1) << XDP_OP_POP_VLAN));
+    CHECK(caps.max_outputs == XDP_FLOW_MAX_OPS);
+    CHECK(caps.ops == (UINT64_C(2) << XDP_OP_TRUNC) - (1 << XDP_OP_OUTPUT));
 }
 
 /* What others declare. */
@@ -1948,6 +2944,7 @@ test_object_custom(void)
     memset(fields_.dl_src, 0xff, sizeof fields_.dl_src);
     fields_.dl_type = OVS_BE16_MAX;
     CHECK(!memcmp(&caps.fields, &fields_, sizeof fields_));
+    CHECK(caps.max_outputs == 1);
     CHECK(caps.ops == (UINT64_C(1) << XDP_OP_OUTPUT
                        | UINT64_C(1) << XDP_OP_POP_VLAN));
     free(path);
@@ -2166,8 +3163,15 @@ static const struct test_case {
     { "translate-max-words", test_translate_max_words, NEED_NOTHING },
     { "translate-actions", test_translate_actions, NEED_NOTHING },
     { "translate-outputs", test_translate_outputs, NEED_NOTHING },
+    { "translate-drop", test_translate_drop, NEED_NOTHING },
+    { "translate-trunc", test_translate_trunc, NEED_NOTHING },
     { "translate-n-ops", test_translate_n_ops, NEED_NOTHING },
+    { "translate-set", test_translate_set, NEED_NOTHING },
+    { "translate-set-fields", test_translate_set_fields, NEED_NOTHING },
+    { "translate-mpls", test_translate_mpls, NEED_NOTHING },
     { "translate-other-actions", test_translate_other_actions, NEED_NOTHING },
+    { "translate-other-sets", test_translate_other_sets, NEED_NOTHING },
+    { "translate-malformed", test_translate_malformed, NEED_NOTHING },
     { "translate-missing-ops", test_translate_missing_ops, NEED_NOTHING },
     { "translate-reasons", test_translate_reasons, NEED_NOTHING },
     { "table-insert", test_table_insert, NEED_BPF },
@@ -2183,6 +3187,11 @@ static const struct test_case {
     { "table-stats-kept", test_table_stats_kept, NEED_BPF },
     { "table-ports", test_table_ports, NEED_BPF },
     { "table-port-masks", test_table_port_masks, NEED_BPF },
+    { "table-groups", test_table_groups, NEED_BPF },
+    { "table-groups-full", test_table_groups_full, NEED_BPF },
+    { "table-groups-port", test_table_groups_port, NEED_BPF },
+    { "table-groups-egress", test_table_groups_egress, NEED_BPF },
+    { "table-groups-fail", test_table_groups_fail, NEED_BPF },
     { "table-counters", test_table_counters, NEED_BPF },
     { "table-create", test_table_create, NEED_BPF },
     { "object-path", test_object_path, NEED_NOTHING },

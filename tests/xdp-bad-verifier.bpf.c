@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Refused by the kernel: reads the packet without a check. */
 
+/* There is no program for copies. */
+#define max_outputs other_limit
+
 #include "../bpf/maps.h"
 
 char _license[] SEC("license") = "Dual BSD/GPL";

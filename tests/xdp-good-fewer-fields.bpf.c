@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Usable: lacks fields and an op that others have. */
+/* Usable: lacks fields and an op that others have, and sends no copies. */
 
 #include "xdp-abi.h"
 
@@ -21,5 +21,8 @@ enum layer2_op_type {
 
 #define xdp_key layer2_key
 #define xdp_op_type layer2_op_type
+#define max_outputs layer2_max_outputs
+#define xdp_groups layer2_groups
+#define xdp_egress layer2_egress
 
 #include "xdp-test-object.h"

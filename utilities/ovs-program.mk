@@ -7,7 +7,9 @@
 #   make -f .../ovs-program.mk XDP_SRCDIR=... XDP_BUILDDIR=... \
 #        XDP_PROGRAMS='tests/a tests/b' xdp-programs
 #
-# compiles XDP_SRCDIR/tests/a.c to XDP_BUILDDIR/tests/a, and so on.
+# compiles XDP_SRCDIR/tests/a.c to XDP_BUILDDIR/tests/a, and so on.  If there is
+# no such file, tests/test-xdp-a is made of all sources in tests/a.  Fuzz targets
+# are at the end.
 
 include Makefile
 
@@ -16,13 +18,53 @@ xdp_programs = $(addprefix $(XDP_BUILDDIR)/,$(XDP_PROGRAMS))
 .PHONY: xdp-programs
 xdp-programs: $(xdp_programs)
 
-# Extra libraries that the offload's sources or the programs use directly.
-$(xdp_programs): %: %.o lib/libopenvswitch.la
-	$(AM_V_CCLD)$(LINK) $< lib/libopenvswitch.la -lelf -lz $(LIBS)
+# The objects of program $(1).
+xdp_objects = $(patsubst $(XDP_SRCDIR)/%.c,$(XDP_BUILDDIR)/%.o,$(or \
+	$(wildcard $(XDP_SRCDIR)/$(1).c), \
+	$(sort $(wildcard $(XDP_SRCDIR)/$(subst test-xdp-,,$(1))/*.c))))
+xdp_all_objects = $(foreach program,$(XDP_PROGRAMS),\
+	$(call xdp_objects,$(program)))
 
-$(xdp_programs:=.o): $(XDP_BUILDDIR)/%.o: $(XDP_SRCDIR)/%.c Makefile
+# Extra libraries that the offload's sources or the programs use directly.
+.SECONDEXPANSION:
+$(xdp_programs): $(XDP_BUILDDIR)/%: $$(call xdp_objects,%) lib/libopenvswitch.la
+	$(AM_V_CCLD)$(LINK) $(filter %.o,$^) lib/libopenvswitch.la -lelf -lz \
+	    $(LIBS)
+
+$(xdp_all_objects): $(XDP_BUILDDIR)/%.o: $(XDP_SRCDIR)/%.c Makefile
 	@$(MKDIR_P) $(@D)
 	$(AM_V_CC)$(COMPILE) -I $(XDP_SRCDIR)/lib -MMD -MP -MF $(@:.o=.d) \
 	    -c -o $@ $<
 
--include $(xdp_programs:=.d)
+-include $(xdp_all_objects:.o=.d)
+
+# Fuzz targets: XDP_FUZZ_TARGETS='tests/fuzz/a' xdp-fuzz-targets makes a program
+# of XDP_SRCDIR/tests/fuzz/a.c and the offload's own sources XDP_FUZZ_SOURCES,
+# all built by CLANG to be watched; libopenvswitch is the one above.
+XDP_FUZZ_CFLAGS = -O1 -g -fsanitize=fuzzer,address,undefined \
+	-fno-sanitize-recover=undefined
+xdp_fuzz_targets = $(addprefix $(XDP_BUILDDIR)/,$(XDP_FUZZ_TARGETS))
+
+.PHONY: xdp-fuzz-targets
+xdp-fuzz-targets: $(xdp_fuzz_targets)
+
+xdp_fuzz_objects = $(patsubst %.c,$(XDP_BUILDDIR)/tests/fuzz/%.o,\
+	$(notdir $(XDP_FUZZ_SOURCES)))
+
+$(xdp_fuzz_targets): %: %.o $(xdp_fuzz_objects) lib/libopenvswitch.la
+	$(AM_V_CCLD)$(LIBTOOL) $(AM_V_lt) --tag=CC --mode=link $(CLANG) \
+	    $(XDP_FUZZ_CFLAGS) -o $@ $(filter %.o,$^) lib/libopenvswitch.la \
+	    -lelf -lz $(LIBS)
+
+xdp_fuzz_compile = $(MKDIR_P) $(@D) && $(CLANG) $(DEFS) $(DEFAULT_INCLUDES) \
+	$(INCLUDES) $(AM_CPPFLAGS) $(CPPFLAGS) -I $(XDP_SRCDIR)/lib -Wall \
+	-Wextra -Wno-sign-compare $(XDP_FUZZ_CFLAGS) -MMD -MP -MF $(@:.o=.d) \
+	-c -o $@ $<
+
+$(xdp_fuzz_targets:=.o): $(XDP_BUILDDIR)/%.o: $(XDP_SRCDIR)/%.c Makefile
+	$(AM_V_CC)$(xdp_fuzz_compile)
+$(xdp_fuzz_objects): $(XDP_BUILDDIR)/tests/fuzz/%.o: $(XDP_SRCDIR)/lib/%.c \
+	Makefile
+	$(AM_V_CC)$(xdp_fuzz_compile)
+
+-include $(xdp_fuzz_targets:=.d) $(xdp_fuzz_objects:.o=.d)

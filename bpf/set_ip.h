@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Setting fields of IPv4 and IPv6 headers, with the checksums that cover them:
+ * IPv4's own, and those of transport headers by way of the pseudo-header.
+ */
+
+#ifndef BPF_SET_IP_H
+#define BPF_SET_IP_H 1
+
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+
+#include "csum.h"
+#include "set.h"
+
+#define SET_IPV6_TCLASS_SHIFT 20
+#define SET_ICMPV6_CSUM_LEN 4   /* Up to the end of the checksum. */
+
+/* Updates the checksum of the transport header that 'l' says, if there is
+ * one, for the change 'diff' of the pseudo-header. */
+static __always_inline void
+set_pseudo_csum(struct xdp_md *ctx, const struct xdp_layers *l, __u32 diff)
+{
+    if (!l->l4_ofs || l->flags & XDP_LAYERS_LATER_FRAG) {
+        return;
+    }
+    if (l->l4_proto == IPPROTO_TCP) {
+        struct tcphdr *tcp = parse_at(ctx, l->l4_ofs, sizeof *tcp);
+
+        if (tcp && l->l4_size >= sizeof *tcp) {
+            tcp->check = csum_apply(tcp->check, diff);
+        }
+    } else if (l->l4_proto == IPPROTO_UDP) {
+        struct udphdr *udp = parse_at(ctx, l->l4_ofs, sizeof *udp);
+
+        if (udp && l->l4_size >= sizeof *udp) {
+            udp->check = csum_apply_udp(udp->check, diff);
+        }
+    }
+}
+
+/* Runs XDP_OP_SET_IPV4. */
+__noinline int
+set_ipv4(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 i,
+         __u64 layers)
+{
+    const struct xdp_op *op = set_op(flow, i, 1);
+    struct xdp_layers l = set_layers(layers);
+    const struct xdp_op_ipv4 *value, *mask;
+    __u32 diff = 0, pseudo_diff = 0;
+    __be32 src, dst;
+    struct iphdr *ip;
+    __u8 tos, ttl;
+
+    if (!op) {
+        return XDP_COUNTER_DROP_BAD_OP;
+    }
+    ip = parse_at(ctx, l.net_ofs, sizeof *ip);
+    if (!ip) {
+        return XDP_COUNTER_DROP_TOO_SHORT;
+    }
+
+    value = &op->u.ipv4;
+    mask = &set_data(op, 1)->ipv4;
+    src = SET_BITS(ip->saddr, value->src, mask->src);
+    dst = SET_BITS(ip->daddr, value->dst, mask->dst);
+    tos = SET_BITS(ip->tos, value->tos, mask->tos);
+    ttl = SET_BITS(ip->ttl, value->ttl, mask->ttl);
+    if (src != ip->saddr) {
+        pseudo_diff = csum_diff32(pseudo_diff, ip->saddr, src);
+    }
+    if (dst != ip->daddr) {
+        pseudo_diff = csum_diff32(pseudo_diff, ip->daddr, dst);
+    }
+    diff = pseudo_diff;
+    if (tos != ip->tos) {
+        diff = csum_diff16(diff, bpf_htons(ip->tos), bpf_htons(tos));
+    }
+    if (ttl != ip->ttl) {
+        diff = csum_diff16(diff, bpf_htons(ip->ttl << 8),
+                           bpf_htons(ttl << 8));
+    }
+    ip->saddr = src;
+    ip->daddr = dst;
+    ip->tos = tos;
+    ip->ttl = ttl;
+    ip->check = csum_apply(ip->check, diff);
+    if (pseudo_diff) {
+        set_pseudo_csum(ctx, &l, pseudo_diff);
+    }
+    return SET_OK;
+}
+
+/* Runs XDP_OP_SET_IPV6. */
+__noinline int
+set_ipv6(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 i,
+         __u64 layers)
+{
+    const struct xdp_op *op = set_op(flow, i, 0);
+    struct xdp_layers l = set_layers(layers);
+    struct ipv6hdr *ip6;
+    __be32 *word;
+
+    if (!op) {
+        return XDP_COUNTER_DROP_BAD_OP;
+    }
+    ip6 = parse_at(ctx, l.net_ofs, sizeof *ip6);
+    if (!ip6) {
+        return XDP_COUNTER_DROP_TOO_SHORT;
+    }
+
+    word = (__be32 *) ip6;
+    *word = SET_BITS(*word,
+                     op->u.ipv6.label
+                     | bpf_htonl((__u32) op->u.ipv6.tclass
+                                 << SET_IPV6_TCLASS_SHIFT),
+                     op->u.ipv6.label_mask
+                     | bpf_htonl((__u32) op->u.ipv6.tclass_mask
+                                 << SET_IPV6_TCLASS_SHIFT));
+    ip6->hop_limit = SET_BITS(ip6->hop_limit, op->u.ipv6.hlimit,
+                              op->u.ipv6.hlimit_mask);
+    return SET_OK;
+}
+
+/* Sets bits of the IPv6 address at 'address'.  Returns the difference for
+ * checksums, or 0 if nothing changed. */
+static __always_inline __u32
+set_ipv6_address(__be32 address[4], const __be32 value[4],
+                 const __be32 mask[4])
+{
+    __u32 changed = 0;
+    __u32 diff = 0;
+
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 4; i++) {
+        __be32 new = SET_BITS(address[i], value[i], mask[i]);
+
+        changed |= new ^ address[i];
+        diff = csum_diff32(diff, address[i], new);
+        address[i] = new;
+    }
+    return changed ? diff : 0;
+}
+
+/* Runs XDP_OP_SET_IPV6_SRC and XDP_OP_SET_IPV6_DST. */
+__noinline int
+set_ipv6_addresses(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 i,
+                   __u64 layers)
+{
+    const struct xdp_op *op = set_op(flow, i, 2);
+    struct xdp_layers l = set_layers(layers);
+    struct ipv6hdr *ip6;
+    __u32 diff;
+
+    if (!op) {
+        return XDP_COUNTER_DROP_BAD_OP;
+    }
+    ip6 = parse_at(ctx, l.net_ofs, sizeof *ip6);
+    if (!ip6) {
+        return XDP_COUNTER_DROP_TOO_SHORT;
+    }
+
+    if (op->type == XDP_OP_SET_IPV6_SRC) {
+        diff = set_ipv6_address(ip6->saddr.in6_u.u6_addr32,
+                                set_data(op, 1)->address,
+                                set_data(op, 2)->address);
+    } else {
+        diff = set_ipv6_address(ip6->daddr.in6_u.u6_addr32,
+                                set_data(op, 1)->address,
+                                set_data(op, 2)->address);
+        /* On the way to the hops that a routing header names, the checksum
+         * covers another destination: the last of these (RFC 8200, section
+         * 8.1). */
+        if (l.flags & XDP_LAYERS_IPV6_ROUTING) {
+            diff = 0;
+        }
+    }
+    if (diff) {
+        set_pseudo_csum(ctx, &l, diff);
+        if (l.l4_proto == IPPROTO_ICMPV6 && l.l4_ofs
+            && l.l4_size >= SET_ICMPV6_CSUM_LEN
+            && !(l.flags & XDP_LAYERS_LATER_FRAG)) {
+            __be16 *icmp = parse_at(ctx, l.l4_ofs, SET_ICMPV6_CSUM_LEN);
+
+            if (icmp) {
+                icmp[1] = csum_apply(icmp[1], diff);
+            }
+        }
+    }
+    return SET_OK;
+}
+
+#endif /* set_ip.h */

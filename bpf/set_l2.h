@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Setting Ethernet addresses, and what is in ARP and RARP packets.
+ */
+
+#ifndef BPF_SET_L2_H
+#define BPF_SET_L2_H 1
+
+#include "parse_other.h"
+#include "set.h"
+
+/* Sets bits of the two addresses at 'first' and 'second'. */
+static __always_inline void
+set_macs(__be16 *first, __be16 *second, const struct xdp_op_macs *value,
+         const struct xdp_op_macs *mask)
+{
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 3; i++) {
+        first[i] = SET_BITS(first[i], value->first[i], mask->first[i]);
+        second[i] = SET_BITS(second[i], value->second[i], mask->second[i]);
+    }
+}
+
+/* Runs XDP_OP_SET_ETHERNET. */
+__noinline int
+set_ethernet(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 i)
+{
+    const struct xdp_op *op = set_op(flow, i, 1);
+    __be16 *macs = parse_at(ctx, 0, 2 * ETH_ALEN);
+
+    if (!op) {
+        return XDP_COUNTER_DROP_BAD_OP;
+    }
+    if (!macs) {
+        return XDP_COUNTER_DROP_TOO_SHORT;
+    }
+    set_macs(macs, macs + 3, &op->u.macs, &set_data(op, 1)->macs);
+    return SET_OK;
+}
+
+/* Runs XDP_OP_SET_ARP. */
+__noinline int
+set_arp(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 i,
+        __u64 layers)
+{
+    const struct xdp_op *op = set_op(flow, i, 3);
+    struct xdp_layers l = set_layers(layers);
+    const struct xdp_op_arp *value, *mask;
+    struct parse_arp_hdr *arp;
+
+    if (!op) {
+        return XDP_COUNTER_DROP_BAD_OP;
+    }
+    arp = parse_at(ctx, l.net_ofs, sizeof *arp);
+    if (!arp) {
+        return XDP_COUNTER_DROP_TOO_SHORT;
+    }
+
+    value = &op->u.arp;
+    mask = &set_data(op, 1)->arp;
+    arp->op = SET_BITS(arp->op, value->op, mask->op);
+#pragma clang loop unroll(full)
+    for (int j = 0; j < 2; j++) {
+        arp->spa[j] = SET_BITS(arp->spa[j], ((__be16 *) &value->sip)[j],
+                               ((__be16 *) &mask->sip)[j]);
+        arp->tpa[j] = SET_BITS(arp->tpa[j], ((__be16 *) &value->tip)[j],
+                               ((__be16 *) &mask->tip)[j]);
+    }
+    set_macs(arp->sha, arp->tha, &set_data(op, 2)->macs,
+             &set_data(op, 3)->macs);
+    return SET_OK;
+}
+
+#endif /* set_l2.h */
