@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Part "coverage": the other parts met everything they should.
+ */
+
+#include <config.h>
+
+#include "coverage.h"
+
+#include <stdio.h>
+
+#include "oracle.h"
+#include "util.h"
+
+/* The fields of "struct xdp_key". */
+const struct field fields[N_FIELDS] = {
+#define FIELD(NAME) { #NAME, offsetof(struct xdp_key, NAME), \
+                      MEMBER_SIZEOF(struct xdp_key, NAME) }
+    FIELD(in_port),
+    FIELD(dl_dst),
+    FIELD(dl_type),
+    FIELD(dl_src),
+    FIELD(vlan_tci0),
+    FIELD(vlan_tpid0),
+    FIELD(vlan_tci1),
+    FIELD(vlan_tpid1),
+    FIELD(nw_frag),
+    FIELD(nw_proto),
+    FIELD(nw_src),
+    FIELD(nw_dst),
+    FIELD(nw_tos),
+    FIELD(nw_ttl),
+    FIELD(tcp_flags),
+    FIELD(tp_src),
+    FIELD(tp_dst),
+    FIELD(ipv6_src),
+    FIELD(ipv6_dst),
+    FIELD(nd_target),
+    FIELD(arp_sha),
+    FIELD(arp_tha),
+    FIELD(ipv6_label),
+    FIELD(mpls_lse[0]),
+    FIELD(mpls_lse[1]),
+    FIELD(mpls_lse[2]),
+    FIELD(igmp_group_ip4),
+#undef FIELD
+};
+
+unsigned long int field_nonzero[N_FIELDS];
+unsigned long int field_matched[N_FIELDS];
+
+const char *kind_names[N_KINDS] = {
+#define KIND(ENUM, NAME) NAME,
+    PACKET_KINDS
+#undef KIND
+};
+
+unsigned long int kind_count[N_KINDS];
+unsigned long int tags_count[MAX_TAGS + 1];
+
+static const char *event_names[N_EVENTS] = {
+#define EVENT(ENUM, NAME) NAME,
+    EVENTS
+#undef EVENT
+};
+
+unsigned long int event_count[N_EVENTS];
+
+/* Returns true if the field 'f' of 'key' has a bit that is one. */
+bool
+field_is_nonzero(const struct xdp_key *key, const struct field *f)
+{
+    return !is_all_zeros((const char *) key + f->ofs, f->size);
+}
+
+/* Part "coverage". */
+void
+test_coverage(void)
+{
+    if (only_part) {
+        return;
+    }
+    printf("coverage:\n");
+    for (size_t i = 0; i < N_FIELDS; i++) {
+        printf("  field %-12s  nonzero in %8lu keys, matched by %6lu flows\n",
+               fields[i].name, field_nonzero[i], field_matched[i]);
+        if (!field_nonzero[i] || !field_matched[i]) {
+            failure("field %s was not met", fields[i].name);
+        }
+    }
+    for (size_t i = 0; i < N_KINDS; i++) {
+        printf("  %-30s %8lu\n", kind_names[i], kind_count[i]);
+        if (!kind_count[i]) {
+            failure("there was no packet: %s", kind_names[i]);
+        }
+    }
+    for (size_t i = 0; i <= MAX_TAGS; i++) {
+        printf("  %"PRIuSIZE" VLAN tags                    %8lu\n", i,
+               tags_count[i]);
+        if (!tags_count[i]) {
+            failure("there was no packet with %"PRIuSIZE" tags", i);
+        }
+    }
+    for (size_t i = 0; i < N_EVENTS; i++) {
+        printf("  %-30s %8lu\n", event_names[i], event_count[i]);
+        if (!event_count[i] && (i != EVENT_COPIES || has_targets())) {
+            failure("never happened: %s", event_names[i]);
+        }
+    }
+    end_part("coverage", "%"PRIuSIZE" items",
+             (size_t) (2 * N_FIELDS + N_KINDS + MAX_TAGS + 1 + N_EVENTS));
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Coverage: what must have been met at least once.
+ */
+
+#ifndef COVERAGE_H
+#define COVERAGE_H 1
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "xdp-abi.h"
+
+/* What is in a packet. */
+#define PACKET_KINDS                            \
+    KIND(TCP, "TCP")                            \
+    KIND(TCP_OFFSET, "TCP, odd data offset")    \
+    KIND(UDP, "UDP")                            \
+    KIND(SCTP, "SCTP")                          \
+    KIND(ICMP, "ICMP")                          \
+    KIND(IGMP, "IGMP")                          \
+    KIND(IP_ICMPV6, "ICMPv6 in IPv4")           \
+    KIND(IP_OTHER, "other IP protocol")         \
+    KIND(IP_OPTIONS, "IP options")              \
+    KIND(IP_FRAG_FIRST, "first fragment")       \
+    KIND(IP_FRAG_LATER, "later fragment")       \
+    KIND(IP_BAD_LEN, "odd IP total length")     \
+    KIND(IP_BAD_IHL, "odd IP header length")    \
+    KIND(SNAP_IP, "SNAP with IP")               \
+    KIND(SNAP, "SNAP")                          \
+    KIND(SNAP_ODD, "odd SNAP")                  \
+    KIND(LLC, "LLC")                            \
+    KIND(ARP, "ARP")                            \
+    KIND(RARP, "RARP")                          \
+    KIND(IPV6, "IPv6")                          \
+    KIND(IPV6_EXT, "IPv6 extension headers")    \
+    KIND(IPV6_MANY, "many IPv6 extension headers") \
+    KIND(IPV6_FRAG, "IPv6 fragment")            \
+    KIND(IPV6_BAD_LEN, "odd IPv6 payload length") \
+    KIND(ND, "neighbour discovery")             \
+    KIND(ND_ODD, "odd neighbour discovery")     \
+    KIND(SNAP_IPV6, "SNAP with IPv6")           \
+    KIND(ARP_ODD, "odd ARP")                    \
+    KIND(MPLS, "MPLS")                          \
+    KIND(MPLS_DEEP, "deep MPLS stack")          \
+    KIND(ETHER, "other Ethertype")
+
+enum packet_kind {
+#define KIND(ENUM, NAME) KIND_##ENUM,
+    PACKET_KINDS
+#undef KIND
+    N_KINDS
+};
+
+extern const char *kind_names[N_KINDS];
+extern unsigned long int kind_count[N_KINDS];
+
+#define MAX_TAGS 3
+extern unsigned long int tags_count[MAX_TAGS + 1];
+
+/* Other things. */
+#define EVENTS                                      \
+    EVENT(TRUNCATED, "truncated packet")            \
+    EVENT(MUTATED, "mutated packet")                \
+    EVENT(PADDED, "padded packet")                  \
+    EVENT(IPV6_CHAIN, "IPv6 header that runs out")  \
+    EVENT(IPV6_FIRST, "IPv6, first fragment")       \
+    EVENT(IPV6_LATER, "IPv6, later fragment")       \
+    EVENT(ND_INVALID, "ND, invalid")                \
+    EVENT(ND_BOTH, "ND, both addresses")            \
+    EVENT(ND_IPV4, "ND in IPv4")                    \
+    EVENT(ARP_NO_OP, "ARP, opcode does not fit")    \
+    EVENT(MPLS_FULL, "MPLS, as many labels as fit") \
+    EVENT(OP_OUTPUT, "output")                      \
+    EVENT(OP_PUSH, "push_vlan")                     \
+    EVENT(OP_POP, "pop_vlan")                       \
+    EVENT(OP_POP_NONE, "pop_vlan without tag")      \
+    EVENT(TOO_SHORT, "too short for an action")     \
+    EVENT(ODD, "too odd for an action")             \
+    EVENT(COPIES, "several outputs")                \
+    EVENT(OP_DROP, "drop")                          \
+    EVENT(PORT_GONE, "output to a port that left")  \
+    EVENT(MODIFY, "modified flow")                  \
+    EVENT(HIT, "packet of a flow")                  \
+    EVENT(VARIANT_HIT, "variant still of a flow")   \
+    EVENT(VARIANT_MISS, "variant of no flow")       \
+    EVENT(HINT_HIT, "found by hint")                \
+    EVENT(SUBTABLE_HIT, "found in a subtable")      \
+    EVENT(MISS, "found nowhere")                    \
+    EVENT(BAD_HINTS, "hint cache overwritten")      \
+    EVENT(RECLAIM, "slots reclaimed")
+
+enum event {
+#define EVENT(ENUM, NAME) EVENT_##ENUM,
+    EVENTS
+#undef EVENT
+    N_EVENTS
+};
+
+extern unsigned long int event_count[N_EVENTS];
+
+/* The fields of "struct xdp_key". */
+struct field {
+    const char *name;
+    size_t ofs;
+    size_t size;
+};
+
+#define N_FIELDS 27
+extern const struct field fields[N_FIELDS];
+extern unsigned long int field_nonzero[N_FIELDS];
+extern unsigned long int field_matched[N_FIELDS];
+
+bool field_is_nonzero(const struct xdp_key *, const struct field *);
+
+#endif /* coverage.h */

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Flows of random masks, put into the table by the provider's own code, and
+ * what OVS makes of their packets.
+ */
+
+#include <config.h>
+
+#include "flows.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "copies.h"
+#include "coverage.h"
+#include "dp-packet.h"
+#include "flow.h"
+#include "netlink.h"
+#include "odp-netlink.h"
+#include "odp-util.h"
+#include "oracle.h"
+#include "packets.h"
+#include "frames.h"
+#include "rng.h"
+#include "run.h"
+#include "timeval.h"
+#include "util.h"
+
+static struct flow_wildcards pool[N_POOL];
+
+/* Makes the masks that the flows of all cases have. */
+void
+init_pool(void)
+{
+    rng_start(10, 0);
+    for (size_t i = 0; i < N_POOL; i++) {
+        struct flow *m = &pool[i].masks;
+
+        flow_wildcards_init_catchall(&pool[i]);
+        m->recirc_id = UINT32_MAX;
+        m->in_port.odp_port = u32_to_odp(UINT32_MAX);
+        m->packet_type = OVS_BE32_MAX;
+        m->dl_type = OVS_BE16_MAX;
+
+        rnd_mask(&m->dl_dst, sizeof m->dl_dst);
+        rnd_mask(&m->dl_src, sizeof m->dl_src);
+        for (int j = 0; j < 2; j++) {
+            rnd_mask(&m->vlans[j].tpid, sizeof m->vlans[j].tpid);
+            switch (rnd(4)) {
+            case 0: m->vlans[j].tci = htons(VLAN_CFI); break;
+            case 1: m->vlans[j].tci = htons(VLAN_CFI | VLAN_VID_MASK); break;
+            default: rnd_mask(&m->vlans[j].tci, sizeof m->vlans[j].tci); break;
+            }
+        }
+        rnd_mask(&m->nw_src, sizeof m->nw_src);
+        rnd_mask(&m->nw_dst, sizeof m->nw_dst);
+        rnd_mask(&m->nw_proto, sizeof m->nw_proto);
+        rnd_mask(&m->nw_tos, sizeof m->nw_tos);
+        rnd_mask(&m->nw_ttl, sizeof m->nw_ttl);
+        rnd_mask(&m->nw_frag, sizeof m->nw_frag);
+        rnd_mask(&m->tcp_flags, sizeof m->tcp_flags);
+        rnd_mask(&m->tp_src, sizeof m->tp_src);
+        rnd_mask(&m->tp_dst, sizeof m->tp_dst);
+        if (i % 2) {
+            /* As OVS makes them, more or less: exact where it matters. */
+            m->nw_proto = UINT8_MAX;
+            m->nw_frag = FLOW_NW_FRAG_MASK;
+        }
+        if (i % 4 < 2) {
+            continue;
+        }
+        rnd_mask(&m->ipv6_src, sizeof m->ipv6_src);
+        rnd_mask(&m->ipv6_dst, sizeof m->ipv6_dst);
+        rnd_mask(&m->ipv6_label, sizeof m->ipv6_label);
+        rnd_mask(&m->nd_target, sizeof m->nd_target);
+        rnd_mask(&m->arp_sha, sizeof m->arp_sha);
+        rnd_mask(&m->arp_tha, sizeof m->arp_tha);
+        rnd_mask(&m->igmp_group_ip4, sizeof m->igmp_group_ip4);
+        for (int j = 0; j < XDP_MPLS_MAX; j++) {
+            rnd_mask(&m->mpls_lse[j], sizeof m->mpls_lse[j]);
+        }
+    }
+}
+
+/* Makes the megaflow of 'flow' under mask 'index' of the pool. */
+void
+make_match(const struct flow *flow, size_t index, struct match *match)
+{
+    match_init(match, flow, &pool[index]);
+}
+
+/* Makes actions for 't' by which its packets can be told from others: a tag
+ * with a number that no other flow of the round has. */
+void
+make_label(struct tested_flow *t, uint16_t label)
+{
+    struct ovs_action_push_vlan vlan = {
+        .vlan_tpid = htons(ETH_TYPE_VLAN_8021Q),
+        .vlan_tci = htons((label & 0xe000) | (label & 0xfff)),
+    };
+
+    ofpbuf_use_stub(&t->actions.buf, t->actions.stub, sizeof t->actions.stub);
+    nl_msg_put_unspec(&t->actions.buf, OVS_ACTION_ATTR_PUSH_VLAN, &vlan,
+                      sizeof vlan);
+    nl_msg_put_odp_port(&t->actions.buf, OVS_ACTION_ATTR_OUTPUT,
+                        u32_to_odp(ODP_BASE));
+}
+
+/* Implements xdp_translate_port_func. */
+static enum xdp_reason
+lookup_port(odp_port_t odp_port, uint32_t *port, uint32_t *ifindex,
+            char *detail, size_t size, void *aux OVS_UNUSED)
+{
+    *port = odp_to_u32(odp_port) - ODP_BASE;
+    if (*port >= N_PORTS) {
+        ovs_strlcpy(detail, "no such port", size);
+        return (*port == N_PORTS ? XDP_REASON_TARGET_TYPE
+                : XDP_REASON_TARGET);
+    }
+    *ifindex = target_ifindex(*port);
+    return XDP_REASON_NONE;
+}
+
+/* Translates the megaflow 'match' from 'port' with the netlink attributes
+ * 'actions' into '*tr'. */
+enum xdp_reason
+translate_flow(const struct match *match, uint32_t port,
+               const struct ofpbuf *actions, struct xdp_translation *tr)
+{
+    enum xdp_reason reason;
+
+    reason = xdp_translate_match(match, port, &object->caps, tr);
+    if (!reason) {
+        reason = xdp_translate_actions(actions->data, actions->size,
+                                       &object->caps, lookup_port, NULL, tr);
+    }
+    return reason;
+}
+
+/* Puts the megaflow 'match' from 'port' with 'actions' into the table, or, if
+ * '*flowp' is nonnull, gives the flow these actions. */
+enum xdp_reason
+put_flow(const struct match *match, uint32_t port,
+         const struct actions *actions, struct xdp_table_flow **flowp,
+         enum xdp_table_error *error, struct xdp_translation *tr)
+{
+    enum xdp_reason reason = translate_flow(match, port, &actions->buf, tr);
+
+    *error = XDP_TABLE_OK;
+    if (!reason) {
+        *error = (*flowp
+                  ? xdp_flow_table_modify(object->table, *flowp, &tr->actions)
+                  : xdp_flow_table_insert(object->table, &tr->key, &tr->mask,
+                                          &tr->actions, flowp));
+    }
+    return reason;
+}
+
+/* As put_flow(), for 't'. */
+enum xdp_reason
+put_tested(struct tested_flow *t, enum xdp_table_error *error,
+           struct xdp_translation *tr)
+{
+    enum xdp_reason reason = put_flow(&t->match, t->device->port, &t->actions,
+                                      &t->flow, error, tr);
+
+    if (!reason && !*error) {
+        t->ops = tr->actions;
+    }
+    return reason;
+}
+
+/* Makes the slots of the flows that are gone free again. */
+void
+reclaim(void)
+{
+    uint64_t epoch;
+
+    if (xdp_flow_table_begin_reclaim(object->table, &epoch)) {
+        int error = xdp_flow_table_wait(object->table);
+
+        if (error) {
+            ovs_fatal(error, "waiting for a grace period failed");
+        }
+        xdp_flow_table_reclaim(object->table, epoch);
+        event_count[EVENT_RECLAIM]++;
+    }
+}
+
+/* Accounts a packet with 'flow' and 'size' to 't'. */
+void
+account(struct tested_flow *t, const struct flow *flow, size_t size)
+{
+    t->stats.n_packets++;
+    t->stats.n_bytes += size;
+    if (is_ip_any(flow) && flow->nw_proto == IPPROTO_TCP) {
+        t->stats.tcp_flags |= ntohs(flow->tcp_flags);
+    }
+}
+
+/* Checks that 'got' is what 't' should have. */
+bool
+check_stats(const struct tested_flow *t,
+            const struct xdp_flow_table_stats *got)
+{
+    return (got->n_packets == t->stats.n_packets
+            && got->n_bytes == t->stats.n_bytes
+            && got->tcp_flags == t->stats.tcp_flags
+            && (t->stats.n_packets
+                ? got->used <= time_msec() && got->used >= time_msec() - 60000
+                : !got->used));
+}
+
+/* Returns true if the packet of 'size' bytes at 'data' is 'copy'. */
+static bool
+is_copy(const struct copy *copy, const uint8_t *data, size_t size)
+{
+    for (size_t i = 0; i < size && i < copy->size; i++) {
+        if (data[i] != copy->data[i]
+            && (!copy->odd_csum || i - copy->odd_csum > 1)) {
+            return false;
+        }
+    }
+    return size == copy->size;
+}
+
+/* Checks the copies that 'executed' says, of the packet that the main program
+ * made the '*size' bytes at 'data', of which '*meta_size' are metadata.
+ * Returns what is wrong, or NULL.  Stores in '*badp' the copy that is, and
+ * replaces the packet by what was made of that. */
+static const char *
+check_copies(const struct tested_flow *t, const struct executed *executed,
+             uint8_t data[MAX_OUT], size_t *size, size_t *meta_size,
+             const struct copy **badp, const char **culprit, uint64_t *by)
+{
+    bool differ = t->ops.flags & XDP_FLOW_COPIES_DIFFER;
+
+    event_count[EVENT_COPIES]++;
+    if (!check_group(executed)) {
+        return "devices of the group";
+    }
+    if (!differ) {
+        if (*meta_size) {
+            return "metadata where copies are equal";
+        }
+        for (size_t i = 0; i < executed->n_copies; i++) {
+            *badp = &executed->copies[i];
+            if (!is_copy(*badp, data, *size)) {
+                return "copies that should differ";
+            }
+        }
+        return NULL;
+    }
+
+    for (size_t i = 0; i < executed->n_copies; i++) {
+        const struct copy *copy = &executed->copies[i];
+        uint64_t before[XDP_COUNTER_MAX], expected[XDP_COUNTER_MAX];
+        size_t out_size, out_meta_size;
+        const char *problem = NULL;
+        uint8_t out[MAX_OUT];
+        uint32_t verdict;
+
+        memcpy(expected, copy->counters, sizeof expected);
+        expected[XDP_COUNTER_COPIES]++;
+        xdp_flow_table_get_counters(object->table, before);
+        verdict = run_egress(target_ifindex(copy->port), data, *size,
+                             *meta_size, out, &out_size, &out_meta_size);
+        if (copy->is_odd) {
+            continue;
+        } else if (copy->must_drop) {
+            uint64_t after[XDP_COUNTER_MAX];
+
+            xdp_flow_table_get_counters(object->table, after);
+            if (verdict == XDP_PASS
+                || (after[XDP_COUNTER_DROP_TOO_SHORT]
+                    != before[XDP_COUNTER_DROP_TOO_SHORT] + 1)) {
+                problem = "a copy that is too short";
+            }
+        } else if (verdict != XDP_PASS) {
+            problem = "verdict on a copy";
+        } else if (out_meta_size) {
+            problem = "metadata on a copy";
+        } else if (!is_copy(copy, out, out_size)) {
+            problem = "bytes of a copy";
+        } else if (!check_counters(before, expected, culprit, by)) {
+            problem = "counters of a copy";
+        }
+        if (problem) {
+            *badp = copy;
+            memcpy(data, out, out_size);
+            *size = out_size;
+            *meta_size = out_meta_size;
+            return problem;
+        }
+    }
+    return NULL;
+}
+
+/* Runs packet 'f' and checks that 't' takes it or, if 'hit' is false, that no
+ * flow does.  'gone' closes the output port for the packet.  Returns false
+ * and says why if anything is not as it should be. */
+bool
+check_packet(const char *part, unsigned long int index, const char *what,
+             struct tested_flow *t, const struct frame *f, bool hit, bool gone)
+{
+    static struct executed executed;
+    uint64_t before[XDP_COUNTER_MAX], expected[XDP_COUNTER_MAX] = { 0 };
+    uint64_t after[XDP_COUNTER_MAX];
+    const struct copy *common = &executed.common;
+    const struct copy *bad = common;
+    size_t out_size, meta_size, n_copies;
+    uint32_t verdict, expected_verdict;
+    const char *problem = NULL;
+    const char *culprit = "";
+    uint8_t out[MAX_OUT];
+    uint64_t by = 0;
+
+    if (hit) {
+        execute(f->data, f->size, &t->actions.buf, &t->ops, &executed);
+        memcpy(expected, common->counters, sizeof expected);
+        n_copies = executed.n_copies;
+        if (common->must_drop) {
+            expected_verdict = XDP_ABORTED;
+        } else if (!n_copies) {
+            expected_verdict = XDP_DROP;
+            memset(expected, 0, sizeof expected);
+            expected[executed.explicit_drop ? XDP_COUNTER_EXPLICIT_DROPS
+                     : XDP_COUNTER_FLOW_DROPS]++;
+            event_count[EVENT_OP_DROP]++;
+        } else if (gone && n_copies == 1) {
+            expected_verdict = XDP_DROP;
+            expected[XDP_COUNTER_DROP_NO_PORT]++;
+            event_count[EVENT_PORT_GONE]++;
+        } else {
+            expected_verdict = XDP_REDIRECT;
+            expected[XDP_COUNTER_OUTPUT] += n_copies;
+            event_count[EVENT_OP_OUTPUT]++;
+        }
+    } else {
+        /* Unchanged to the socket, of which there is none. */
+        memset(&executed, 0, offsetof(struct executed, copies));
+        executed.n_copies = n_copies = 0;
+        executed.common.size = f->size;
+        memcpy(executed.common.data, f->data, f->size);
+        expected_verdict = XDP_PASS;
+        expected[XDP_COUNTER_MISSES]++;
+        expected[XDP_COUNTER_NO_SOCKET]++;
+    }
+    expected[XDP_COUNTER_PACKETS]++;
+
+    gone = gone && n_copies == 1;
+    if (gone) {
+        break_target(executed.copies[0].port, true);
+    }
+    xdp_flow_table_get_counters(object->table, before);
+    verdict = run_program_meta(-1, t->device->ifindex, f->data, f->size, 0,
+                               out, &out_size, &meta_size);
+    xdp_flow_table_get_counters(object->table, after);
+    if (gone) {
+        break_target(executed.copies[0].port, false);
+    }
+
+    /* Hint or subtable: either will do. */
+    if (hit) {
+        if (after[XDP_COUNTER_HINT_HITS] != before[XDP_COUNTER_HINT_HITS]) {
+            expected[XDP_COUNTER_HINT_HITS]++;
+            event_count[EVENT_HINT_HIT]++;
+        } else {
+            expected[XDP_COUNTER_SUBTABLE_HITS]++;
+            event_count[EVENT_SUBTABLE_HIT]++;
+        }
+    }
+
+    if (common->is_odd) {
+        /* Anything will do but to pass it on in some other way. */
+        if (verdict != XDP_REDIRECT && verdict != XDP_ABORTED
+            && verdict != XDP_DROP) {
+            problem = "verdict";
+        }
+    } else if (common->must_drop) {
+        /* What was counted before the packet was found too short is of no
+         * interest. */
+        if (verdict != XDP_ABORTED && verdict != XDP_DROP) {
+            problem = "verdict";
+        } else if (after[XDP_COUNTER_DROP_TOO_SHORT]
+                   != before[XDP_COUNTER_DROP_TOO_SHORT] + 1
+                   || after[XDP_COUNTER_OUTPUT]
+                   != before[XDP_COUNTER_OUTPUT]) {
+            problem = "counters of a packet that is too short";
+        }
+    } else if (verdict != expected_verdict) {
+        problem = "verdict";
+    } else if (expected_verdict != XDP_DROP
+               && !is_copy(common, out + meta_size, out_size - meta_size)) {
+        problem = "bytes that leave";
+    } else if (!check_counters_between(before, after, expected, &culprit,
+                                       &by)) {
+        problem = "counters";
+    } else if (n_copies > 1) {
+        problem = check_copies(t, &executed, out, &out_size, &meta_size, &bad,
+                               &culprit, &by);
+    }
+    if (problem && case_failure(part, index, "%s, %s", what, problem)) {
+        struct ds s = DS_EMPTY_INITIALIZER;
+
+        match_format(&t->match, NULL, &s, OFP_DEFAULT_PRIORITY);
+        printf("  match: %s\n", ds_cstr(&s));
+        ds_clear(&s);
+        if (hit) {
+            format_odp_actions(&s, t->actions.buf.data, t->actions.buf.size,
+                               NULL);
+            printf("  actions: %s\n", ds_cstr(&s));
+        }
+        ds_destroy(&s);
+        print_hex("packet", f->data, f->size);
+        printf("  verdict: expected %"PRIu32", got %"PRIu32"\n",
+               expected_verdict, verdict);
+        print_hex("expected", bad->data, bad->size);
+        print_hex("got     ", out + meta_size, out_size - meta_size);
+        if (culprit[0]) {
+            printf("  counter: %s grew by %"PRIu64"\n", culprit, by);
+        }
+    }
+    return !problem;
+}

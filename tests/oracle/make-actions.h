@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Random actions.
+ */
+
+#ifndef MAKE_ACTIONS_H
+#define MAKE_ACTIONS_H 1
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flows.h"
+
+struct flow;
+struct flow_wildcards;
+
+void add_prerequisites(const struct flow *, struct flow_wildcards *);
+void make_actions(struct actions *, const struct flow *,
+                  const struct flow_wildcards *);
+bool is_refusal_right(const struct actions *, const struct flow *,
+                      const struct flow_wildcards *, enum xdp_reason);
+void count_fields(const struct actions *);
+void report_actions(void);
+
+#endif /* make-actions.h */

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Runs the program, and reads and writes what only the program knows: the key
+ * of a packet, and the hint cache.
+ */
+
+#include <config.h>
+
+#include "run.h"
+
+#undef NDEBUG
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "oracle.h"
+#include "rng.h"
+#include "util.h"
+#include "xdp-program.h"
+
+static int prog_fd;
+static int scratch_fd;          /* xdp_scratch. */
+static uint32_t scratch_size;   /* Of one CPU's value. */
+static int hints_fd;            /* xdp_hints. */
+static uint32_t n_hints;
+uint64_t digest_secret[XDP_KEY_WORDS];
+
+/* Opens the map 'name' of the loaded object.  Returns its fd, or a negative
+ * number if the program does not use it. */
+int
+open_map(const char *name)
+{
+    struct bpf_prog_info info = { 0 };
+    uint32_t size = sizeof info;
+    uint32_t ids[32];
+
+    info.nr_map_ids = ARRAY_SIZE(ids);
+    info.map_ids = (uintptr_t) ids;
+    if (bpf_obj_get_info_by_fd(prog_fd, &info, &size)) {
+        ovs_fatal(errno, "reading what the program uses failed");
+    }
+    for (uint32_t i = 0; i < MIN(info.nr_map_ids, ARRAY_SIZE(ids)); i++) {
+        struct bpf_map_info map = { 0 };
+        int fd = bpf_map_get_fd_by_id(ids[i]);
+
+        size = sizeof map;
+        if (fd < 0 || bpf_obj_get_info_by_fd(fd, &map, &size)) {
+            ovs_fatal(errno, "opening a map of the program failed");
+        }
+        if (!strncmp(map.name, name, sizeof map.name - 1)
+            || (strstr(map.name, ".rodata") && strstr(name, ".rodata"))) {
+            return fd;
+        }
+        close(fd);
+    }
+    return -1;
+}
+
+/* Finds the program and the maps that the offload itself has no use for, by
+ * what the kernel knows about the loaded object. */
+void
+find_internals(void)
+{
+    struct bpf_prog_info info = { 0 };
+    uint32_t size = sizeof info;
+    uint32_t ids[32];
+    int rodata_fd = -1;
+    uint32_t rodata_size = 0;
+    uint32_t rodata_btf = 0;
+
+    prog_fd = bpf_prog_get_fd_by_id(xdp_object_program_id(object));
+    if (prog_fd < 0) {
+        ovs_fatal(errno, "opening the loaded program failed");
+    }
+    info.nr_map_ids = ARRAY_SIZE(ids);
+    info.map_ids = (uintptr_t) ids;
+    if (bpf_obj_get_info_by_fd(prog_fd, &info, &size)) {
+        ovs_fatal(errno, "reading what the program uses failed");
+    }
+
+    scratch_fd = hints_fd = -1;
+    for (uint32_t i = 0; i < MIN(info.nr_map_ids, ARRAY_SIZE(ids)); i++) {
+        struct bpf_map_info map = { 0 };
+        int fd = bpf_map_get_fd_by_id(ids[i]);
+
+        size = sizeof map;
+        if (fd < 0 || bpf_obj_get_info_by_fd(fd, &map, &size)) {
+            ovs_fatal(errno, "opening a map of the program failed");
+        }
+        if (!strcmp(map.name, "xdp_scratch")) {
+            scratch_fd = fd;
+            scratch_size = ROUND_UP(map.value_size, 8);
+        } else if (!strcmp(map.name, "xdp_hints")) {
+            hints_fd = fd;
+            n_hints = map.max_entries;
+        } else if (strstr(map.name, ".rodata")) {
+            rodata_fd = fd;
+            rodata_size = map.value_size;
+            rodata_btf = map.btf_id;
+        } else {
+            close(fd);
+        }
+    }
+    if (scratch_fd < 0 || hints_fd < 0 || rodata_fd < 0) {
+        ovs_fatal(0, "the object lacks a map that this test reads");
+    }
+
+    /* Where in the read-only data the secret is, says BTF. */
+    {
+        char *rodata = xmalloc(rodata_size);
+        struct btf *btf = btf__load_from_kernel_by_id(rodata_btf);
+        const struct btf_var_secinfo *var;
+        const struct btf_type *sec;
+        uint32_t zero = 0;
+        bool found = false;
+        int id;
+
+        id = btf ? btf__find_by_name_kind(btf, ".rodata", BTF_KIND_DATASEC)
+                 : -1;
+        if (id < 0 || bpf_map_lookup_elem(rodata_fd, &zero, rodata)) {
+            ovs_fatal(0, "reading the constants of the object failed");
+        }
+        sec = btf__type_by_id(btf, id);
+        var = btf_var_secinfos(sec);
+        for (int i = 0; i < btf_vlen(sec); i++, var++) {
+            const struct btf_type *t = btf__type_by_id(btf, var->type);
+
+            if (!strcmp(btf__name_by_offset(btf, t->name_off),
+                        "xdp_digest_secret")) {
+                ovs_assert(var->size >= sizeof digest_secret);
+                memcpy(digest_secret, rodata + var->offset,
+                       sizeof digest_secret);
+                found = true;
+            }
+        }
+        if (!found) {
+            ovs_fatal(0, "the object has no xdp_digest_secret");
+        }
+        btf__free(btf);
+        free(rodata);
+        close(rodata_fd);
+    }
+}
+
+/* Runs program 'fd', or the main program if that is negative, on the 'size'
+ * bytes at 'data', of which the first 'meta_size' are metadata, as if they
+ * came from 'ifindex'.  Returns its verdict.  If 'out' is nonnull, stores
+ * metadata and packet that leave in the MAX_OUT bytes there and their size in
+ * '*out_size', of which '*out_meta_size' are metadata. */
+uint32_t
+run_program_meta(int fd, uint32_t ifindex, const void *data, size_t size,
+                 size_t meta_size, void *out, size_t *out_size,
+                 size_t *out_meta_size)
+{
+    struct xdp_md ctx = {
+        .data = meta_size,
+        .data_end = size,
+        .ingress_ifindex = ifindex,
+    };
+    struct xdp_md ctx_out;
+    LIBBPF_OPTS(bpf_test_run_opts, opts,
+                .data_in = data, .data_size_in = size,
+                .data_out = out, .data_size_out = out ? MAX_OUT : 0,
+                .ctx_in = &ctx, .ctx_size_in = sizeof ctx,
+                .ctx_out = out ? &ctx_out : NULL,
+                .ctx_size_out = out ? sizeof ctx_out : 0,
+                .repeat = 1);
+
+    if (bpf_prog_test_run_opts(fd < 0 ? prog_fd : fd, &opts)) {
+        ovs_fatal(errno, "BPF_PROG_RUN with %"PRIuSIZE" bytes from device "
+                  "%"PRIu32" failed", size, ifindex);
+    }
+    if (out) {
+        *out_size = opts.data_size_out;
+        *out_meta_size = ctx_out.data;
+    }
+    return opts.retval;
+}
+
+/* Runs the program on the 'size' bytes at 'data' as if they came from
+ * 'ifindex'.  Returns its verdict.  If 'out' is nonnull, stores the packet
+ * that leaves in the MAX_OUT bytes there and its size in '*out_size'. */
+uint32_t
+run_program(uint32_t ifindex, const void *data, size_t size,
+            void *out, size_t *out_size)
+{
+    size_t out_meta_size;
+
+    return run_program_meta(-1, ifindex, data, size, 0, out, out_size,
+                            &out_meta_size);
+}
+
+/* Reads the key that the last run of the program left. */
+void
+read_key(struct xdp_key *key)
+{
+    uint32_t zero = 0;
+    char *values = xmalloc(scratch_size * n_cpus);
+
+    if (bpf_map_lookup_elem(scratch_fd, &zero, values)) {
+        ovs_fatal(errno, "reading the map xdp_scratch failed");
+    }
+    /* The key is the first member. */
+    memcpy(key, values + scratch_size * this_cpu, sizeof *key);
+    free(values);
+}
+
+/* Sets the hint cache: to random slots if 'random', or else to nothing. */
+void
+set_hints(bool random)
+{
+    uint32_t *values = xcalloc(n_cpus, 2 * sizeof *values);
+
+    for (uint32_t i = 0; i < n_hints; i++) {
+        for (int j = 0; random && j < n_cpus; j++) {
+            /* Per-CPU values are 8 bytes apart.  Often a slot that is or was
+             * in use, sometimes one that does not exist. */
+            values[2 * j] = rnd(one_in(16) ? N_FLOWS + 3 : 200);
+        }
+        if (bpf_map_update_elem(hints_fd, &i, values, BPF_ANY)) {
+            ovs_fatal(errno, "writing the map xdp_hints failed");
+        }
+    }
+    free(values);
+}
+
+/* Sets 'n' random places of the hint cache to random slots. */
+void
+scramble_hints(uint32_t n)
+{
+    uint32_t *values = xcalloc(n_cpus, 2 * sizeof *values);
+
+    while (n--) {
+        uint32_t i = rnd(n_hints);
+
+        for (int j = 0; j < n_cpus; j++) {
+            values[2 * j] = rnd(N_FLOWS + 3);
+        }
+        if (bpf_map_update_elem(hints_fd, &i, values, BPF_ANY)) {
+            ovs_fatal(errno, "writing the map xdp_hints failed");
+        }
+    }
+    free(values);
+}
+
+/* Checks that the counters have grown by 'expected' from 'before' to
+ * 'after'.  Otherwise stores the name of one that has not and by how much it
+ * has grown. */
+bool
+check_counters_between(const uint64_t before[XDP_COUNTER_MAX],
+                       const uint64_t after[XDP_COUNTER_MAX],
+                       const uint64_t expected[XDP_COUNTER_MAX],
+                       const char **culprit, uint64_t *by)
+{
+    static const char *names[XDP_COUNTER_MAX] = {
+#define NAME(COUNTER) [XDP_COUNTER_##COUNTER] = #COUNTER
+        NAME(PACKETS), NAME(UPCALLS), NAME(OUTPUT), NAME(HINT_HITS),
+        NAME(SUBTABLE_HITS), NAME(MISSES), NAME(PUSH_VLAN), NAME(POP_VLAN),
+        NAME(FLOW_DROPS), NAME(DROP_NO_PORT), NAME(DROP_HEADROOM),
+        NAME(DROP_BAD_OP), NAME(NO_SOCKET), NAME(UNKNOWN_PORT),
+        NAME(EXPLICIT_DROPS), NAME(SET_FIELD), NAME(PUSH_MPLS),
+        NAME(POP_MPLS), NAME(TRUNC), NAME(METER_DROPS), NAME(COPIES),
+        NAME(DROP_TOO_SHORT), NAME(DROP_EGRESS), NAME(NO_METADATA)
+#undef NAME
+    };
+
+    for (size_t i = 0; i < XDP_COUNTER_MAX; i++) {
+        if (after[i] - before[i] != expected[i]) {
+            *culprit = names[i] ? names[i] : "unnamed";
+            *by = after[i] - before[i];
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Checks that since 'before' the counters have grown by 'expected'.  Makes
+ * 'before' the current ones. */
+bool
+check_counters(uint64_t before[XDP_COUNTER_MAX],
+               const uint64_t expected[XDP_COUNTER_MAX],
+               const char **culprit, uint64_t *by)
+{
+    uint64_t now[XDP_COUNTER_MAX];
+    bool ok;
+
+    xdp_flow_table_get_counters(object->table, now);
+    ok = check_counters_between(before, now, expected, culprit, by);
+    memcpy(before, now, sizeof now);
+    return ok;
+}
+
+/* Opens or closes the way out of port 'port'. */
+void
+set_target(uint32_t port, bool enable)
+{
+    int error = xdp_flow_table_set_target(object->table, port,
+                                          enable ? target_ifindex(port) : 0);
+
+    if (error) {
+        ovs_fatal(error, "writing the map tx_ports failed");
+    }
+}
+
+/* Closes the way out of port 'port', which is open, behind the back of the
+ * flow table, or opens it again. */
+void
+break_target(uint32_t port, bool broken)
+{
+    static int fd = -1;
+    static struct bpf_devmap_val val;
+
+    if (fd < 0) {
+        fd = open_map("tx_ports");
+    }
+    if (broken
+        ? bpf_map_lookup_elem(fd, &port, &val)
+          || bpf_map_delete_elem(fd, &port)
+        : bpf_map_update_elem(fd, &port,
+                              &(struct bpf_devmap_val) {
+                                  .ifindex = val.ifindex,
+                                  .bpf_prog.fd = -1,
+                              }, BPF_ANY)) {
+        ovs_fatal(errno, "changing the map tx_ports failed");
+    }
+}
