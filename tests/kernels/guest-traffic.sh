@@ -60,26 +60,35 @@ traffic_start () {
     echo "OVS runs with two afxdp ports"
 }
 
-# traffic_ping N
+# traffic_ping N [ADDRESS]
 #
 # Sends N pings, of which all must be answered.
 traffic_ping () {
-    ip netns exec left ping -c "$1" -i 0.1 -W 5 10.1.1.2 > /tmp/ping ||
+    ip netns exec left ping -c "$1" -i 0.1 -W 5 "${2:-10.1.1.2}" > /tmp/ping ||
         { cat /tmp/ping; die "ping fails"; }
     cat /tmp/ping
     grep -q ", $1 packets received" /tmp/ping || die "pings were lost"
 }
 
-# Prints how many packets XDP has redirected: slot 2 of 'debug_stats'.
-traffic_redirected () {
+# traffic_counter SLOT
+#
+# Prints slot SLOT of 'debug_stats'.
+traffic_counter () {
     bpftool map dump name debug_stats > /tmp/debug_stats ||
         die "no map debug_stats"
-    awk '/"key":/ { slot++ }
-         slot == 3 && /"value":/ && !/\[/ {
+    awk -v wanted=$(($1 + 1)) '
+         /"key":/ { slot++ }
+         slot == wanted && /"value":/ && !/\[/ {
              sub(/.*"value": */, ""); sum += $0
          }
-         END { if (slot < 3) { exit 1 } print sum + 0 }' /tmp/debug_stats ||
+         END { if (slot < wanted) { exit 1 } print sum + 0 }' \
+        /tmp/debug_stats ||
         { cat /tmp/debug_stats; die "cannot read debug_stats"; }
+}
+
+# Prints how many packets XDP has redirected.
+traffic_redirected () {
+    traffic_counter 2
 }
 
 # Userspace forwards, and no flow is offloaded, as long as nobody asks for it.
@@ -146,6 +155,67 @@ traffic_offload_tcp () {
     # A megabyte is at least 685 segments of 1,460 bytes.
     expect_redirected "$before" 650
     echo "XDP carried $((after - before)) packets of 1 MB over TCP"
+}
+
+# The same over IPv6, neighbour discovery included.
+traffic_offload_ipv6 () {
+    n=0
+    for side in left right; do
+        n=$((n + 1))
+        echo 0 > /proc/sys/net/ipv6/conf/all/disable_ipv6 || :
+        ip -n $side addr add fd01::$n/64 dev p-$side nodad
+    done
+    for i in 1 2 3 4 5; do
+        if ip netns exec left ping -c 2 -W 2 fd01::2 &&
+           ovs-appctl dpctl/dump-flows type=offloaded | grep -q 0x86dd; then
+            break
+        fi
+    done
+    before=$(traffic_redirected)
+    traffic_ping $PINGS fd01::2
+    expect_redirected "$before" $((2 * PINGS - 5))
+    echo "XDP carried $((after - before)) packets of $PINGS pings"
+}
+
+# XDP sends each packet to two ports, the second copy with other headers.
+traffic_offload_copies () {
+    ip link add v-third numrxqueues 1 numtxqueues 1 type veth \
+        peer name p-third numrxqueues 1 numtxqueues 1
+    ip netns add third
+    ip link set p-third netns third
+    ip netns exec third ethtool -K p-third tx off txvlan off gro on
+    ip -n third link set p-third up
+    ip link set v-third up
+    vsctl add-port br0 v-third -- set interface v-third \
+        type=afxdp options:xdp-mode=native
+    ovs-ofctl add-flow br0 "priority=100,in_port=v-left,icmp,\
+actions=v-right,mod_nw_tos:32,mod_dl_dst:02:00:00:00:00:33,v-third"
+    for i in 1 2 3 4 5; do
+        if ip netns exec left ping -c 2 -W 2 10.1.1.2 &&
+           ovs-appctl dpctl/dump-flows type=offloaded | grep -q 'set(ipv4'
+        then
+            break
+        fi
+    done
+    before=$(traffic_counter 20)
+    got=$(traffic_third_received)
+    traffic_ping $PINGS
+    after=$(traffic_counter 20)
+    got=$(($(traffic_third_received) - got))
+    # Two copies of each request.
+    if test $((after - before)) -lt $((2 * PINGS - 5)) ||
+       test $got -lt $((PINGS - 3)); then
+        ovs-appctl xdp/show
+        ovs-appctl xdp/refused
+        die "XDP sent $((after - before)) copies, $got arrived at the third"
+    fi
+    ovs-ofctl del-flows br0 in_port=v-left,icmp
+    echo "XDP sent $((after - before)) copies of $PINGS requests"
+}
+
+# Prints how many packets have arrived at p-third.
+traffic_third_received () {
+    ip netns exec third cat /proc/net/dev | awk '/p-third:/ { print $3 }'
 }
 
 # XDP pushes and pops VLAN tags between an access port and a trunk port.
