@@ -14,6 +14,7 @@
 #include <bpf/bpf_endian.h>
 
 #include "maps.h"
+#include "meter.h"
 #include "mpls.h"
 #include "outputs.h"
 #include "parse.h"
@@ -268,6 +269,10 @@ actions_run_op(__u32 i, struct actions_ctx *run)
         }
         break;
 
+    case XDP_OP_METER:
+        error = meter_run(run->ctx, run->flow, slot);
+        break;
+
     default:
         error = actions_set(run, op->type, slot);
         break;
@@ -275,7 +280,8 @@ actions_run_op(__u32 i, struct actions_ctx *run)
 
     if (error != SET_OK) {
         stats_count(error);
-        run->verdict = XDP_ABORTED;
+        run->verdict = (error == XDP_COUNTER_METER_DROPS
+                        ? XDP_DROP : XDP_ABORTED);
         return 1;
     }
     return 0;

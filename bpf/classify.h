@@ -91,14 +91,22 @@ classify_try_mask(__u32 i, struct classify_ctx *ctx)
     if (!subtable) {
         return 0;
     }
-    slot = bpf_map_lookup_elem(subtable, &digest);
-    if (!slot) {
-        return 0;
-    }
 
-    ctx->slot = *slot;
-    ctx->flow = classify_check_slot(scratch, ctx->slot);
-    return ctx->flow != NULL;
+    /* The flow may have moved to another slot since its number was read, but
+     * hardly twice. */
+#pragma clang loop unroll(full)
+    for (int try = 0; try < 2; try++) {
+        slot = bpf_map_lookup_elem(subtable, &digest);
+        if (!slot) {
+            return 0;
+        }
+        ctx->slot = *slot;
+        ctx->flow = classify_check_slot(scratch, ctx->slot);
+        if (ctx->flow) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 /* Walks the masks of port 'in_port'.  Returns the number of the slot of the

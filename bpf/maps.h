@@ -124,6 +124,15 @@ struct {
     __type(value, __u32);
 } xdp_hints SEC(".maps");
 
+/* One map for all objects, made by the provider. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, XDP_METER_MAX);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __type(key, __u32);
+    __type(value, struct xdp_meter);
+} xdp_meters SEC(".maps");
+
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, XDP_COUNTER_MAX);

@@ -36,6 +36,8 @@
 #define XDP_PORT_MAX_QUEUES 16  /* AF_XDP sockets of one port. */
 #define XDP_VLAN_MAX        2   /* VLAN tags that the parser can look at. */
 #define XDP_MPLS_MAX        3   /* Label stack entries of a key. */
+#define XDP_METER_MAX       4096 /* Meters, by the datapath's number. */
+#define XDP_METER_MAX_BANDS 8   /* Bands of one meter. */
 
 /* What a packet is matched on: the fields of OVS's 'struct flow'
  * (include/openvswitch/flow.h) that have the same name, with the values that
@@ -160,6 +162,7 @@ enum xdp_op_type {
     XDP_OP_SET_MPLS = 17,   /* As OVS_KEY_ATTR_MPLS. */
     XDP_OP_TRUNC = 18,      /* As OVS_ACTION_ATTR_TRUNC, right before the last
                              * output. */
+    XDP_OP_METER = 19,      /* As OVS_ACTION_ATTR_METER. */
 };
 
 /* MAC addresses as OVS_KEY_ATTR_ETHERNET, OVS_KEY_ATTR_ND and the second half
@@ -222,6 +225,9 @@ struct xdp_op {
         struct {
             __u32 max_len;  /* At least ETH_HLEN. */
         } trunc;
+        struct {
+            __u32 id;       /* Index in 'xdp_meters'. */
+        } meter;
         __u32 raw[3];
     } u;
 };
@@ -318,6 +324,38 @@ struct xdp_port_stats {
     __u64 no_socket;    /* Queue without socket: passed to the kernel. */
 };
 
+/* A band of a meter: a token bucket of which only the time is kept at which
+ * it will be full again (the generic cell rate algorithm of ITU-T I.371).
+ * What changes is changed by atomic operations, by anyone. */
+struct xdp_meter_band {
+    __u64 cost;         /* How long it takes to fill in what one packet, or
+                         * one byte, has taken out; in 2**-24 ns. */
+    __u64 depth;        /* How long it takes to fill an empty bucket, in
+                         * 2**-4 ns. */
+    __u64 full_at;      /* CLOCK_MONOTONIC, in 2**-4 ns. */
+    __u64 packets;      /* Dropped by this band. */
+    __u64 bytes;
+    __u32 rate;         /* As in OpenFlow: the highest one counts the drop. */
+    __u32 pad;
+};
+
+/* A meter, value of the map 'xdp_meters', whose index is the number that the
+ * datapath has for it.  All objects and userspace share the map.
+ *
+ * The provider changes a meter by writing the version that is not current, and
+ * then 'current'.  A meter without bands lets all packets pass. */
+struct xdp_meter {
+    __u32 current;      /* 0 or 1. */
+    __u32 pad;
+    struct xdp_meter_version {
+        __u32 n_bands;      /* 0 to XDP_METER_MAX_BANDS. */
+        __u32 by_packet;    /* Is the cost for a packet, or for a byte? */
+        __u64 packets;      /* That came to the meter. */
+        __u64 bytes;
+        struct xdp_meter_band bands[XDP_METER_MAX_BANDS];
+    } versions[2];
+};
+
 /* Indexes of the per-CPU map 'debug_stats', each a packet count since the
  * object was loaded. */
 enum xdp_counter {
@@ -365,6 +403,36 @@ xdp_digest_add(__u64 digest, __u64 word, __u64 secret)
     __u32 hi = (__u32) (word >> 32) + (__u32) (secret >> 32);
 
     return digest + (__u64) lo * hi;
+}
+
+/* How often xdp_meter_take() tries before it gives up.  Each failure means that
+ * somebody else has taken something in the meantime. */
+#define XDP_METER_TRIES 32
+
+/* Takes 'n' packets or bytes, whatever its 'cost' is for, out of the bucket of
+ * 'band', at 'now_ns', CLOCK_MONOTONIC.  Returns 1, or 0 if that much was not
+ * in there, which leaves the bucket as it is. */
+static inline __attribute__((always_inline)) int
+xdp_meter_take(struct xdp_meter_band *band, __u64 n, __u64 now_ns)
+{
+    __u64 amount = band->cost * n >> 20;
+    __u64 now = now_ns << 4;
+    __u64 full_at = *(volatile __u64 *) &band->full_at;
+
+    for (int i = 0; i < XDP_METER_TRIES; i++) {
+        __u64 next = (full_at > now ? full_at : now) + amount;
+        __u64 seen;
+
+        if (next - now > band->depth) {
+            return 0;
+        }
+        seen = __sync_val_compare_and_swap(&band->full_at, full_at, next);
+        if (seen == full_at) {
+            return 1;
+        }
+        full_at = seen;
+    }
+    return 0;
 }
 
 #endif /* xdp-abi.h */

@@ -17,6 +17,8 @@ lib_xdp_files = \
 	lib/xdp-features.h \
 	lib/xdp-flow-table.c \
 	lib/xdp-flow-table.h \
+	lib/xdp-meter.c \
+	lib/xdp-meter.h \
 	lib/xdp-port.c \
 	lib/xdp-port.h \
 	lib/xdp-program.c \

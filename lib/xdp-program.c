@@ -29,6 +29,7 @@
 #include "openvswitch/vlog.h"
 #include "entropy.h"
 #include "util.h"
+#include "xdp-meter.h"
 
 VLOG_DEFINE_THIS_MODULE(xdp_program);
 
@@ -113,6 +114,7 @@ enum table_map {
     MAP_FLOW_STATS,
     MAP_COUNTERS,
     MAP_GROUPS,
+    MAP_METERS,
     N_TABLE_MAPS
 };
 
@@ -121,6 +123,7 @@ static const struct table_map_info {
     enum bpf_map_type type;
     uint32_t value_size;
     bool for_outputs;           /* Only for more than one output? */
+    bool for_meters;            /* Only for XDP_OP_METER? */
 } table_maps[N_TABLE_MAPS] = {
     [MAP_XSKS] = { "xsks_map", BPF_MAP_TYPE_XSKMAP, 4 },
     [MAP_TX_PORTS] = { "tx_ports", BPF_MAP_TYPE_DEVMAP,
@@ -137,7 +140,10 @@ static const struct table_map_info {
     [MAP_FLOW_STATS] = { "xdp_flow_stats", BPF_MAP_TYPE_ARRAY,
                          sizeof(struct xdp_flow_stats) },
     [MAP_COUNTERS] = { "debug_stats", BPF_MAP_TYPE_PERCPU_ARRAY, 8 },
-    [MAP_GROUPS] = { "xdp_groups", BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, true },
+    [MAP_GROUPS] = { "xdp_groups", BPF_MAP_TYPE_ARRAY_OF_MAPS, 4,
+                     .for_outputs = true },
+    [MAP_METERS] = { "xdp_meters", BPF_MAP_TYPE_ARRAY,
+                     sizeof(struct xdp_meter), .for_meters = true },
 };
 
 /* Returns the path that 'option', the value of options:xdp-obj, stands for:
@@ -443,6 +449,13 @@ read_key_fields(const char *path, const struct btf *btf,
     return 0;
 }
 
+/* Returns true if an object with 'caps' runs meters. */
+static bool
+has_meters(const struct xdp_caps *caps)
+{
+    return caps->ops & UINT64_C(1) << XDP_OP_METER;
+}
+
 /* Reads the contract of 'bpf'.  Sets '*has_table' to whether there is one, and
  * '*caps' to what it says.  Returns 0, or a positive errno value if it is one
  * that we cannot work with. */
@@ -514,7 +527,8 @@ read_contract(const char *path, struct bpf_object *bpf, bool *has_table,
         const struct table_map_info *info = &table_maps[i];
         struct bpf_map *map = bpf_object__find_map_by_name(bpf, info->name);
 
-        if (info->for_outputs && caps->max_outputs <= 1) {
+        if ((info->for_outputs && caps->max_outputs <= 1)
+            || (info->for_meters && !has_meters(caps))) {
             continue;
         }
         if (!map || bpf_map__type(map) != info->type
@@ -611,10 +625,35 @@ set_constant(const char *path, struct bpf_object *bpf, const char *name,
     return EINVAL;
 }
 
+/* Makes 'bpf', which is not loaded yet, use the map that has the meters. */
+static int
+share_meters(const char *path, struct bpf_object *bpf, char **errp)
+{
+    struct bpf_map *map
+        = bpf_object__find_map_by_name(bpf, table_maps[MAP_METERS].name);
+    char *reason;
+    int error;
+    int fd;
+
+    fd = xdp_meter_map(&reason);
+    if (fd < 0) {
+        *errp = xasprintf("%s: %s", path, reason);
+        free(reason);
+        return ENOMEM;
+    }
+    error = bpf_map__reuse_fd(map, fd) ? errno : 0;
+    if (error) {
+        *errp = xasprintf("%s: sharing map %s failed (%s)", path,
+                          bpf_map__name(map), ovs_strerror(error));
+    }
+    return error;
+}
+
 /* Sizes the maps and sets the constants of the flow table in 'bpf', which is
- * not loaded yet. */
+ * not loaded yet and has 'caps'. */
 static int
 prepare_table(const char *path, struct bpf_object *bpf,
+              const struct xdp_caps *caps,
               const struct xdp_flow_table_limits *limits,
               const uint64_t *digest_secret, char **errp)
 {
@@ -664,6 +703,9 @@ prepare_table(const char *path, struct bpf_object *bpf,
     if (!error) {
         error = set_constant(path, bpf, "xdp_port_index_mask", &index_mask,
                              sizeof index_mask, errp);
+    }
+    if (!error && has_meters(caps)) {
+        error = share_meters(path, bpf, errp);
     }
     return error;
 }
@@ -748,7 +790,8 @@ load_object(const char *path, struct bpf_object *bpf, const char *log,
             *errp = xasprintf("reading random numbers failed (%s)",
                               ovs_strerror(error));
         } else {
-            error = prepare_table(path, bpf, limits, digest_secret, errp);
+            error = prepare_table(path, bpf, &object->caps, limits,
+                                  digest_secret, errp);
         }
     }
     if (!error) {
@@ -969,6 +1012,7 @@ op_name(enum xdp_op_type type)
     case XDP_OP_POP_MPLS: return "pop_mpls";
     case XDP_OP_SET_MPLS: return "set_mpls";
     case XDP_OP_TRUNC: return "trunc";
+    case XDP_OP_METER: return "meter";
     case XDP_OP_NONE:
     default:
         return NULL;

@@ -643,6 +643,40 @@ translate_trunc(struct translator *t, const struct nlattr *a,
     return put_op(t, XDP_OP_TRUNC, &op, NULL, 0);
 }
 
+/* Translates the meter 'a'. */
+static enum xdp_reason
+translate_meter(struct translator *t, const struct nlattr *a)
+{
+    struct xdp_op op = { .type = 0 };
+    enum xdp_reason reason;
+    uint32_t id;
+
+    if (nl_attr_get_size(a) < sizeof id) {
+        return refuse(t, XDP_REASON_ACTION, ", malformed");
+    }
+    if (t->n_outputs) {
+        /* Each of several copies would be metered. */
+        return refuse(t, XDP_REASON_ORDER, " after an output");
+    }
+    id = nl_attr_get_u32(a);
+    if (id >= XDP_METER_MAX) {
+        snprintf(t->tr->detail, sizeof t->tr->detail,
+                 "meter %"PRIu32" of the datapath, more than %d", id,
+                 XDP_METER_MAX - 1);
+        return XDP_REASON_METER;
+    }
+    op.u.meter.id = id;
+    reason = put_op(t, XDP_OP_METER, &op, NULL, 0);
+    if (!reason && t->overflow) {
+        ovs_strlcpy(t->tr->detail, t->overflow, sizeof t->tr->detail);
+        return XDP_REASON_N_OPS;
+    }
+
+    /* It counts packets, whether they go anywhere or not. */
+    t->end = t->tr->actions.n_ops;
+    return reason;
+}
+
 /* Translates the action 'a', of which 'next' is the following one, or NULL. */
 static enum xdp_reason
 translate_action(struct translator *t, const struct nlattr *a,
@@ -680,6 +714,9 @@ translate_action(struct translator *t, const struct nlattr *a,
     case OVS_ACTION_ATTR_TRUNC:
         return translate_trunc(t, a, next);
 
+    case OVS_ACTION_ATTR_METER:
+        return translate_meter(t, a);
+
     case OVS_ACTION_ATTR_CT_CLEAR:
         /* A packet on its first pass has no connection tracking state. */
         return XDP_REASON_NONE;
@@ -702,7 +739,6 @@ translate_action(struct translator *t, const struct nlattr *a,
     case OVS_ACTION_ATTR_POP_ETH:
     case OVS_ACTION_ATTR_PUSH_NSH:
     case OVS_ACTION_ATTR_POP_NSH:
-    case OVS_ACTION_ATTR_METER:
     case OVS_ACTION_ATTR_CLONE:
     case OVS_ACTION_ATTR_CHECK_PKT_LEN:
     case OVS_ACTION_ATTR_ADD_MPLS:

@@ -41,7 +41,7 @@ xdp_reason_to_string(enum xdp_reason reason)
     case XDP_REASON_N_OPS:
         return "too many actions";
     case XDP_REASON_METER:
-        return "meter that the object cannot run";
+        return "meter that XDP does not have";
     case XDP_REASON_TARGET_TYPE:
         return "output to a port that is not in XDP";
     case XDP_REASON_TARGET:

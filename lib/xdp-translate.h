@@ -31,7 +31,7 @@ enum xdp_reason {
     XDP_REASON_ORDER,           /* It has an action in the wrong place. */
     XDP_REASON_OUTPUTS,         /* Its outputs do not go together. */
     XDP_REASON_N_OPS,           /* It has too many actions. */
-    XDP_REASON_METER,           /* It has a meter. */
+    XDP_REASON_METER,           /* It has a meter with too large a number. */
     XDP_REASON_TARGET_TYPE,     /* Its output is not an AF_XDP port. */
     XDP_REASON_TARGET,          /* Its output cannot be redirected to. */
     XDP_REASON_FLOWS_FULL,      /* The table has no room for the flow. */

@@ -24,15 +24,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dp-packet.h"
 #include "flow.h"
 #include "netlink.h"
 #include "odp-netlink.h"
 #include "openvswitch/match.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/vlog.h"
+#include "ovs-thread.h"
 #include "packets.h"
+#include "random.h"
 #include "util.h"
 #include "xdp-flow-table.h"
+#include "xdp-meter.h"
 #include "xdp-program.h"
 #include "xdp-translate.h"
 
@@ -666,6 +670,55 @@ test_translate_trunc(void)
                           "output after a truncated one");
 }
 
+/* Meters. */
+static void
+test_translate_meter(void)
+{
+    struct ofpbuf b;
+    uint64_t stub[64];
+    struct xdp_translation tr;
+    struct xdp_caps caps;
+
+    all_caps(&caps);
+    ofpbuf_use_stub(&b, stub, sizeof stub);
+
+    nl_msg_put_u32(&b, OVS_ACTION_ATTR_METER, 5);
+    put_pop_vlan(&b);
+    nl_msg_put_u32(&b, OVS_ACTION_ATTR_METER, XDP_METER_MAX - 1);
+    put_output(&b, 1);
+    put_output(&b, 2);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.actions.n_ops == 5 && is_output(&tr, 3, 1));
+    CHECK(tr.actions.ops[0].type == XDP_OP_METER);
+    CHECK(tr.actions.ops[0].u.meter.id == 5);
+    CHECK(tr.actions.ops[2].type == XDP_OP_METER);
+    CHECK(tr.actions.ops[2].u.meter.id == XDP_METER_MAX - 1);
+    CHECK(!tr.actions.flags);
+
+    /* It counts what goes nowhere, too. */
+    put_pop_vlan(&b);
+    nl_msg_put_u32(&b, OVS_ACTION_ATTR_METER, 5);
+    put_pop_vlan(&b);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.actions.n_ops == 2);
+
+    nl_msg_put_u32(&b, OVS_ACTION_ATTR_METER, XDP_METER_MAX);
+    put_output(&b, 1);
+    check_actions_refused(&b, &caps, XDP_REASON_METER,
+                          "meter 4096 of the datapath, more than 4095");
+    put_output(&b, 1);
+    nl_msg_put_u32(&b, OVS_ACTION_ATTR_METER, 5);
+    put_output(&b, 2);
+    check_actions_refused(&b, &caps, XDP_REASON_ORDER,
+                          "meter after an output");
+
+    for (int i = 0; i < XDP_FLOW_MAX_OPS; i++) {
+        put_pop_vlan(&b);
+    }
+    nl_msg_put_u32(&b, OVS_ACTION_ATTR_METER, 5);
+    check_actions_refused(&b, &caps, XDP_REASON_N_OPS, "meter");
+}
+
 /* How many ops there may be. */
 static void
 test_translate_n_ops(void)
@@ -1068,7 +1121,6 @@ test_translate_other_actions(void)
         [OVS_ACTION_ATTR_POP_ETH] = "pop_eth",
         [OVS_ACTION_ATTR_PUSH_NSH] = "push_nsh",
         [OVS_ACTION_ATTR_POP_NSH] = "pop_nsh",
-        [OVS_ACTION_ATTR_METER] = "meter",
         [OVS_ACTION_ATTR_CLONE] = "clone",
         [OVS_ACTION_ATTR_CHECK_PKT_LEN] = "check_pkt_len",
         [OVS_ACTION_ATTR_ADD_MPLS] = "add_mpls",
@@ -2917,7 +2969,7 @@ test_object_default(void)
     CHECK(caps.max_words == XDP_MASK_MAX_WORDS);
     CHECK(caps.max_ops == XDP_FLOW_MAX_OPS);
     CHECK(caps.max_outputs == XDP_FLOW_MAX_OPS);
-    CHECK(caps.ops == (UINT64_C(2) << XDP_OP_TRUNC) - (1 << XDP_OP_OUTPUT));
+    CHECK(caps.ops == (UINT64_C(2) << XDP_OP_METER) - (1 << XDP_OP_OUTPUT));
 }
 
 /* What others declare. */
@@ -3141,6 +3193,222 @@ test_object_leaks(void)
     free(path);
 }
 
+/* Meters. */
+
+#define METER_ID ((ofproto_meter_id) { .uint32 = 77 })
+
+/* Sets the meter to 'n' bands of 'rates' and 'bursts'. */
+static void
+set_meter(uint16_t flags, size_t n, const uint32_t rates[],
+          const uint32_t bursts[])
+{
+    struct ofputil_meter_band bands[XDP_METER_MAX_BANDS];
+    struct ofputil_meter_config config = {
+        .flags = flags,
+        .n_bands = n,
+        .bands = bands,
+    };
+
+    for (size_t i = 0; i < n; i++) {
+        bands[i] = (struct ofputil_meter_band) {
+            .type = OFPMBT13_DROP,
+            .rate = rates[i],
+            .burst_size = bursts[i],
+        };
+    }
+    xdp_meter_set(METER_ID, &config);
+}
+
+/* Stores in '*version' what packets see of the meter. */
+static bool
+read_meter(struct xdp_meter_version *version)
+{
+    uint32_t id = METER_ID.uint32;
+    struct xdp_meter meter;
+    char *error;
+    int fd = xdp_meter_map(&error);
+
+    if (fd < 0 || bpf_map_lookup_elem(fd, &id, &meter)) {
+        return false;
+    }
+    *version = meter.versions[meter.current];
+    return true;
+}
+
+/* What is let through, against a bucket of unlimited precision. */
+static void
+test_meter_rate(void)
+{
+    static const struct {
+        uint16_t flags;
+        uint32_t rate, burst;
+        uint32_t bytes;         /* Of each packet. */
+        uint32_t interval;      /* Between two packets, ns. */
+    } meters[] = {
+        { OFPMF13_PKTPS, 1, 1, 60, 300000000 },
+        { OFPMF13_PKTPS, 7, 0, 60, 90000000 },
+        { OFPMF13_PKTPS, 1000, 100, 1500, 700000 },
+        { OFPMF13_PKTPS, 1000, 100, 1500, 1200000 },
+        { OFPMF13_PKTPS, 1000000, 50000, 60, 300 },
+        { OFPMF13_PKTPS, 10000000, 1000, 60, 60 },
+        { OFPMF13_KBPS, 1, 13, 1500, 900000000 },
+        { OFPMF13_KBPS, 1000, 0, 1000, 2500000 },
+        { OFPMF13_KBPS, 10000000, 100000, 1500, 700 },
+        { 0, 100000000, 1000000, 1500, 100 },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(meters); i++) {
+        bool by_packet = meters[i].flags & OFPMF13_PKTPS;
+        uint32_t burst = (meters[i].burst ? meters[i].burst : meters[i].rate);
+        double depth = by_packet ? burst : burst * 125.0;
+        double per_ns = (by_packet ? 1 : 125.0) * meters[i].rate / 1e9;
+        uint32_t n = by_packet ? 1 : meters[i].bytes;
+        uint64_t now = UINT64_C(123456789012);
+        struct xdp_meter_version version;
+        uint64_t expected = 0, taken = 0;
+        double bucket = depth;
+
+        set_meter(meters[i].flags, 1, &meters[i].rate, &meters[i].burst);
+        CHECK(read_meter(&version));
+        CHECK(version.n_bands == 1 && version.by_packet == by_packet);
+        CHECK(version.bands[0].rate == meters[i].rate);
+
+        /* All of the burst at once, and not one more, as far as a sixteenth
+         * of a nanosecond for each packet allows. */
+        expected = depth / n;
+        while (xdp_meter_take(&version.bands[0], n, now)) {
+            taken++;
+        }
+        CHECK(taken >= expected && taken <= expected + expected / 1000);
+        bucket -= expected * n;
+        expected = taken = 0;
+
+        for (int j = 0; j < 300000; j++) {
+            uint32_t step = meters[i].interval / 2
+                            + random_range(meters[i].interval);
+
+            now += step;
+            bucket = MIN(bucket + step * per_ns, depth);
+            if (bucket >= n) {
+                bucket -= n;
+                expected++;
+            }
+            taken += xdp_meter_take(&version.bands[0], n, now);
+        }
+        if (taken + 2 + taken / 500 < expected
+            || taken > expected + 2 + expected / 500) {
+            fail("meter %"PRIuSIZE": %"PRIu64" taken, expected %"PRIu64, i,
+                 taken, expected);
+            return;
+        }
+    }
+}
+
+/* Threads that take out of one bucket. */
+struct meter_taker {
+    struct xdp_meter_band *band;
+    unsigned int n_taken;
+};
+
+static void *
+take_from_meter(void *taker_)
+{
+    struct meter_taker *taker = taker_;
+
+    for (int i = 0; i < 400000; i++) {
+        taker->n_taken += xdp_meter_take(taker->band, 1, 1000000);
+    }
+    return NULL;
+}
+
+/* Two threads never get more than there is. */
+static void
+test_meter_threads(void)
+{
+    const uint32_t rate = 1000, burst = 500000;
+    struct xdp_meter_version version;
+    struct meter_taker takers[2];
+    pthread_t threads[2];
+
+    set_meter(OFPMF13_PKTPS, 1, &rate, &burst);
+    CHECK(read_meter(&version));
+    for (size_t i = 0; i < ARRAY_SIZE(takers); i++) {
+        takers[i] = (struct meter_taker) { .band = &version.bands[0] };
+        threads[i] = ovs_thread_create("taker", take_from_meter, &takers[i]);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(takers); i++) {
+        xpthread_join(threads[i], NULL);
+    }
+    CHECK(takers[0].n_taken + takers[1].n_taken == burst);
+}
+
+/* Makes 'batch' 'n' packets, of 101 bytes and so on. */
+static void
+make_batch(struct dp_packet_batch *batch, size_t n)
+{
+    dp_packet_batch_init(batch);
+    for (size_t i = 0; i < n; i++) {
+        struct dp_packet *packet = dp_packet_new(200);
+
+        dp_packet_put_zeros(packet, 101 + i);
+        dp_packet_batch_add(batch, packet);
+    }
+}
+
+/* What userspace makes of a meter, and its statistics. */
+static void
+test_meter_run(void)
+{
+    /* The second band is the one that all drops belong to. */
+    const uint32_t rates[] = { 1, 2 };
+    const uint32_t bursts[] = { 5, 4 };
+    struct ofputil_meter_band_stats band_stats[2];
+    struct ofputil_meter_stats stats = { .n_bands = 2, .bands = band_stats };
+    struct dp_packet_batch batch;
+    char *error;
+
+    CHECK(xdp_meter_map(&error) >= 0);
+    set_meter(OFPMF13_PKTPS, 2, rates, bursts);
+    make_batch(&batch, 8);
+    CHECK(xdp_meter_run(METER_ID.uint32, &batch) == 4);
+    CHECK(dp_packet_batch_size(&batch) == 4);
+    for (size_t i = 0; i < 4; i++) {
+        CHECK(dp_packet_size(batch.packets[i]) == 101 + i);
+    }
+    dp_packet_delete_batch(&batch, true);
+
+    /* They are added to what is there. */
+    memset(band_stats, 0, sizeof band_stats);
+    stats.packet_in_count = 1000;
+    stats.byte_in_count = 0;
+    band_stats[1].byte_count = 7;
+    xdp_meter_get(METER_ID, &stats);
+    CHECK(stats.packet_in_count == 1008);
+    CHECK(stats.byte_in_count == 8 * 101 + 28);
+    CHECK(!band_stats[0].packet_count && !band_stats[0].byte_count);
+    CHECK(band_stats[1].packet_count == 4);
+    CHECK(band_stats[1].byte_count == 7 + 4 * 101 + 4 + 5 + 6 + 7);
+
+    /* A new meter starts again; one without bands does nothing. */
+    set_meter(OFPMF13_PKTPS, 1, rates, bursts);
+    memset(band_stats, 0, sizeof band_stats);
+    stats.packet_in_count = 0;
+    xdp_meter_get(METER_ID, &stats);
+    CHECK(!stats.packet_in_count);
+    make_batch(&batch, 8);
+    CHECK(xdp_meter_run(METER_ID.uint32, &batch) == 3);
+    dp_packet_delete_batch(&batch, true);
+
+    xdp_meter_del(METER_ID);
+    make_batch(&batch, 8);
+    CHECK(!xdp_meter_run(METER_ID.uint32, &batch));
+    CHECK(dp_packet_batch_size(&batch) == 8);
+
+    /* These are left to userspace. */
+    CHECK(xdp_meter_run(XDP_METER_MAX, &batch) == -1);
+    dp_packet_delete_batch(&batch, true);
+}
+
 /* What a case needs. */
 enum need {
     NEED_NOTHING,
@@ -3165,6 +3433,7 @@ static const struct test_case {
     { "translate-outputs", test_translate_outputs, NEED_NOTHING },
     { "translate-drop", test_translate_drop, NEED_NOTHING },
     { "translate-trunc", test_translate_trunc, NEED_NOTHING },
+    { "translate-meter", test_translate_meter, NEED_NOTHING },
     { "translate-n-ops", test_translate_n_ops, NEED_NOTHING },
     { "translate-set", test_translate_set, NEED_NOTHING },
     { "translate-set-fields", test_translate_set_fields, NEED_NOTHING },
@@ -3194,6 +3463,9 @@ static const struct test_case {
     { "table-groups-fail", test_table_groups_fail, NEED_BPF },
     { "table-counters", test_table_counters, NEED_BPF },
     { "table-create", test_table_create, NEED_BPF },
+    { "meter-rate", test_meter_rate, NEED_BPF },
+    { "meter-threads", test_meter_threads, NEED_BPF },
+    { "meter-run", test_meter_run, NEED_BPF },
     { "object-path", test_object_path, NEED_NOTHING },
     { "object-missing", test_object_missing, NEED_NOTHING },
     { "object-symlink", test_object_symlink, NEED_NOTHING },

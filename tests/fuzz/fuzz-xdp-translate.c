@@ -168,6 +168,7 @@ op_n_data(enum xdp_op_type type)
     case XDP_OP_SET_ICMP:
     case XDP_OP_PUSH_MPLS:
     case XDP_OP_POP_MPLS:
+    case XDP_OP_METER:
     case XDP_OP_SET_MPLS:
     case XDP_OP_TRUNC:
     default:

@@ -79,6 +79,7 @@ extern unsigned long int tags_count[MAX_TAGS + 1];
     EVENT(ODD, "too odd for an action")             \
     EVENT(COPIES, "several outputs")                \
     EVENT(OP_DROP, "drop")                          \
+    EVENT(METERED, "dropped by a meter")            \
     EVENT(PORT_GONE, "output to a port that left")  \
     EVENT(MODIFY, "modified flow")                  \
     EVENT(HIT, "packet of a flow")                  \

@@ -314,7 +314,8 @@ execute(const void *data, size_t size, const struct ofpbuf *actions,
 
     memset(&executed->common, 0, sizeof executed->common);
     executed->n_copies = 0;
-    executed->explicit_drop = false;
+    executed->explicit_drop = executed->metered = false;
+    memset(executed->meters, 0, sizeof executed->meters);
 
     /* Zeros behind the packet: userspace may look there. */
     memset(buffer, 0, sizeof buffer);
@@ -367,6 +368,28 @@ execute(const void *data, size_t size, const struct ofpbuf *actions,
         case OVS_ACTION_ATTR_DROP:
             executed->explicit_drop = true;
             goto out;
+
+        case OVS_ACTION_ATTR_METER: {
+            uint32_t id = nl_attr_get_u32(a);
+
+            if (must_drop) {
+                continue;
+            }
+            while (ops->ops[slot].type != XDP_OP_METER) {
+                slot += 1 + ops->ops[slot].n_data;
+            }
+            executed->meters[id].packets++;
+            executed->meters[id].bytes += dp_packet_size(&packet);
+            if (id == METER_DROP) {
+                executed->metered = true;
+                executed->common.is_odd = is_odd;
+                counters[XDP_COUNTER_SET_FIELD] = count_sets(ops, 0, slot);
+                counters[XDP_COUNTER_METER_DROPS]++;
+                goto out;
+            }
+            slot++;
+            continue;
+        }
 
         case OVS_ACTION_ATTR_TRUNC: {
             const struct ovs_action_trunc *trunc = nl_attr_get(a);

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "meters.h"
 #include "openvswitch/ofpbuf.h"
 #include "oracle.h"
 #include "xdp-flow-table.h"
@@ -38,6 +39,8 @@ struct executed {
     struct copy copies[XDP_FLOW_MAX_OPS];
     size_t n_copies;
     bool explicit_drop;
+    bool metered;               /* Dropped by a meter. */
+    struct meter_counts meters[N_METERS];
 };
 
 void execute(const void *data, size_t size, const struct ofpbuf *actions,

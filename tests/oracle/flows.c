@@ -16,6 +16,7 @@
 #include "coverage.h"
 #include "dp-packet.h"
 #include "flow.h"
+#include "meters.h"
 #include "netlink.h"
 #include "odp-netlink.h"
 #include "odp-util.h"
@@ -307,6 +308,7 @@ check_packet(const char *part, unsigned long int index, const char *what,
     static struct executed executed;
     uint64_t before[XDP_COUNTER_MAX], expected[XDP_COUNTER_MAX] = { 0 };
     uint64_t after[XDP_COUNTER_MAX];
+    struct meter_counts meters[N_METERS];
     const struct copy *common = &executed.common;
     const struct copy *bad = common;
     size_t out_size, meta_size, n_copies;
@@ -322,6 +324,9 @@ check_packet(const char *part, unsigned long int index, const char *what,
         n_copies = executed.n_copies;
         if (common->must_drop) {
             expected_verdict = XDP_ABORTED;
+        } else if (executed.metered) {
+            expected_verdict = XDP_DROP;
+            event_count[EVENT_METERED]++;
         } else if (!n_copies) {
             expected_verdict = XDP_DROP;
             memset(expected, 0, sizeof expected);
@@ -341,6 +346,7 @@ check_packet(const char *part, unsigned long int index, const char *what,
         /* Unchanged to the socket, of which there is none. */
         memset(&executed, 0, offsetof(struct executed, copies));
         executed.n_copies = n_copies = 0;
+        memset(executed.meters, 0, sizeof executed.meters);
         executed.common.size = f->size;
         memcpy(executed.common.data, f->data, f->size);
         expected_verdict = XDP_PASS;
@@ -353,6 +359,7 @@ check_packet(const char *part, unsigned long int index, const char *what,
     if (gone) {
         break_target(executed.copies[0].port, true);
     }
+    read_meters(meters);
     xdp_flow_table_get_counters(object->table, before);
     verdict = run_program_meta(-1, t->device->ifindex, f->data, f->size, 0,
                                out, &out_size, &meta_size);
@@ -397,6 +404,8 @@ check_packet(const char *part, unsigned long int index, const char *what,
     } else if (!check_counters_between(before, after, expected, &culprit,
                                        &by)) {
         problem = "counters";
+    } else if (!check_meters(meters, executed.meters)) {
+        problem = "statistics of meters";
     } else if (n_copies > 1) {
         problem = check_copies(t, &executed, out, &out_size, &meta_size, &bad,
                                &culprit, &by);

@@ -43,6 +43,7 @@
 #include "copies.h"
 #include "entropy.h"
 #include "flows.h"
+#include "meters.h"
 #include "odp-execute.h"
 #include "openvswitch/vlog.h"
 #include "oracle.h"
@@ -258,6 +259,7 @@ main(int argc, char *argv[])
         ovs_fatal(0, "%s: the object has no flow table", object_path);
     }
     find_internals();
+    init_meters();
     load_egress(object_path);
     init_pool();
 

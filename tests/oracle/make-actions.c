@@ -18,6 +18,7 @@
 #include "odp-netlink.h"
 #include "odp-util.h"
 #include "openvswitch/match.h"
+#include "meters.h"
 #include "packets.h"
 #include "rng.h"
 #include "util.h"
@@ -475,6 +476,15 @@ put_output(struct ofpbuf *buf, const uint8_t ports[], size_t n)
     nl_msg_put_odp_port(buf, OVS_ACTION_ATTR_OUTPUT, u32_to_odp(port));
 }
 
+/* Appends one of the meters, or one of too large a number. */
+static void
+put_meter(struct ofpbuf *buf)
+{
+    nl_msg_put_u32(buf, OVS_ACTION_ATTR_METER,
+                   one_in(20) ? XDP_METER_MAX + rnd(2)
+                   : one_in(3) ? METER_DROP : METER_PASS);
+}
+
 /* Makes random actions for packets of 'flow' that 'wc' matches.  The caller
  * must have them until ofpbuf_uninit() of 'actions->buf'.
  *
@@ -500,6 +510,9 @@ make_actions(struct actions *actions, const struct flow *flow,
     if (one_in(30)) {
         nl_msg_put_flag(buf, OVS_ACTION_ATTR_CT_CLEAR);
     }
+    if (one_in(15)) {
+        put_meter(buf);
+    }
     for (size_t i = 0; i < MAX(n_outputs, 1); i++) {
         if (as_ofproto) {
             if (!i || one_in(2)) {
@@ -517,6 +530,9 @@ make_actions(struct actions *actions, const struct flow *flow,
         }
         if (odd && one_in(2)) {
             put_foreign(buf);
+        }
+        if (n_outputs && one_in(i ? 100 : 15)) {
+            put_meter(buf);
         }
         if (one_in(i + 1 == n_outputs ? 12 : 100)) {
             struct ovs_action_trunc trunc = { .max_len = 14 + rnd(100) };
@@ -734,6 +750,19 @@ is_refusal_right(const struct actions *actions, const struct flow *flow,
             n_slots++;
             break;
 
+        case OVS_ACTION_ATTR_METER:
+            n_slots++;
+            if (n_slots > XDP_FLOW_MAX_OPS) {
+                must |= REASON(N_OPS);
+            }
+            if (n_outputs) {
+                must |= REASON(ORDER);
+            }
+            if (nl_attr_get_u32(a) >= XDP_METER_MAX) {
+                must |= REASON(METER);
+            }
+            break;
+
         case OVS_ACTION_ATTR_SET:
         case OVS_ACTION_ATTR_SET_MASKED: {
             const struct nlattr *key = nl_attr_get(a);
@@ -826,7 +855,7 @@ report_actions(void)
     static const enum xdp_reason wanted[] = {
         XDP_REASON_NONE, XDP_REASON_ACTION, XDP_REASON_ORDER,
         XDP_REASON_OUTPUTS, XDP_REASON_N_OPS, XDP_REASON_TARGET_TYPE,
-        XDP_REASON_TARGET,
+        XDP_REASON_TARGET, XDP_REASON_METER,
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(set_fields); i++) {

@@ -19,7 +19,7 @@
  *     - A walk over the masks of a port may miss the one that moves to another
  *       place when a mask leaves the port.
  *     - A walk that has read a slot's number just before a modification
- *       replaces it finds the slot withdrawn.
+ *       replaces it finds the slot withdrawn, and so does its second try.
  */
 
 #include <config.h>
@@ -745,8 +745,12 @@ judge_miss(struct race_flow *f, uint64_t t0, uint64_t t1)
     uint32_t n;
 
     for (size_t i = 0; i < HISTORY && !there; i++) {
-        there = (get64(&f->stays[i].since) <= t0
-                 && get64(&f->stays[i].until) > t1);
+        struct race_stay *stay = &f->stays[i];
+        uint64_t since = get64(&stay->since);
+
+        /* The other thread may be making it a new one. */
+        there = (since <= t0 && get64(&stay->until) > t1
+                 && get64(&stay->since) == since);
     }
     if (!there) {
         return NULL;

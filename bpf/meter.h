@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Meters, with the result that dp_netdev_run_meter() of OVS's
+ * lib/dpif-netdev.c gives, except that its clock ticks in milliseconds.
+ * Userspace takes from the same buckets: see lib/xdp-meter.h.
+ */
+
+#ifndef BPF_METER_H
+#define BPF_METER_H 1
+
+#include "maps.h"
+#include "set.h"
+
+/* Returns the current version of meter 'id', or NULL if there is none. */
+static __always_inline struct xdp_meter_version *
+meter_lookup(__u32 id)
+{
+    struct xdp_meter *meter = bpf_map_lookup_elem(&xdp_meters, &id);
+
+    return meter ? &meter->versions[meter->current & 1] : NULL;
+}
+
+/* Takes a packet of 'bytes' bytes out of the bucket of band 'i' of meter 'id'
+ * at time 'now'.  Returns the band's rate if it is exceeded, otherwise 0. */
+__noinline __u64
+meter_run_band(__u32 id, __u32 i, __u64 bytes, __u64 now)
+{
+    struct xdp_meter_version *version = meter_lookup(id);
+
+    if (!version || i >= XDP_METER_MAX_BANDS || i >= version->n_bands) {
+        return 0;
+    }
+    return (xdp_meter_take(&version->bands[i], version->by_packet ? 1 : bytes,
+                           now)
+            ? 0 : version->bands[i].rate);
+}
+
+/* Runs XDP_OP_METER. */
+__noinline int
+meter_run(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 i)
+{
+    const struct xdp_op *op = set_op(flow, i, 0);
+    __u64 bytes = ctx->data_end - ctx->data;
+    struct xdp_meter_version *version;
+    __u64 highest = 0;
+    __u32 exceeded = 0;
+    __u64 now;
+    __u32 id;
+
+    if (!op) {
+        return XDP_COUNTER_DROP_BAD_OP;
+    }
+    id = op->u.meter.id;
+    version = meter_lookup(id);
+    if (!version || !version->n_bands) {
+        return SET_OK;
+    }
+    __sync_fetch_and_add(&version->packets, 1);
+    __sync_fetch_and_add(&version->bytes, bytes);
+
+    now = bpf_ktime_get_ns();
+    for (__u32 band = 0; band < XDP_METER_MAX_BANDS; band++) {
+        __u64 rate = meter_run_band(id, band, bytes, now);
+
+        if (rate > highest) {
+            highest = rate;
+            exceeded = band;
+        }
+    }
+    if (!highest) {
+        return SET_OK;
+    }
+    __sync_fetch_and_add(&version->bands[exceeded].packets, 1);
+    __sync_fetch_and_add(&version->bands[exceeded].bytes, bytes);
+    return XDP_COUNTER_METER_DROPS;
+}
+
+#endif /* meter.h */

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Meters that XDP and userspace share.
+ *
+ * The packets of a metered flow may take both ways at the same time, and a
+ * meter limits their sum.  So from the moment that an object with meters is
+ * loaded, all meters are in the map 'xdp_meters' of all objects, and userspace
+ * takes from the buckets there, too.  They are full at that moment.
+ *
+ * A meter keeps the statistics of the time before in dpif-netdev, which adds
+ * to them what xdp_meter_get() says.
+ *
+ * All functions may be called from any thread.
+ */
+
+#ifndef XDP_METER_H
+#define XDP_METER_H 1
+
+#include <stdint.h>
+
+#include "openvswitch/ofp-meter.h"
+
+struct dp_packet_batch;
+
+int xdp_meter_map(char **errp);
+void xdp_meter_set(ofproto_meter_id, const struct ofputil_meter_config *);
+void xdp_meter_get(ofproto_meter_id, struct ofputil_meter_stats *);
+void xdp_meter_del(ofproto_meter_id);
+int xdp_meter_run(uint32_t meter_id, struct dp_packet_batch *);
+
+#endif /* xdp-meter.h */
