@@ -15,6 +15,7 @@
 #include "dp-packet.h"
 #include "openflow/openflow.h"
 #include "ovs-atomic.h"
+#include "ovs-rcu.h"
 #include "ovs-thread.h"
 #include "util.h"
 #include "xdp-abi.h"
@@ -22,25 +23,40 @@
 /* Longer than any meter will be in use: so much that nothing overflows. */
 #define MAX_DEPTH (UINT64_C(1) << 60)
 
+#define METERS_SIZE (XDP_METER_MAX * sizeof(struct xdp_meter))
+
 static struct ovs_mutex mutex = OVS_MUTEX_INITIALIZER;
 
-/* The meters of the datapath, first versions only, while there is no map. */
+/* The map 'xdp_meters' and how many users it has; without any, there is no
+ * map. */
+static int map_fd OVS_GUARDED_BY(mutex) = -1;
+static unsigned int n_users OVS_GUARDED_BY(mutex);
+
+/* The contents of the map, or NULL. */
+static OVSRCU_TYPE(struct xdp_meter *) shared = OVSRCU_INITIALIZER(NULL);
+
+/* The meters of the datapath while there is no map, or NULL.  Packets do not
+ * see them. */
 static struct xdp_meter *local OVS_GUARDED_BY(mutex);
 
-/* The map 'xdp_meters', or -1. */
-static int map_fd OVS_GUARDED_BY(mutex) = -1;
-
-/* Its contents, or NULL.  Set once. */
-static ATOMIC(struct xdp_meter *) shared = NULL;
-
-/* Returns the contents of the map, or NULL if there is none yet. */
+/* Returns METERS_SIZE bytes of memory, of the map 'fd' or, if that is negative,
+ * zero ones, or NULL.  Not from malloc(): see alloc_log() in xdp-program.c. */
 static struct xdp_meter *
-get_shared(void)
+map_meters(int fd)
 {
-    struct xdp_meter *meters;
+    void *p = mmap(NULL, METERS_SIZE, PROT_READ | PROT_WRITE,
+                   fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED, fd, 0);
 
-    atomic_read_explicit(&shared, &meters, memory_order_acquire);
-    return meters;
+    return p == MAP_FAILED ? NULL : p;
+}
+
+/* Gives 'meters', from map_meters(), back. */
+static void
+unmap_meters(struct xdp_meter *meters)
+{
+    if (meters) {
+        munmap(meters, METERS_SIZE);
+    }
 }
 
 /* Returns the array that has the meters now. */
@@ -48,10 +64,14 @@ static struct xdp_meter *
 get_meters(void)
     OVS_REQUIRES(mutex)
 {
-    struct xdp_meter *meters = get_shared();
+    struct xdp_meter *meters = ovsrcu_get_protected(struct xdp_meter *,
+                                                    &shared);
 
     if (!meters && !local) {
-        local = xcalloc(XDP_METER_MAX, sizeof *local);
+        local = map_meters(-1);
+        if (!local) {
+            out_of_memory();
+        }
     }
     return meters ? meters : local;
 }
@@ -77,43 +97,63 @@ publish(struct xdp_meter *meter, const struct xdp_meter_version *version)
 }
 
 /* Returns the file descriptor of the map 'xdp_meters', which this function
- * creates if necessary and the caller must not close.  On failure, returns -1
- * with a message in '*errp', which the caller frees. */
+ * creates if nobody uses it yet.  The caller must give it back with
+ * xdp_meter_close().  On failure, returns -1 with a message in '*errp', which
+ * the caller frees. */
 int
-xdp_meter_map(char **errp)
+xdp_meter_open(char **errp)
 {
     LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
-    size_t size = XDP_METER_MAX * sizeof(struct xdp_meter);
     struct xdp_meter *meters;
     int fd;
 
     ovs_mutex_lock(&mutex);
-    if (map_fd < 0) {
+    if (!n_users) {
         fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "xdp_meters", sizeof(uint32_t),
                             sizeof *meters, XDP_METER_MAX, &opts);
-        meters = (fd < 0 ? MAP_FAILED
-                  : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-                         0));
-        if (meters == MAP_FAILED) {
+        meters = fd < 0 ? NULL : map_meters(fd);
+        if (!meters) {
             *errp = xasprintf("creating the map of meters failed (%s); it "
                               "needs %"PRIuSIZE" bytes of memory",
-                              ovs_strerror(errno), size);
+                              ovs_strerror(errno), METERS_SIZE);
             if (fd >= 0) {
                 close(fd);
             }
-        } else {
-            if (local) {
-                memcpy(meters, local, size);
-                free(local);
-                local = NULL;
-            }
-            map_fd = fd;
-            atomic_store_explicit(&shared, meters, memory_order_release);
+            ovs_mutex_unlock(&mutex);
+            return -1;
         }
+        if (local) {
+            memcpy(meters, local, METERS_SIZE);
+            unmap_meters(local);
+            local = NULL;
+        }
+        map_fd = fd;
+        ovsrcu_set(&shared, meters);
     }
+    n_users++;
     fd = map_fd;
     ovs_mutex_unlock(&mutex);
     return fd;
+}
+
+/* Gives the map back, which goes with its last user.  The meters and their
+ * statistics stay. */
+void
+xdp_meter_close(void)
+{
+    ovs_mutex_lock(&mutex);
+    ovs_assert(n_users);
+    if (!--n_users) {
+        struct xdp_meter *meters = ovsrcu_get_protected(struct xdp_meter *,
+                                                        &shared);
+
+        ovsrcu_set(&shared, NULL);
+        memcpy(get_meters(), meters, METERS_SIZE);
+        ovsrcu_postpone(unmap_meters, meters);
+        close(map_fd);
+        map_fd = -1;
+    }
+    ovs_mutex_unlock(&mutex);
 }
 
 /* Converts 'band' of a meter with 'flags', OFPMF13_*.  As in dpif-netdev, a
@@ -222,7 +262,7 @@ take_packet(struct xdp_meter_version *version, uint32_t bytes, uint64_t now)
 int
 xdp_meter_run(uint32_t id, struct dp_packet_batch *batch)
 {
-    struct xdp_meter *meters = get_shared();
+    struct xdp_meter *meters = ovsrcu_get(struct xdp_meter *, &shared);
     const size_t size = dp_packet_batch_size(batch);
     struct xdp_meter_version *version;
     struct dp_packet *packet;

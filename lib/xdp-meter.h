@@ -3,12 +3,13 @@
  * Meters that XDP and userspace share.
  *
  * The packets of a metered flow may take both ways at the same time, and a
- * meter limits their sum.  So from the moment that an object with meters is
- * loaded, all meters are in the map 'xdp_meters' of all objects, and userspace
- * takes from the buckets there, too.  They are full at that moment.
+ * meter limits their sum.  So as long as an object with meters is loaded, all
+ * meters are in the map 'xdp_meters' of all objects, and userspace takes from
+ * the buckets there, too.  At other times it takes from its own, and those here
+ * fill.
  *
- * A meter keeps the statistics of the time before in dpif-netdev, which adds
- * to them what xdp_meter_get() says.
+ * The statistics of a meter are those that dpif-netdev keeps, and to them it
+ * adds what xdp_meter_get() says.
  *
  * All functions may be called from any thread.
  */
@@ -22,7 +23,9 @@
 
 struct dp_packet_batch;
 
-int xdp_meter_map(char **errp);
+int xdp_meter_open(char **errp);
+void xdp_meter_close(void);
+
 void xdp_meter_set(ofproto_meter_id, const struct ofputil_meter_config *);
 void xdp_meter_get(ofproto_meter_id, struct ofputil_meter_stats *);
 void xdp_meter_del(ofproto_meter_id);

@@ -61,6 +61,7 @@ struct xdp_object_private {
     struct bpf_object *bpf;
     struct bpf_program *prog;
     struct bpf_map *xsks_map;
+    bool has_meters;            /* Does it use xdp_meter_open()'s map? */
 };
 
 /* All objects, in order of loading. */
@@ -625,7 +626,8 @@ set_constant(const char *path, struct bpf_object *bpf, const char *name,
     return EINVAL;
 }
 
-/* Makes 'bpf', which is not loaded yet, use the map that has the meters. */
+/* Makes 'bpf', which is not loaded yet, use the map that has the meters.  After
+ * success, the caller must give that back with xdp_meter_close(). */
 static int
 share_meters(const char *path, struct bpf_object *bpf, char **errp)
 {
@@ -635,7 +637,7 @@ share_meters(const char *path, struct bpf_object *bpf, char **errp)
     int error;
     int fd;
 
-    fd = xdp_meter_map(&reason);
+    fd = xdp_meter_open(&reason);
     if (fd < 0) {
         *errp = xasprintf("%s: %s", path, reason);
         free(reason);
@@ -645,15 +647,15 @@ share_meters(const char *path, struct bpf_object *bpf, char **errp)
     if (error) {
         *errp = xasprintf("%s: sharing map %s failed (%s)", path,
                           bpf_map__name(map), ovs_strerror(error));
+        xdp_meter_close();
     }
     return error;
 }
 
 /* Sizes the maps and sets the constants of the flow table in 'bpf', which is
- * not loaded yet and has 'caps'. */
+ * not loaded yet. */
 static int
 prepare_table(const char *path, struct bpf_object *bpf,
-              const struct xdp_caps *caps,
               const struct xdp_flow_table_limits *limits,
               const uint64_t *digest_secret, char **errp)
 {
@@ -703,9 +705,6 @@ prepare_table(const char *path, struct bpf_object *bpf,
     if (!error) {
         error = set_constant(path, bpf, "xdp_port_index_mask", &index_mask,
                              sizeof index_mask, errp);
-    }
-    if (!error && has_meters(caps)) {
-        error = share_meters(path, bpf, errp);
     }
     return error;
 }
@@ -790,9 +789,12 @@ load_object(const char *path, struct bpf_object *bpf, const char *log,
             *errp = xasprintf("reading random numbers failed (%s)",
                               ovs_strerror(error));
         } else {
-            error = prepare_table(path, bpf, &object->caps, limits,
-                                  digest_secret, errp);
+            error = prepare_table(path, bpf, limits, digest_secret, errp);
         }
+    }
+    if (!error && has_meters(&object->caps)) {
+        error = share_meters(path, bpf, errp);
+        private->has_meters = !error;
     }
     if (!error) {
         error = bpf_object__load(bpf) ? errno : 0;
@@ -807,6 +809,9 @@ load_object(const char *path, struct bpf_object *bpf, const char *log,
         error = object->table ? 0 : ENOMEM;
     }
     if (error) {
+        if (private->has_meters) {
+            xdp_meter_close();
+        }
         free(private);
         free(object);
         return error;
@@ -916,6 +921,9 @@ xdp_object_put(struct xdp_object *object)
         ovs_list_remove(&object->list_node);
         xdp_flow_table_destroy(object->table);
         bpf_object__close(object->private->bpf);
+        if (object->private->has_meters) {
+            xdp_meter_close();
+        }
         free(object->private);
         free(object->path);
         free(object);
@@ -990,8 +998,8 @@ xdp_object_program_id(const struct xdp_object *object)
 }
 
 /* Returns the name of op 'type', or NULL if there is no such op. */
-static const char *
-op_name(enum xdp_op_type type)
+const char *
+xdp_op_to_string(enum xdp_op_type type)
 {
     switch (type) {
     case XDP_OP_OUTPUT: return "output";
@@ -1046,8 +1054,9 @@ xdp_object_format_caps(const struct xdp_object *object, struct ds *s)
 
     ds_clear(&missing);
     for (int i = 0; i < 64; i++) {
-        if (op_name(i) && !(object->caps.ops & UINT64_C(1) << i)) {
-            ds_put_format(&missing, " %s", op_name(i));
+        if (xdp_op_to_string(i)
+            && !(object->caps.ops & UINT64_C(1) << i)) {
+            ds_put_format(&missing, " %s", xdp_op_to_string(i));
         }
     }
     format_missing("actions", &missing, s);

@@ -10,8 +10,8 @@
  * Thread safety
  * =============
  *
- * xdp_object_path() and xdp_object_check() may be called from any thread.  The
- * rest shares a list of loaded objects without a lock: the caller serializes.
+ * xdp_object_path(), xdp_object_check() and xdp_op_to_string() may be called
+ * from any thread.  The rest shares a list of loaded objects without a lock: the caller serializes.
  */
 
 #ifndef XDP_PROGRAM_H
@@ -52,5 +52,6 @@ int xdp_object_set_socket(const struct xdp_object *, uint32_t index,
                           int xsk_fd);
 uint32_t xdp_object_program_id(const struct xdp_object *);
 void xdp_object_format_caps(const struct xdp_object *, struct ds *);
+const char *xdp_op_to_string(enum xdp_op_type);
 
 #endif /* xdp-program.h */

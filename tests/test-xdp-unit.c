@@ -3226,13 +3226,16 @@ read_meter(struct xdp_meter_version *version)
     uint32_t id = METER_ID.uint32;
     struct xdp_meter meter;
     char *error;
-    int fd = xdp_meter_map(&error);
+    int fd = xdp_meter_open(&error);
+    bool ok;
 
-    if (fd < 0 || bpf_map_lookup_elem(fd, &id, &meter)) {
+    if (fd < 0) {
         return false;
     }
+    ok = !bpf_map_lookup_elem(fd, &id, &meter);
     *version = meter.versions[meter.current];
-    return true;
+    xdp_meter_close();
+    return ok;
 }
 
 /* What is let through, against a bucket of unlimited precision. */
@@ -3367,9 +3370,12 @@ test_meter_run(void)
     struct dp_packet_batch batch;
     char *error;
 
-    CHECK(xdp_meter_map(&error) >= 0);
+    /* Without a map, userspace has the meters for itself. */
     set_meter(OFPMF13_PKTPS, 2, rates, bursts);
     make_batch(&batch, 8);
+    CHECK(xdp_meter_run(METER_ID.uint32, &batch) == -1);
+    CHECK(dp_packet_batch_size(&batch) == 8);
+    CHECK(xdp_meter_open(&error) >= 0);
     CHECK(xdp_meter_run(METER_ID.uint32, &batch) == 4);
     CHECK(dp_packet_batch_size(&batch) == 4);
     for (size_t i = 0; i < 4; i++) {
@@ -3389,6 +3395,17 @@ test_meter_run(void)
     CHECK(band_stats[1].packet_count == 4);
     CHECK(band_stats[1].byte_count == 7 + 4 * 101 + 4 + 5 + 6 + 7);
 
+    /* Meters and statistics outlive the map. */
+    xdp_meter_close();
+    xdp_meter_get(METER_ID, &stats);
+    CHECK(stats.packet_in_count == 1016);
+    CHECK(xdp_meter_open(&error) >= 0);
+    xdp_meter_get(METER_ID, &stats);
+    CHECK(stats.packet_in_count == 1024);
+    make_batch(&batch, 8);
+    CHECK(xdp_meter_run(METER_ID.uint32, &batch) == 8);
+    dp_packet_delete_batch(&batch, true);
+
     /* A new meter starts again; one without bands does nothing. */
     set_meter(OFPMF13_PKTPS, 1, rates, bursts);
     memset(band_stats, 0, sizeof band_stats);
@@ -3407,6 +3424,7 @@ test_meter_run(void)
     /* These are left to userspace. */
     CHECK(xdp_meter_run(XDP_METER_MAX, &batch) == -1);
     dp_packet_delete_batch(&batch, true);
+    xdp_meter_close();
 }
 
 /* What a case needs. */

@@ -143,6 +143,10 @@ check_variants(const char *part, unsigned long int index,
         }
         if (v->hit) {
             event_count[EVENT_HIT]++;
+            for (size_t j = 0; j < t->ops.n_ops;
+                 j += 1 + t->ops.ops[j].n_data) {
+                op_count[t->ops.ops[j].type]++;
+            }
             n_pairs++;
             account(t, &v->flow, v->frame.size);
         }

@@ -66,6 +66,41 @@ static const char *event_names[N_EVENTS] = {
 
 unsigned long int event_count[N_EVENTS];
 
+unsigned long int op_count[N_OP_TYPES];
+unsigned long int reason_count[XDP_N_REASONS];
+
+/* Returns true if a megaflow can be refused for 'reason' here: the others are
+ * the provider's. */
+static bool
+can_refuse(enum xdp_reason reason)
+{
+    switch (reason) {
+    case XDP_REASON_NO_TABLE:
+    case XDP_REASON_SYSTEM:
+        return false;
+
+    case XDP_REASON_OUTPUTS:
+    case XDP_REASON_GROUPS_FULL:
+        return has_targets();
+
+    case XDP_REASON_NONE:
+    case XDP_REASON_RECIRC:
+    case XDP_REASON_FIELD:
+    case XDP_REASON_ACTION:
+    case XDP_REASON_ORDER:
+    case XDP_REASON_N_OPS:
+    case XDP_REASON_METER:
+    case XDP_REASON_TARGET_TYPE:
+    case XDP_REASON_TARGET:
+    case XDP_REASON_FLOWS_FULL:
+    case XDP_REASON_MASKS_FULL:
+    case XDP_REASON_DIGEST:
+    case XDP_N_REASONS:
+    default:
+        return true;
+    }
+}
+
 /* Returns true if the field 'f' of 'key' has a bit that is one. */
 bool
 field_is_nonzero(const struct xdp_key *key, const struct field *f)
@@ -77,6 +112,8 @@ field_is_nonzero(const struct xdp_key *key, const struct field *f)
 void
 test_coverage(void)
 {
+    size_t n_ops = 0, n_reasons = 0;
+
     if (only_part) {
         return;
     }
@@ -107,6 +144,27 @@ test_coverage(void)
             failure("never happened: %s", event_names[i]);
         }
     }
+    for (size_t i = 0; i < N_OP_TYPES; i++) {
+        if (xdp_op_to_string(i)) {
+            n_ops++;
+            printf("  op %-27s %8lu\n", xdp_op_to_string(i), op_count[i]);
+            if (!op_count[i] && n_actions >= MIN_ACTIONS) {
+                failure("op was not run: %s", xdp_op_to_string(i));
+            }
+        }
+    }
+    for (size_t i = 0; i < XDP_N_REASONS; i++) {
+        if (can_refuse(i)) {
+            n_reasons++;
+            printf("  %-55s %8lu\n", xdp_reason_to_string(i),
+                   reason_count[i]);
+            if (!reason_count[i] && n_actions >= MIN_ACTIONS) {
+                failure("no megaflow was refused because of: %s",
+                        xdp_reason_to_string(i));
+            }
+        }
+    }
     end_part("coverage", "%"PRIuSIZE" items",
-             (size_t) (2 * N_FIELDS + N_KINDS + MAX_TAGS + 1 + N_EVENTS));
+             2 * N_FIELDS + N_KINDS + MAX_TAGS + 1 + N_EVENTS + n_ops
+             + n_reasons);
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "xdp-abi.h"
+#include "xdp-translate.h"
 
 /* What is in a packet. */
 #define PACKET_KINDS                            \
@@ -111,6 +112,14 @@ struct field {
 extern const struct field fields[N_FIELDS];
 extern unsigned long int field_nonzero[N_FIELDS];
 extern unsigned long int field_matched[N_FIELDS];
+
+/* Flows of part "actions" with which everything should be met. */
+#define MIN_ACTIONS 5000
+
+/* Ops that were run, and megaflows that were refused, or not. */
+#define N_OP_TYPES 64
+extern unsigned long int op_count[N_OP_TYPES];
+extern unsigned long int reason_count[XDP_N_REASONS];
 
 bool field_is_nonzero(const struct xdp_key *, const struct field *);
 

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "coverage.h"
 #include "flows.h"
 #include "oracle.h"
 #include "packets.h"
@@ -85,6 +86,7 @@ test_digest(void)
         || t[1].flow) {
         failure("the second flow was not refused for its digest");
     }
+    reason_count[XDP_REASON_DIGEST]++;
     check_packet("digest", 0, "packet of the first, again", &t[0], &f[0],
                  true, false);
 

@@ -30,6 +30,20 @@
 
 static struct flow_wildcards pool[N_POOL];
 
+/* The mask of the pool that has all fields, as a whole. */
+#define EXACT_MASK 3
+
+/* Makes the 'size' bytes at 'field' a random mask, or an exact one. */
+static void
+pool_mask(bool exact, void *field, size_t size)
+{
+    if (exact) {
+        memset(field, 0xff, size);
+    } else {
+        rnd_mask(field, size);
+    }
+}
+
 /* Makes the masks that the flows of all cases have. */
 void
 init_pool(void)
@@ -38,31 +52,40 @@ init_pool(void)
     for (size_t i = 0; i < N_POOL; i++) {
         struct flow *m = &pool[i].masks;
 
+        /* So that each field is in some mask. */
+        bool exact = i == EXACT_MASK;
+
         flow_wildcards_init_catchall(&pool[i]);
         m->recirc_id = UINT32_MAX;
         m->in_port.odp_port = u32_to_odp(UINT32_MAX);
         m->packet_type = OVS_BE32_MAX;
         m->dl_type = OVS_BE16_MAX;
 
-        rnd_mask(&m->dl_dst, sizeof m->dl_dst);
-        rnd_mask(&m->dl_src, sizeof m->dl_src);
+        pool_mask(exact, &m->dl_dst, sizeof m->dl_dst);
+        pool_mask(exact, &m->dl_src, sizeof m->dl_src);
         for (int j = 0; j < 2; j++) {
-            rnd_mask(&m->vlans[j].tpid, sizeof m->vlans[j].tpid);
-            switch (rnd(4)) {
-            case 0: m->vlans[j].tci = htons(VLAN_CFI); break;
-            case 1: m->vlans[j].tci = htons(VLAN_CFI | VLAN_VID_MASK); break;
-            default: rnd_mask(&m->vlans[j].tci, sizeof m->vlans[j].tci); break;
+            pool_mask(exact, &m->vlans[j].tpid, sizeof m->vlans[j].tpid);
+            switch (exact ? 2 : rnd(4)) {
+            case 0:
+                m->vlans[j].tci = htons(VLAN_CFI);
+                break;
+            case 1:
+                m->vlans[j].tci = htons(VLAN_CFI | VLAN_VID_MASK);
+                break;
+            default:
+                pool_mask(exact, &m->vlans[j].tci, sizeof m->vlans[j].tci);
+                break;
             }
         }
-        rnd_mask(&m->nw_src, sizeof m->nw_src);
-        rnd_mask(&m->nw_dst, sizeof m->nw_dst);
-        rnd_mask(&m->nw_proto, sizeof m->nw_proto);
-        rnd_mask(&m->nw_tos, sizeof m->nw_tos);
-        rnd_mask(&m->nw_ttl, sizeof m->nw_ttl);
-        rnd_mask(&m->nw_frag, sizeof m->nw_frag);
-        rnd_mask(&m->tcp_flags, sizeof m->tcp_flags);
-        rnd_mask(&m->tp_src, sizeof m->tp_src);
-        rnd_mask(&m->tp_dst, sizeof m->tp_dst);
+        pool_mask(exact, &m->nw_src, sizeof m->nw_src);
+        pool_mask(exact, &m->nw_dst, sizeof m->nw_dst);
+        pool_mask(exact, &m->nw_proto, sizeof m->nw_proto);
+        pool_mask(exact, &m->nw_tos, sizeof m->nw_tos);
+        pool_mask(exact, &m->nw_ttl, sizeof m->nw_ttl);
+        pool_mask(exact, &m->nw_frag, sizeof m->nw_frag);
+        pool_mask(exact, &m->tcp_flags, sizeof m->tcp_flags);
+        pool_mask(exact, &m->tp_src, sizeof m->tp_src);
+        pool_mask(exact, &m->tp_dst, sizeof m->tp_dst);
         if (i % 2) {
             /* As OVS makes them, more or less: exact where it matters. */
             m->nw_proto = UINT8_MAX;
@@ -71,15 +94,15 @@ init_pool(void)
         if (i % 4 < 2) {
             continue;
         }
-        rnd_mask(&m->ipv6_src, sizeof m->ipv6_src);
-        rnd_mask(&m->ipv6_dst, sizeof m->ipv6_dst);
-        rnd_mask(&m->ipv6_label, sizeof m->ipv6_label);
-        rnd_mask(&m->nd_target, sizeof m->nd_target);
-        rnd_mask(&m->arp_sha, sizeof m->arp_sha);
-        rnd_mask(&m->arp_tha, sizeof m->arp_tha);
-        rnd_mask(&m->igmp_group_ip4, sizeof m->igmp_group_ip4);
+        pool_mask(exact, &m->ipv6_src, sizeof m->ipv6_src);
+        pool_mask(exact, &m->ipv6_dst, sizeof m->ipv6_dst);
+        pool_mask(exact, &m->ipv6_label, sizeof m->ipv6_label);
+        pool_mask(exact, &m->nd_target, sizeof m->nd_target);
+        pool_mask(exact, &m->arp_sha, sizeof m->arp_sha);
+        pool_mask(exact, &m->arp_tha, sizeof m->arp_tha);
+        pool_mask(exact, &m->igmp_group_ip4, sizeof m->igmp_group_ip4);
         for (int j = 0; j < XDP_MPLS_MAX; j++) {
-            rnd_mask(&m->mpls_lse[j], sizeof m->mpls_lse[j]);
+            pool_mask(exact, &m->mpls_lse[j], sizeof m->mpls_lse[j]);
         }
     }
 }

@@ -16,6 +16,7 @@
  *                          odp_execute_actions(), and which packets a flow
  *                          takes against flow_equal_except()
  *     digest               two flows with one digest
+ *     refusals             flows that match something else, and full tables
  *     classifier           the flow found among many, while flows come, change
  *                          and go, against OVS's classifier
  *     race                 as "classifier", with the changes made by another
@@ -277,6 +278,7 @@ main(int argc, char *argv[])
         test_corpus(corpus_path);
         test_actions();
         test_digest();
+        test_refusals();
         test_classifier();
         test_race();
         test_coverage();

@@ -39,7 +39,7 @@ init_meters(void)
     }
 
     /* A bucket that will not be full for some years, of less than that. */
-    fd = xdp_meter_map(&error);
+    fd = xdp_meter_open(&error);
     if (fd < 0) {
         ovs_fatal(0, "%s", error);
     }
@@ -50,6 +50,7 @@ init_meters(void)
     if (bpf_map_update_elem(fd, &id, &meter, BPF_ANY)) {
         ovs_fatal(errno, "writing a meter failed");
     }
+    xdp_meter_close();
 }
 
 /* Reads what came to the meters so far. */
