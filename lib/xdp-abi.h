@@ -405,8 +405,8 @@ xdp_digest_add(__u64 digest, __u64 word, __u64 secret)
     return digest + (__u64) lo * hi;
 }
 
-/* How often xdp_meter_take() tries before it gives up.  Each failure means that
- * somebody else has taken something in the meantime. */
+/* How often xdp_meter_take() tries before it gives up.  Each failure means
+ * that somebody else has taken something in the meantime. */
 #define XDP_METER_TRIES 32
 
 /* Takes 'n' packets or bytes, whatever its 'cost' is for, out of the bucket of

@@ -39,8 +39,9 @@ static OVSRCU_TYPE(struct xdp_meter *) shared = OVSRCU_INITIALIZER(NULL);
  * see them. */
 static struct xdp_meter *local OVS_GUARDED_BY(mutex);
 
-/* Returns METERS_SIZE bytes of memory, of the map 'fd' or, if that is negative,
- * zero ones, or NULL.  Not from malloc(): see alloc_log() in xdp-program.c. */
+/* Returns METERS_SIZE bytes of memory, of the map 'fd' or, if that is
+ * negative, zero ones, or NULL.  Not from malloc(): see alloc_log() in
+ * xdp-program.c. */
 static struct xdp_meter *
 map_meters(int fd)
 {

@@ -5,8 +5,8 @@
  * The packets of a metered flow may take both ways at the same time, and a
  * meter limits their sum.  So as long as an object with meters is loaded, all
  * meters are in the map 'xdp_meters' of all objects, and userspace takes from
- * the buckets there, too.  At other times it takes from its own, and those here
- * fill.
+ * the buckets there, too.  At other times it takes from its own, and those
+ * here fill.
  *
  * The statistics of a meter are those that dpif-netdev keeps, and to them it
  * adds what xdp_meter_get() says.

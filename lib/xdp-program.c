@@ -626,8 +626,8 @@ set_constant(const char *path, struct bpf_object *bpf, const char *name,
     return EINVAL;
 }
 
-/* Makes 'bpf', which is not loaded yet, use the map that has the meters.  After
- * success, the caller must give that back with xdp_meter_close(). */
+/* Makes 'bpf', which is not loaded yet, use the map that has the meters.
+ * After success, the caller must give that back with xdp_meter_close(). */
 static int
 share_meters(const char *path, struct bpf_object *bpf, char **errp)
 {

@@ -11,7 +11,8 @@
  * =============
  *
  * xdp_object_path(), xdp_object_check() and xdp_op_to_string() may be called
- * from any thread.  The rest shares a list of loaded objects without a lock: the caller serializes.
+ * from any thread.  The rest shares a list of loaded objects without a lock:
+ * the caller serializes.
  */
 
 #ifndef XDP_PROGRAM_H

@@ -179,7 +179,8 @@ is_nw_proto(const struct translator *t, uint8_t nw_proto)
 static bool
 is_mpls(const struct translator *t)
 {
-    return (is_dl_type(t, ETH_TYPE_MPLS) || is_dl_type(t, ETH_TYPE_MPLS_MCAST));
+    return (is_dl_type(t, ETH_TYPE_MPLS)
+            || is_dl_type(t, ETH_TYPE_MPLS_MCAST));
 }
 
 /* Checks that the header of IP above Ethertype 'dl_type', or of any IP if that
@@ -209,8 +210,8 @@ check_ip(const struct translator *t, uint16_t dl_type, uint8_t nw_proto,
     return XDP_REASON_NONE;
 }
 
-/* Stores 'size' bytes of value and mask of the set action 'k', which has a mask
- * if 'masked', in '*value' and '*mask'.  Returns false if it has another
+/* Stores 'size' bytes of value and mask of the set action 'k', which has a
+ * mask if 'masked', in '*value' and '*mask'.  Returns false if it has another
  * length. */
 static bool
 get_key(const struct nlattr *k, bool masked, void *value, void *mask,
@@ -633,7 +634,8 @@ translate_trunc(struct translator *t, const struct nlattr *a,
     }
     memcpy(&trunc, nl_attr_get(a), sizeof trunc);
     if (trunc.max_len < ETH_HEADER_LEN) {
-        return refuse(t, XDP_REASON_ACTION, " to less than an Ethernet header");
+        return refuse(t, XDP_REASON_ACTION,
+                      " to less than an Ethernet header");
     }
     if (!next || nl_attr_type(next) != OVS_ACTION_ATTR_OUTPUT) {
         return refuse(t, XDP_REASON_ORDER, " not right before an output");

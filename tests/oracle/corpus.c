@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Part "corpus": as the parts "keys-*", on the packets in a file, of which each
- * has a name (see tests/corpus/README.rst).
+ * Part "corpus": as the parts "keys-*", on the packets in a file, of which
+ * each has a name (see tests/corpus/README.rst).
  */
 
 #include <config.h>
