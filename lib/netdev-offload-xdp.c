@@ -40,6 +40,7 @@
 #include <linux/if_link.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "coverage.h"
 #include "dpif.h"
@@ -948,6 +949,26 @@ offload_main(void *monitor_)
     return NULL;
 }
 
+/* Masks and groups of outputs need a file descriptor each, which vswitchd must
+ * not lack for other things.  Permits as many as it may have: the soft limit
+ * is often 1024. */
+static void
+raise_fd_limit(void)
+{
+    const rlim_t wanted = 16 * (XDP_PORT_MAX_MASKS + XDP_MAX_GROUPS);
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= wanted) {
+        return;
+    }
+    limit.rlim_cur = MIN(limit.rlim_max, wanted);
+    if (setrlimit(RLIMIT_NOFILE, &limit)) {
+        VLOG_WARN("raising the limit of open files failed (%s); many masks "
+                  "and sets of outputs may need more of them",
+                  ovs_strerror(errno));
+    }
+}
+
 /* Implements init_flow_api(). */
 static int
 netdev_offload_xdp_init_flow_api(struct netdev *netdev)
@@ -961,6 +982,7 @@ netdev_offload_xdp_init_flow_api(struct netdev *netdev)
     }
 
     if (ovsthread_once_start(&once)) {
+        raise_fd_limit();
         ovs_thread_create("xdp_offload", offload_main,
                           xdp_features_monitor_create());
         ovsthread_once_done(&once);

@@ -39,6 +39,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "copies.h"
@@ -215,6 +216,18 @@ is_privileged(void)
     return fd >= 0 || errno != EPERM;
 }
 
+/* Permits as many file descriptors as a full table needs. */
+static void
+raise_fd_limit(void)
+{
+    struct rlimit limit;
+
+    if (!getrlimit(RLIMIT_NOFILE, &limit)) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -252,6 +265,7 @@ main(int argc, char *argv[])
         ovs_fatal(errno, "staying on one CPU failed");
     }
 
+    raise_fd_limit();
     make_devices();
     if (xdp_object_get(object_path, &limits, &object, &message)) {
         ovs_fatal(0, "%s", message);
