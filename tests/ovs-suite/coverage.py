@@ -118,6 +118,9 @@ def compare(coverage, reference):
                      % (100 * share, 100 * was_share, len(common),
                         100 * tolerance))
     for reason in sorted(coverage.reasons.keys() - reference.reasons.keys()):
+        if coverage.reasons[reason] <= TOLERANCE_FLOWS:
+            # What happens once in a while, as a port that is no target yet.
+            continue
         worse.append("%d megaflows were refused for a reason that the "
                      "reference does not have: %s"
                      % (coverage.reasons[reason], reason))
