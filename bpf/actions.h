@@ -13,11 +13,13 @@
 #include <linux/if_ether.h>
 #include <bpf/bpf_endian.h>
 
+#include "hash.h"
 #include "maps.h"
 #include "meter.h"
 #include "mpls.h"
 #include "outputs.h"
 #include "parse.h"
+#include "recirc.h"
 #include "set.h"
 #include "set_ip.h"
 #include "set_l2.h"
@@ -30,6 +32,7 @@
 /* Not XDP verdicts. */
 #define ACTIONS_UNDECIDED (-1)  /* The ops have come to their end. */
 #define ACTIONS_OUTPUT (-2)     /* The last one that was run is an output. */
+#define ACTIONS_RECIRC (-3)     /* The last one is a recirculation. */
 
 /* A tag was popped: the headers have moved. */
 #define ACTIONS_POPPED (-1)
@@ -257,6 +260,7 @@ actions_run_op(__u32 i, struct actions_ctx *run)
     case XDP_OP_POP_MPLS:
         error = mpls_pop(run->ctx, run->flow, slot,
                          actions_layers_word(&run->layers));
+        hash_outdate();
         if (error == MPLS_LAST) {
             run->layers.flags &= ~XDP_LAYERS_MPLS;
             error = SET_OK;
@@ -268,6 +272,15 @@ actions_run_op(__u32 i, struct actions_ctx *run)
             error = XDP_COUNTER_DROP_TOO_SHORT;
         }
         break;
+
+    case XDP_OP_HASH:
+        error = hash_run(run->flow, slot);
+        break;
+
+    case XDP_OP_RECIRC:
+        /* A tail call is possible in the program itself only. */
+        run->verdict = ACTIONS_RECIRC;
+        return 1;
 
     case XDP_OP_METER:
         error = meter_run(run->ctx, run->flow, slot);
@@ -289,7 +302,7 @@ actions_run_op(__u32 i, struct actions_ctx *run)
 
 /* As actions_run(), for any list of ops. */
 static __always_inline int
-actions_run_list(struct xdp_md *ctx, const struct xdp_scratch *scratch,
+actions_run_list(struct xdp_md *ctx, struct xdp_scratch *scratch,
                  const struct xdp_flow *flow, __u32 slot)
 {
     struct actions_ctx run = {
@@ -311,6 +324,13 @@ actions_run_list(struct xdp_md *ctx, const struct xdp_scratch *scratch,
                 ? actions_output(flow->ops[op].u.output.port)
                 : XDP_ABORTED);
     }
+    if (run.verdict == ACTIONS_RECIRC) {
+        __u32 op = run.next - 1;
+
+        return (op < XDP_FLOW_MAX_OPS
+                ? recirc_start(ctx, scratch, flow->ops[op].u.recirc.id)
+                : XDP_ABORTED);
+    }
     if (run.verdict == ACTIONS_UNDECIDED) {
         stats_count(flow->flags & XDP_FLOW_EXPLICIT_DROP
                     ? XDP_COUNTER_EXPLICIT_DROPS : XDP_COUNTER_FLOW_DROPS);
@@ -322,7 +342,7 @@ actions_run_list(struct xdp_md *ctx, const struct xdp_scratch *scratch,
 /* Runs all ops of 'flow', which is in 'slot', on the packet of 'scratch' and
  * returns what becomes of it. */
 static __always_inline int
-actions_run(struct xdp_md *ctx, const struct xdp_scratch *scratch,
+actions_run(struct xdp_md *ctx, struct xdp_scratch *scratch,
             const struct xdp_flow *flow, __u32 slot)
 {
     /* By far the most common list, and twice as fast without the loop. */

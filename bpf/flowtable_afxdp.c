@@ -11,6 +11,8 @@
  *
  * A flow with several outputs has its packets copied by the kernel
  * (outputs.h).  Where the copies differ, 'xdp_egress' finishes each of them.
+ *
+ * A flow may give its packets another pass (recirc.h), in 'xdp_recirc'.
  */
 
 #include "maps.h"
@@ -18,6 +20,7 @@
 #include "classify.h"
 #include "actions.h"
 #include "outputs.h"
+#include "recirc.h"
 #include "upcall.h"
 #include "stats.h"
 
@@ -41,18 +44,48 @@ find_port(__u32 ifindex, __u32 *indexp)
     return NULL;
 }
 
-SEC("xdp")
-int
-xdp_flowtable(struct xdp_md *ctx)
+/* Parses the packet that came in on 'port', whose index is 'in_port', finds
+ * its flow and runs it.  'is_first' is true in the first pass. */
+static __always_inline int
+run_pass(struct xdp_md *ctx, const struct xdp_port *port, __u32 in_port,
+         struct xdp_scratch *scratch, bool is_first)
 {
     void *data = (void *) (long) ctx->data;
     void *end = (void *) (long) ctx->data_end;
     __u64 length = end - data;
+    struct xdp_flow *flow;
+    __u32 slot;
+
+    if (!parse_packet(ctx, in_port, port, scratch)) {
+        return upcall(ctx, in_port, scratch);
+    }
+    if (!is_first) {
+        recirc_complete_key(scratch);
+    }
+
+    flow = classify(scratch, port, in_port, &slot);
+    if (!flow) {
+        stats_count(XDP_COUNTER_MISSES);
+        return upcall(ctx, in_port, scratch);
+    }
+
+    if (flow->flags & XDP_FLOW_COPIES_DIFFER && !outputs_reserve(ctx)) {
+        stats_count(XDP_COUNTER_NO_METADATA);
+        return upcall(ctx, in_port, scratch);
+    }
+
+    stats_flow(scratch, slot, length);
+    return actions_run(ctx, scratch, flow, slot);
+}
+
+SEC("xdp")
+int
+xdp_flowtable(struct xdp_md *ctx)
+{
     struct xdp_scratch *scratch;
     struct xdp_port *port;
-    struct xdp_flow *flow;
-    __u32 in_port, slot;
     __u32 zero = 0;
+    __u32 in_port;
 
     stats_count(XDP_COUNTER_PACKETS);
 
@@ -64,24 +97,30 @@ xdp_flowtable(struct xdp_md *ctx)
         stats_count(XDP_COUNTER_UNKNOWN_PORT);
         return XDP_PASS;
     }
+    recirc_begin(scratch);
+    return run_pass(ctx, port, in_port, scratch, true);
+}
 
-    if (!parse_packet(ctx, in_port, port, scratch)) {
-        return upcall(ctx, in_port);
+/* A later pass of a packet. */
+SEC("xdp")
+int
+xdp_recirc(struct xdp_md *ctx)
+{
+    struct xdp_scratch *scratch;
+    struct xdp_port *port;
+    __u32 zero = 0;
+    __u32 in_port;
+
+    scratch = bpf_map_lookup_elem(&xdp_scratch, &zero);
+    if (!scratch) {
+        return XDP_DROP;
     }
-
-    flow = classify(scratch, port, in_port, &slot);
-    if (!flow) {
-        stats_count(XDP_COUNTER_MISSES);
-        return upcall(ctx, in_port);
+    in_port = scratch->key.in_port;
+    port = bpf_map_lookup_elem(&xdp_ports, &in_port);
+    if (!port) {
+        return XDP_DROP;
     }
-
-    if (flow->flags & XDP_FLOW_COPIES_DIFFER && !outputs_reserve(ctx)) {
-        stats_count(XDP_COUNTER_NO_METADATA);
-        return upcall(ctx, in_port);
-    }
-
-    stats_flow(scratch, slot, length);
-    return actions_run(ctx, scratch, flow, slot);
+    return run_pass(ctx, port, in_port, scratch, false);
 }
 
 /* Run on what a device is about to send: makes a copy what its port is to

@@ -18,9 +18,12 @@
 
 /* XDP_KEY_WORDS rounded up to a power of 2: an index into so many words can
  * be kept in bounds without a branch. */
-#define MAPS_KEY_SPACE 16
+#define MAPS_KEY_SPACE 32
 
 #define MAPS_N_HINTS 8192
+
+/* Words of a key that are kept for later passes: see hash.h. */
+#define MAPS_KEPT_WORDS 8
 
 /* Set by the provider before the object is loaded; see xdp_digest_add(). */
 const volatile __u64 xdp_digest_secret[MAPS_KEY_SPACE];
@@ -154,6 +157,27 @@ struct xdp_scratch {
         __u64 layers_word;
     };
 
+    /* Passes: the number of this one, counting from 0, and what it knows from
+     * those before.  The union is for setting both at once. */
+    union {
+        struct {
+            __u32 pass;
+            __u32 dp_hash;
+        };
+        __u64 pass_word;
+    };
+    union {
+        struct {
+            __u32 recirc_id;
+            __u32 kept;         /* Do 'kept_*' hold something?  See hash.h. */
+        };
+        __u64 recirc_word;
+    };
+    __u32 kept_parts;           /* 'parts' of an earlier pass, mostly the first
+                                 * one... */
+    __u64 kept_words[MAPS_KEPT_WORDS]; /* ...and what hash_l4() needs of its
+                                        * key. */
+
     /* What bpf_ktime_get_coarse_ns() returned in this tick of the clock. */
     __u64 tick;
     __u64 now;
@@ -172,6 +196,22 @@ const volatile __u32 xdp_n_flows = 1;
 /* Mask that turns a number into an index into 'xdp_ports', whose number of
  * entries is a power of two. */
 const volatile __u32 xdp_port_index_mask = 0;
+
+/* Set by the provider: tells metadata from what else may be in front of a
+ * packet. */
+const volatile __u64 xdp_upcall_magic = 0;
+
+/* The program for all passes but the first. */
+int xdp_recirc(struct xdp_md *ctx);
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+    __uint(max_entries, 1);
+    __uint(key_size, sizeof(__u32));
+    __array(values, int (struct xdp_md *));
+} xdp_programs SEC(".maps") = {
+    .values = { [0] = xdp_recirc },
+};
 
 /* The contract, read by the provider from BTF; never loaded as data. */
 struct {

@@ -361,6 +361,18 @@ table_error_to_reason(enum xdp_table_error error)
     }
 }
 
+/* Returns true unless an upcall from 'port' found no room for metadata: then
+ * packets must not have a second pass, because userspace could not go on with
+ * it. */
+static bool
+takes_metadata(const struct xdp_netdev *port)
+{
+    struct xdp_port_stats stats;
+
+    xdp_flow_table_get_port_stats(port->object->table, port->number, &stats);
+    return !stats.no_metadata;
+}
+
 /* Puts 'flow' into XDP, or its new actions if it is there, or takes it out and
  * notes why it cannot be there. */
 static void
@@ -386,6 +398,13 @@ offload(struct offload_flow *flow, const struct hmap *resolved)
             caps.max_outputs = 1;
         }
         minimatch_expand(&flow->match, &match);
+        if ((match.flow.recirc_id
+             || nl_attr_find__(flow->actions, flow->actions_len,
+                               OVS_ACTION_ATTR_RECIRC))
+            && !takes_metadata(port)) {
+            caps.ops &= ~(UINT64_C(1) << XDP_OP_RECIRC);
+            caps.fields.recirc_id = 0;
+        }
         reason = xdp_translate_match(&match, port->number, &caps, &tr);
         if (!reason) {
             reason = xdp_translate_actions(flow->actions, flow->actions_len,
@@ -805,10 +824,10 @@ is_temporary(enum xdp_reason reason)
     case XDP_REASON_ACTION:
     case XDP_REASON_OUTPUTS:
     case XDP_REASON_N_OPS:
+    case XDP_REASON_RECIRC:
         return true;
 
     case XDP_REASON_NONE:
-    case XDP_REASON_RECIRC:
     case XDP_REASON_ORDER:
     case XDP_N_REASONS:
     default:
@@ -1057,6 +1076,10 @@ static const char *counter_names[XDP_COUNTER_MAX] = {
     [XDP_COUNTER_DROP_EGRESS] = "copies dropped",
     [XDP_COUNTER_DROP_TOO_SHORT] = "dropped, too short for an action",
     [XDP_COUNTER_NO_METADATA] = "handed to userspace, no metadata",
+    [XDP_COUNTER_RECIRC] = "recirculations",
+    [XDP_COUNTER_RESUMED] = "handed to userspace in a later pass",
+    [XDP_COUNTER_DROP_PASSES] = "dropped, too many passes",
+    [XDP_COUNTER_DROP_RECIRC] = "dropped, recirculation failed",
 };
 
 /* Appends the state of 'object' to 's'. */
@@ -1143,6 +1166,11 @@ show_port(const struct xdp_netdev *port, struct ds *s)
     }
     ds_put_format(s, "  outputs of a flow: up to %"PRIu32"\n",
                   generic ? 1 : port->object->caps.max_outputs);
+    ds_put_format(s, "  recirculation: %s\n",
+                  !(port->object->caps.ops & UINT64_C(1) << XDP_OP_RECIRC)
+                  ? "not in the object"
+                  : !takes_metadata(port) ? "no, the driver has no metadata"
+                  : "yes");
     ds_put_format(s, "  megaflows: %"PRIuSIZE", offloaded: %"PRIuSIZE"\n",
                   n_flows, n_offloaded);
     ds_put_format(s, "  masks: %"PRIu32" of %d\n",

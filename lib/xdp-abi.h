@@ -26,7 +26,7 @@
 
 /* Fixed limits.  What an operator can choose (flows, masks, ports) is the
  * 'max_entries' of the respective map instead. */
-#define XDP_KEY_WORDS       16  /* 64-bit words of a key, at most 32. */
+#define XDP_KEY_WORDS       17  /* 64-bit words of a key, at most 32. */
 #define XDP_KEY_BASIC_WORDS 6   /* The first of them: all that IPv4 has. */
 #define XDP_MASK_MAX_WORDS  16  /* Words that one mask may touch. */
 #define XDP_FLOW_MAX_OPS    16  /* Op slots of one flow. */
@@ -36,6 +36,7 @@
 #define XDP_PORT_MAX_QUEUES 16  /* AF_XDP sockets of one port. */
 #define XDP_VLAN_MAX        2   /* VLAN tags that the parser can look at. */
 #define XDP_MPLS_MAX        3   /* Label stack entries of a key. */
+#define XDP_MAX_PASSES      7   /* Of one packet, as in userspace. */
 #define XDP_METER_MAX       4096 /* Meters, by the datapath's number. */
 #define XDP_METER_MAX_BANDS 8   /* Bands of one meter. */
 
@@ -50,7 +51,7 @@
 struct xdp_key {
     /* Word 0. */
     __u32 in_port;      /* Index of the ingress port in 'xdp_ports'. */
-    __u32 pad0;
+    __u32 recirc_id;    /* 0 on the first pass. */
 
     /* Word 1. */
     __u8 dl_dst[6];
@@ -96,6 +97,10 @@ struct xdp_key {
     /* Words 14 and 15. */
     __be32 mpls_lse[XDP_MPLS_MAX]; /* Outermost first. */
     __be32 igmp_group_ip4; /* Also the reserved field of ND. */
+
+    /* Word 16. */
+    __u32 dp_hash;      /* Of XDP_OP_HASH; 0 before. */
+    __u32 pad1;
 } __attribute__((aligned(8)));
 
 /* Parts of the key that cost the parser time.  A parser fills a part only if a
@@ -163,6 +168,11 @@ enum xdp_op_type {
     XDP_OP_TRUNC = 18,      /* As OVS_ACTION_ATTR_TRUNC, right before the last
                              * output. */
     XDP_OP_METER = 19,      /* As OVS_ACTION_ATTR_METER. */
+    XDP_OP_HASH = 20,       /* As OVS_ACTION_ATTR_HASH, of the packet at the
+                             * beginning of the pass; OVS_HASH_ALG_L4 is of
+                             * the packet that came in, or of that whose last
+                             * MPLS label was popped, as in userspace. */
+    XDP_OP_RECIRC = 21,     /* As OVS_ACTION_ATTR_RECIRC, the last op. */
 };
 
 /* MAC addresses as OVS_KEY_ATTR_ETHERNET, OVS_KEY_ATTR_ND and the second half
@@ -228,6 +238,13 @@ struct xdp_op {
         struct {
             __u32 id;       /* Index in 'xdp_meters'. */
         } meter;
+        struct {
+            __u32 alg;      /* OVS_HASH_ALG_*. */
+            __u32 basis;
+        } hash;
+        struct {
+            __u32 id;       /* Not 0. */
+        } recirc;
         __u32 raw[3];
     } u;
 };
@@ -293,6 +310,18 @@ struct xdp_egress_meta {
     struct xdp_layers layers;
 };
 
+/* What an upcall has in front of the packet as XDP metadata, where the driver
+ * has room for it, so that userspace can go on with the pass in which XDP
+ * found no flow.  Metadata with another magic number are none. */
+struct xdp_upcall_meta {
+    __u64 magic;        /* 'xdp_upcall_magic' of the object. */
+    __u32 recirc_id;    /* Of that pass; 0 on the first. */
+    __u32 dp_hash;
+    __u32 rss_hash;     /* Hash of the packet that came in, as that of
+                         * miniflow_hash_5tuple(); if 'has_rss_hash'. */
+    __u32 has_rss_hash; /* 0 or 1. */
+};
+
 /* Statistics of one flow slot on one CPU, value of the map 'xdp_flow_stats'
  * at index CPU * (number of slots) + slot.  Written by that CPU only. */
 struct xdp_flow_stats {
@@ -322,6 +351,7 @@ struct xdp_port {
 struct xdp_port_stats {
     __u64 upcalls;      /* Handed to an AF_XDP socket. */
     __u64 no_socket;    /* Queue without socket: passed to the kernel. */
+    __u64 no_metadata;  /* Upcalls without metadata: no room for it. */
 };
 
 /* A band of a meter: a token bucket of which only the time is kept at which
@@ -385,6 +415,11 @@ enum xdp_counter {
     XDP_COUNTER_DROP_TOO_SHORT = 21, /* Too short for an op. */
     XDP_COUNTER_DROP_EGRESS = 22,   /* Copies that lost their metadata. */
     XDP_COUNTER_NO_METADATA = 23,   /* No room for metadata: upcall. */
+    XDP_COUNTER_RECIRC = 24,        /* Recirculations. */
+    XDP_COUNTER_RESUMED = 25,       /* Upcalls in a later pass. */
+    XDP_COUNTER_DROP_PASSES = 26,   /* More passes than there may be. */
+    XDP_COUNTER_DROP_RECIRC = 27,   /* Recirculation failed, or a later pass
+                                     * could not be handed to userspace. */
     XDP_COUNTER_MAX
 };
 

@@ -63,6 +63,8 @@ static void groups_remove_port(struct xdp_flow_table *, uint32_t port);
 #define SUBTABLE_MIN 1024
 #define SUBTABLE_GROWTH 8
 
+#define ALL_PARTS (XDP_PART_NETWORK | XDP_PART_TRANSPORT | XDP_PART_EXTENDED)
+
 BUILD_ASSERT_DECL(sizeof(struct xdp_key) == XDP_KEY_WORDS * 8);
 
 /* Bytes of a key that "struct xdp_flow" keeps in 'bits' and 'words', and in
@@ -87,6 +89,7 @@ struct xdp_table_flow {
     uint64_t digest;
     uint32_t mask;
     uint32_t in_port;
+    uint16_t parts;             /* Of its actions. */
     uint32_t slot;
     struct ovs_list old_slots;  /* Its "struct table_garbage"s. */
     struct xdp_flow_table_stats base; /* From slots that are free again. */
@@ -104,6 +107,7 @@ struct table_garbage {
 /* An ingress port and a target. */
 struct table_port {
     uint32_t *n_flows;          /* By mask id, NULL if no ingress port. */
+    uint32_t n_deep;            /* Flows whose ops need all parts. */
     uint32_t ifindex;           /* Device to redirect to, or 0. */
     bool egress;                /* All its entries have 'xdp_egress'? */
 };
@@ -471,8 +475,9 @@ mask_parts(const struct xdp_key *mask)
         parts |= XDP_PART_EXTENDED;
     }
 
-    /* What is in the Ethernet header costs nothing. */
+    /* What is in the Ethernet header, or known already, costs nothing. */
     rest.in_port = 0;
+    rest.recirc_id = rest.dp_hash = 0;
     memset(rest.dl_dst, 0, sizeof rest.dl_dst);
     memset(rest.dl_src, 0, sizeof rest.dl_src);
     rest.dl_type = 0;
@@ -511,7 +516,26 @@ port_update_union(struct xdp_flow_table *table, uint32_t port)
         }
     }
     memcpy(entry->union_bits, &bits, sizeof bits);
-    publish_u32(&entry->parts, mask_parts(&bits));
+    publish_u32(&entry->parts, (table->ports[port].n_deep
+                                ? ALL_PARTS : mask_parts(&bits)));
+}
+
+/* Accounts a flow of 'port' whose ops need 'parts'. */
+static void
+port_add_parts(struct xdp_flow_table *table, uint32_t port, uint16_t parts)
+{
+    if (parts && !table->ports[port].n_deep++) {
+        port_update_union(table, port);
+    }
+}
+
+/* Accounts that a flow of 'port' whose ops need 'parts' is gone. */
+static void
+port_remove_parts(struct xdp_flow_table *table, uint32_t port, uint16_t parts)
+{
+    if (parts && !--table->ports[port].n_deep) {
+        port_update_union(table, port);
+    }
 }
 
 /* Accounts a new flow of 'mask' on 'port'. */
@@ -918,7 +942,7 @@ slot_fill(struct xdp_flow_table *table, uint32_t slot,
     struct xdp_flow *entry = &table->flows[slot];
 
     memset(entry, 0, sizeof *entry);
-    entry->parts = mask_parts(mask);
+    entry->parts = mask_parts(mask) | (actions->parts ? ALL_PARTS : 0);
     entry->flags = actions->flags;
     entry->n_ops = actions->n_ops;
     entry->group = group;
@@ -1060,10 +1084,12 @@ xdp_flow_table_insert(struct xdp_flow_table *table,
     flow->digest = digest;
     flow->mask = mask_id;
     flow->in_port = key->in_port;
+    flow->parts = actions->parts;
     flow->slot = slot;
     ovs_list_init(&flow->old_slots);
     hmap_insert(&tmask->flows, &flow->node, hash_uint64(digest));
     port_add_flow(table, flow->in_port, mask_id);
+    port_add_parts(table, flow->in_port, flow->parts);
     table->n_flows++;
     *flowp = flow;
     return XDP_TABLE_OK;
@@ -1107,6 +1133,9 @@ xdp_flow_table_modify(struct xdp_flow_table *table,
     }
     slot_retire(table, flow->slot, flow);
     flow->slot = slot;
+    port_add_parts(table, flow->in_port, actions->parts);
+    port_remove_parts(table, flow->in_port, flow->parts);
+    flow->parts = actions->parts;
     return XDP_TABLE_OK;
 }
 
@@ -1129,6 +1158,7 @@ xdp_flow_table_remove(struct xdp_flow_table *table,
     }
     hmap_remove(&mask->flows, &flow->node);
     port_remove_flow(table, flow->in_port, flow->mask);
+    port_remove_parts(table, flow->in_port, flow->parts);
     if (hmap_is_empty(&mask->flows)) {
         mask->unused_since = table->epoch;
     }

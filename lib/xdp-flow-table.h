@@ -59,6 +59,7 @@ struct xdp_flow_actions {
     struct xdp_op ops[XDP_FLOW_MAX_OPS];
     size_t n_ops;
     uint16_t flags;
+    uint16_t parts;             /* enum xdp_key_part that the ops need. */
 };
 
 /* Sums over all CPUs. */

@@ -6,6 +6,7 @@
 
 lib_xdp_files = \
 	lib/dpif-netdev-reoffer.h \
+	lib/dpif-netdev-resume.h \
 	lib/netdev-offload-driver.c \
 	lib/netdev-offload-driver.h \
 	lib/netdev-offload-xdp.c \
@@ -27,4 +28,6 @@ lib_xdp_files = \
 	lib/xdp-totals.h \
 	lib/xdp-translate-actions.c \
 	lib/xdp-translate.c \
-	lib/xdp-translate.h
+	lib/xdp-translate.h \
+	lib/xdp-upcall.c \
+	lib/xdp-upcall.h

@@ -30,12 +30,14 @@
 #include "entropy.h"
 #include "util.h"
 #include "xdp-meter.h"
+#include "xdp-upcall.h"
 
 VLOG_DEFINE_THIS_MODULE(xdp_program);
 
 #define DEFAULT_OBJECT "flowtable_afxdp.o"
 #define META_SECTION ".ovs_meta"
 #define EGRESS_PROGRAM "xdp_egress"
+#define RECIRC_PROGRAM "xdp_recirc"
 
 /* More than any sensible object has; an ELF file is read into memory. */
 #define MAX_FILE_SIZE (64 * 1024 * 1024)
@@ -76,6 +78,7 @@ static const struct key_field {
 #define KEY_FIELD(NAME) { #NAME, offsetof(struct xdp_key, NAME), \
                           MEMBER_SIZEOF(struct xdp_key, NAME) }
     KEY_FIELD(in_port),
+    KEY_FIELD(recirc_id),
     KEY_FIELD(dl_dst),
     KEY_FIELD(dl_type),
     KEY_FIELD(dl_src),
@@ -100,6 +103,7 @@ static const struct key_field {
     KEY_FIELD(ipv6_label),
     KEY_FIELD(mpls_lse),
     KEY_FIELD(igmp_group_ip4),
+    KEY_FIELD(dp_hash),
 #undef KEY_FIELD
 };
 
@@ -116,6 +120,7 @@ enum table_map {
     MAP_COUNTERS,
     MAP_GROUPS,
     MAP_METERS,
+    MAP_PROGRAMS,
     N_TABLE_MAPS
 };
 
@@ -124,7 +129,7 @@ static const struct table_map_info {
     enum bpf_map_type type;
     uint32_t value_size;
     bool for_outputs;           /* Only for more than one output? */
-    bool for_meters;            /* Only for XDP_OP_METER? */
+    enum xdp_op_type for_op;    /* Only for this op? */
 } table_maps[N_TABLE_MAPS] = {
     [MAP_XSKS] = { "xsks_map", BPF_MAP_TYPE_XSKMAP, 4 },
     [MAP_TX_PORTS] = { "tx_ports", BPF_MAP_TYPE_DEVMAP,
@@ -144,7 +149,9 @@ static const struct table_map_info {
     [MAP_GROUPS] = { "xdp_groups", BPF_MAP_TYPE_ARRAY_OF_MAPS, 4,
                      .for_outputs = true },
     [MAP_METERS] = { "xdp_meters", BPF_MAP_TYPE_ARRAY,
-                     sizeof(struct xdp_meter), .for_meters = true },
+                     sizeof(struct xdp_meter), .for_op = XDP_OP_METER },
+    [MAP_PROGRAMS] = { "xdp_programs", BPF_MAP_TYPE_PROG_ARRAY, 4,
+                       .for_op = XDP_OP_RECIRC },
 };
 
 /* Returns the path that 'option', the value of options:xdp-obj, stands for:
@@ -253,7 +260,8 @@ file_id_equals(const struct file_id *a, const struct file_id *b)
 }
 
 /* Returns the XDP program of 'bpf' that is to be attached to ports: the first
- * one, without regard to those that run elsewhere (DEVMAP and CPUMAP). */
+ * one, without regard to those that run elsewhere (DEVMAP and CPUMAP) or
+ * later. */
 static struct bpf_program *
 find_entry_program(struct bpf_object *bpf)
 {
@@ -264,7 +272,8 @@ find_entry_program(struct bpf_object *bpf)
             = bpf_program__expected_attach_type(prog);
 
         if (bpf_program__type(prog) == BPF_PROG_TYPE_XDP
-            && attach != BPF_XDP_DEVMAP && attach != BPF_XDP_CPUMAP) {
+            && attach != BPF_XDP_DEVMAP && attach != BPF_XDP_CPUMAP
+            && strcmp(bpf_program__name(prog), RECIRC_PROGRAM)) {
             return prog;
         }
     }
@@ -450,11 +459,11 @@ read_key_fields(const char *path, const struct btf *btf,
     return 0;
 }
 
-/* Returns true if an object with 'caps' runs meters. */
+/* Returns true if an object with 'caps' runs ops of 'type'. */
 static bool
-has_meters(const struct xdp_caps *caps)
+has_op(const struct xdp_caps *caps, enum xdp_op_type type)
 {
-    return caps->ops & UINT64_C(1) << XDP_OP_METER;
+    return caps->ops & UINT64_C(1) << type;
 }
 
 /* Reads the contract of 'bpf'.  Sets '*has_table' to whether there is one, and
@@ -529,7 +538,7 @@ read_contract(const char *path, struct bpf_object *bpf, bool *has_table,
         struct bpf_map *map = bpf_object__find_map_by_name(bpf, info->name);
 
         if ((info->for_outputs && caps->max_outputs <= 1)
-            || (info->for_meters && !has_meters(caps))) {
+            || (info->for_op && !has_op(caps, info->for_op))) {
             continue;
         }
         if (!map || bpf_map__type(map) != info->type
@@ -624,6 +633,22 @@ set_constant(const char *path, struct bpf_object *bpf, const char *name,
                       "small; build the object with the xdp-abi.h of "
                       "this Open vSwitch", path, name);
     return EINVAL;
+}
+
+/* Tells 'bpf', which is not loaded yet, how userspace knows metadata. */
+static int
+set_magic(const char *path, struct bpf_object *bpf, char **errp)
+{
+    uint64_t magic;
+    int error = xdp_upcall_magic(&magic);
+
+    if (error) {
+        *errp = xasprintf("reading random numbers failed (%s)",
+                          ovs_strerror(error));
+        return error;
+    }
+    return set_constant(path, bpf, "xdp_upcall_magic", &magic, sizeof magic,
+                        errp);
 }
 
 /* Makes 'bpf', which is not loaded yet, use the map that has the meters.
@@ -792,7 +817,10 @@ load_object(const char *path, struct bpf_object *bpf, const char *log,
             error = prepare_table(path, bpf, limits, digest_secret, errp);
         }
     }
-    if (!error && has_meters(&object->caps)) {
+    if (!error && has_op(&object->caps, XDP_OP_RECIRC)) {
+        error = set_magic(path, bpf, errp);
+    }
+    if (!error && has_op(&object->caps, XDP_OP_METER)) {
         error = share_meters(path, bpf, errp);
         private->has_meters = !error;
     }
@@ -1021,6 +1049,8 @@ xdp_op_to_string(enum xdp_op_type type)
     case XDP_OP_SET_MPLS: return "set_mpls";
     case XDP_OP_TRUNC: return "trunc";
     case XDP_OP_METER: return "meter";
+    case XDP_OP_HASH: return "hash";
+    case XDP_OP_RECIRC: return "recirc";
     case XDP_OP_NONE:
     default:
         return NULL;

@@ -113,7 +113,9 @@ struct translator {
     const char *name;           /* Of the action under translation. */
     size_t n_outputs;
     size_t end;                 /* Op slots up to the last output. */
-    bool mpls_changed;          /* Was there a push or a pop of MPLS? */
+    bool changed;               /* Was the packet changed? */
+    bool mpls_changed;          /* Was there a push or a pop of MPLS... */
+    bool mpls_popped;           /* ...or a pop? */
     bool truncates;             /* Was there a truncation... */
     bool truncated;             /* ...and the output that it is for? */
     const char *overflow;       /* First action that did not fit, or NULL. */
@@ -147,6 +149,8 @@ put_op(struct translator *t, enum xdp_op_type type, const struct xdp_op *op,
         t->overflow = t->overflow ? t->overflow : t->name;
         return XDP_REASON_NONE;
     }
+    t->changed |= (type != XDP_OP_OUTPUT && type != XDP_OP_METER
+                   && type != XDP_OP_HASH);
     *p = *op;
     p->type = type;
     p->n_data = n;
@@ -616,7 +620,7 @@ translate_pop_mpls(struct translator *t, const struct nlattr *a)
         return refuse(t, XDP_REASON_ACTION, " without match on eth_type");
     }
     op.u.mpls.type = nl_attr_get_be16(a);
-    t->mpls_changed = true;
+    t->mpls_changed = t->mpls_popped = true;
     return put_op(t, XDP_OP_POP_MPLS, &op, NULL, 0);
 }
 
@@ -679,6 +683,70 @@ translate_meter(struct translator *t, const struct nlattr *a)
     return reason;
 }
 
+/* Translates the hash 'a'. */
+static enum xdp_reason
+translate_hash(struct translator *t, const struct nlattr *a)
+{
+    struct xdp_op op = { .type = 0 };
+    struct ovs_action_hash hash;
+
+    if (nl_attr_get_size(a) < sizeof hash) {
+        return refuse(t, XDP_REASON_ACTION, ", malformed");
+    }
+    memcpy(&hash, nl_attr_get(a), sizeof hash);
+#if defined(__SSE4_2__) || defined(__ARM_FEATURE_CRC32)
+    return refuse(t, XDP_REASON_ACTION, " by this processor's instructions");
+#endif
+    switch ((enum ovs_hash_alg) hash.hash_alg) {
+    case OVS_HASH_ALG_L4:
+        if (t->mpls_popped) {
+            return refuse(t, XDP_REASON_ORDER, " after pop_mpls");
+        }
+        break;
+    case OVS_HASH_ALG_SYM_L4:
+        if (t->changed) {
+            return refuse(t, XDP_REASON_ORDER, " after a change");
+        }
+        break;
+    case __OVS_HASH_MAX:
+    default:
+        return refuse(t, XDP_REASON_ACTION, ", unknown algorithm");
+    }
+    op.u.hash.alg = hash.hash_alg;
+    op.u.hash.basis = hash.hash_basis;
+    t->tr->actions.parts = (XDP_PART_NETWORK | XDP_PART_TRANSPORT
+                            | XDP_PART_EXTENDED);
+    return put_op(t, XDP_OP_HASH, &op, NULL, 0);
+}
+
+/* Translates the recirculation 'a', of which 'next' is the following action,
+ * or NULL. */
+static enum xdp_reason
+translate_recirc(struct translator *t, const struct nlattr *a,
+                 const struct nlattr *next)
+{
+    struct xdp_op op = { .type = 0 };
+    enum xdp_reason reason;
+
+    if (nl_attr_get_size(a) < sizeof op.u.recirc.id || !nl_attr_get_u32(a)) {
+        return refuse(t, XDP_REASON_ACTION, ", malformed");
+    }
+    if (t->n_outputs) {
+        return refuse(t, XDP_REASON_ORDER, " after an output");
+    }
+    if (next) {
+        return refuse(t, XDP_REASON_ORDER, " before other actions");
+    }
+    op.u.recirc.id = nl_attr_get_u32(a);
+    reason = put_op(t, XDP_OP_RECIRC, &op, NULL, 0);
+    if (!reason && t->overflow) {
+        ovs_strlcpy(t->tr->detail, t->overflow, sizeof t->tr->detail);
+        return XDP_REASON_N_OPS;
+    }
+    t->end = t->tr->actions.n_ops;
+    return reason;
+}
+
 /* Translates the action 'a', of which 'next' is the following one, or NULL. */
 static enum xdp_reason
 translate_action(struct translator *t, const struct nlattr *a,
@@ -719,8 +787,14 @@ translate_action(struct translator *t, const struct nlattr *a,
     case OVS_ACTION_ATTR_METER:
         return translate_meter(t, a);
 
+    case OVS_ACTION_ATTR_HASH:
+        return translate_hash(t, a);
+
+    case OVS_ACTION_ATTR_RECIRC:
+        return translate_recirc(t, a, next);
+
     case OVS_ACTION_ATTR_CT_CLEAR:
-        /* A packet on its first pass has no connection tracking state. */
+        /* No packet in XDP has connection tracking state. */
         return XDP_REASON_NONE;
 
     case OVS_ACTION_ATTR_DROP:
@@ -734,8 +808,6 @@ translate_action(struct translator *t, const struct nlattr *a,
     case OVS_ACTION_ATTR_UNSPEC:
     case OVS_ACTION_ATTR_USERSPACE:
     case OVS_ACTION_ATTR_SAMPLE:
-    case OVS_ACTION_ATTR_RECIRC:
-    case OVS_ACTION_ATTR_HASH:
     case OVS_ACTION_ATTR_CT:
     case OVS_ACTION_ATTR_PUSH_ETH:
     case OVS_ACTION_ATTR_POP_ETH:

@@ -100,11 +100,15 @@ xdp_translate_match(const struct match *match, uint32_t in_port,
     memset(&tr->mask, 0, sizeof tr->mask);
     tr->detail[0] = '\0';
 
-    /* What a packet on its first pass from a port always is. */
-    if (flow->recirc_id) {
+    if (caps->fields.recirc_id) {
+        rest.recirc_id = UINT32_MAX;
+    } else if (flow->recirc_id) {
         return XDP_REASON_RECIRC;
+    } else {
+        rest.recirc_id = 0;
     }
-    rest.recirc_id = 0;
+
+    /* What a packet from a port always is. */
     if (flow->packet_type != htonl(PT_ETH)) {
         ovs_strlcpy(tr->detail, "packet_type", sizeof tr->detail);
         return XDP_REASON_FIELD;
@@ -128,6 +132,8 @@ xdp_translate_match(const struct match *match, uint32_t in_port,
         lacking = #XDP;                                                 \
     }
 
+    FIELD(recirc_id, recirc_id);
+    FIELD(dp_hash, dp_hash);
     FIELD(dl_dst, dl_dst);
     FIELD(dl_src, dl_src);
     FIELD(dl_type, dl_type);

@@ -39,6 +39,7 @@
 #include "xdp-meter.h"
 #include "xdp-program.h"
 #include "xdp-translate.h"
+#include "xdp-upcall.h"
 
 /* Options. */
 static const char *object_path = "bpf/flowtable_afxdp.o";
@@ -98,7 +99,7 @@ all_caps(struct xdp_caps *caps)
 {
     memset(caps, 0, sizeof *caps);
     memset(&caps->fields, 0xff, sizeof caps->fields);
-    caps->fields.pad0 = 0;
+    caps->fields.pad1 = 0;
     caps->ops = UINT64_MAX;
     caps->max_words = XDP_MASK_MAX_WORDS;
     caps->max_ops = XDP_FLOW_MAX_OPS;
@@ -118,6 +119,7 @@ static const struct field fields[] = {
 #define FIELD(NAME, OVS, OVS_NAME)                                      \
     { #NAME, OVS_NAME, offsetof(struct flow, OVS),                      \
       offsetof(struct xdp_key, NAME), MEMBER_SIZEOF(struct xdp_key, NAME) }
+    FIELD(dp_hash, dp_hash, "dp_hash"),
     FIELD(dl_dst, dl_dst, "eth_dst"),
     FIELD(dl_src, dl_src, "eth_src"),
     FIELD(dl_type, dl_type, "eth_type"),
@@ -198,6 +200,7 @@ test_translate_fields(void)
         memset(&mask, 0, sizeof mask);
         key.in_port = IN_PORT;
         mask.in_port = UINT32_MAX;
+        mask.recirc_id = UINT32_MAX;
         key.dl_type = htons(ETH_TYPE_IP);
         mask.dl_type = OVS_BE16_MAX;
         key.nw_proto = IPPROTO_TCP;
@@ -259,7 +262,7 @@ test_translate_every_bit(void)
     }
     CHECK(n_keyed == 8 * (6 + 6 + 2 + 2 + 2 + 2 + 2 + 4 + 4 + 1 + 1 + 1 + 1
                           + 2 + 2 + 2 + 16 + 16 + 16 + 6 + 6 + 4 + 3 * 4
-                          + 4));
+                          + 4 + 4));
 }
 
 /* Fields that the key does not have are refused by name. */
@@ -271,7 +274,6 @@ test_translate_other_fields(void)
         const char *name;
     } others[] = {
 #define OTHER(FIELD, NAME) { offsetof(struct flow, FIELD), NAME }
-        OTHER(dp_hash, "dp_hash"),
         OTHER(tunnel.tun_id, "tun_id"),
         OTHER(tunnel.ip_dst, "tun_dst"),
         OTHER(metadata, "metadata"),
@@ -307,17 +309,29 @@ test_translate_other_fields(void)
     }
 }
 
-/* A packet that comes from a port is at its first pass. */
+/* Each flow is of one pass. */
 static void
 test_translate_recirc(void)
 {
+    struct xdp_translation tr;
     struct xdp_caps caps;
     struct match match;
 
     all_caps(&caps);
     init_tcp_match(&match);
-    match.flow.recirc_id = 1;
+    match.wc.masks.recirc_id = 0;
+    CHECK(!xdp_translate_match(&match, IN_PORT, &caps, &tr));
+    CHECK(!tr.key.recirc_id && tr.mask.recirc_id == UINT32_MAX);
+    match.flow.recirc_id = 0x12345678;
+    CHECK(!xdp_translate_match(&match, IN_PORT, &caps, &tr));
+    CHECK(tr.key.recirc_id == 0x12345678 && tr.mask.recirc_id == UINT32_MAX);
+
+    /* An object that knows no passes has the first one only. */
+    caps.fields.recirc_id = 0;
     check_match_refused(&match, &caps, XDP_REASON_RECIRC, "");
+    match.flow.recirc_id = 0;
+    CHECK(!xdp_translate_match(&match, IN_PORT, &caps, &tr));
+    CHECK(!tr.mask.recirc_id);
 }
 
 /* And has an Ethernet header. */
@@ -719,6 +733,84 @@ test_translate_meter(void)
     check_actions_refused(&b, &caps, XDP_REASON_N_OPS, "meter");
 }
 
+/* Appends a hash to 'b'. */
+static void
+put_hash(struct ofpbuf *b, uint32_t alg, uint32_t basis)
+{
+    struct ovs_action_hash hash = { .hash_alg = alg, .hash_basis = basis };
+
+    nl_msg_put_unspec(b, OVS_ACTION_ATTR_HASH, &hash, sizeof hash);
+}
+
+/* Recirculation, and what it needs. */
+static void
+test_translate_passes(void)
+{
+    struct ofpbuf b;
+    uint64_t stub[64];
+    struct xdp_translation tr;
+    struct xdp_caps caps;
+
+    all_caps(&caps);
+    ofpbuf_use_stub(&b, stub, sizeof stub);
+
+    put_pop_vlan(&b);
+    put_hash(&b, OVS_HASH_ALG_L4, 77);
+    nl_msg_put_u32(&b, OVS_ACTION_ATTR_RECIRC, 5);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.actions.n_ops == 3);
+    CHECK(tr.actions.parts == (XDP_PART_NETWORK | XDP_PART_TRANSPORT
+                               | XDP_PART_EXTENDED));
+    CHECK(tr.actions.ops[1].type == XDP_OP_HASH);
+    CHECK(tr.actions.ops[1].u.hash.alg == OVS_HASH_ALG_L4);
+    CHECK(tr.actions.ops[1].u.hash.basis == 77);
+    CHECK(tr.actions.ops[2].type == XDP_OP_RECIRC);
+    CHECK(tr.actions.ops[2].u.recirc.id == 5);
+
+    put_hash(&b, OVS_HASH_ALG_SYM_L4, 0);
+    nl_msg_put_u32(&b, OVS_ACTION_ATTR_RECIRC, UINT32_MAX);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    nl_msg_put_u32(&b, OVS_ACTION_ATTR_RECIRC, 5);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(!tr.actions.parts);
+
+    /* A hash that nobody looks at is not worth its time. */
+    put_hash(&b, OVS_HASH_ALG_SYM_L4, 0);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(!tr.actions.n_ops);
+
+    put_pop_vlan(&b);
+    put_hash(&b, OVS_HASH_ALG_SYM_L4, 0);
+    nl_msg_put_u32(&b, OVS_ACTION_ATTR_RECIRC, 5);
+    check_actions_refused(&b, &caps, XDP_REASON_ORDER, "hash after a change");
+    match_headers(ETH_TYPE_MPLS, 0);
+    nl_msg_put_be16(&b, OVS_ACTION_ATTR_POP_MPLS, htons(ETH_TYPE_IP));
+    put_hash(&b, OVS_HASH_ALG_L4, 0);
+    nl_msg_put_u32(&b, OVS_ACTION_ATTR_RECIRC, 5);
+    check_actions_refused(&b, &caps, XDP_REASON_ORDER,
+                          "hash after pop_mpls");
+    match_headers(0, 0);
+    put_hash(&b, 2, 0);
+    nl_msg_put_u32(&b, OVS_ACTION_ATTR_RECIRC, 5);
+    check_actions_refused(&b, &caps, XDP_REASON_ACTION,
+                          "hash, unknown algorithm");
+    put_output(&b, 1);
+    nl_msg_put_u32(&b, OVS_ACTION_ATTR_RECIRC, 5);
+    check_actions_refused(&b, &caps, XDP_REASON_ORDER,
+                          "recirc after an output");
+    nl_msg_put_u32(&b, OVS_ACTION_ATTR_RECIRC, 5);
+    put_output(&b, 1);
+    check_actions_refused(&b, &caps, XDP_REASON_ORDER,
+                          "recirc before other actions");
+    nl_msg_put_u32(&b, OVS_ACTION_ATTR_RECIRC, 0);
+    check_actions_refused(&b, &caps, XDP_REASON_ACTION, "recirc, malformed");
+    for (int i = 0; i < XDP_FLOW_MAX_OPS; i++) {
+        put_pop_vlan(&b);
+    }
+    nl_msg_put_u32(&b, OVS_ACTION_ATTR_RECIRC, 5);
+    check_actions_refused(&b, &caps, XDP_REASON_N_OPS, "recirc");
+}
+
 /* How many ops there may be. */
 static void
 test_translate_n_ops(void)
@@ -1114,8 +1206,6 @@ test_translate_other_actions(void)
     static const char *names[OVS_ACTION_ATTR_MAX + 1] = {
         [OVS_ACTION_ATTR_USERSPACE] = "userspace",
         [OVS_ACTION_ATTR_SAMPLE] = "sample",
-        [OVS_ACTION_ATTR_RECIRC] = "recirc",
-        [OVS_ACTION_ATTR_HASH] = "hash",
         [OVS_ACTION_ATTR_CT] = "ct",
         [OVS_ACTION_ATTR_PUSH_ETH] = "push_eth",
         [OVS_ACTION_ATTR_POP_ETH] = "pop_eth",
@@ -1645,7 +1735,7 @@ test_table_slot(void)
     memset(&mask, 0xf7, sizeof mask);
     key.in_port = 1;
     mask.in_port = UINT32_MAX;
-    key.pad0 = mask.pad0 = 0;
+    key.pad1 = mask.pad1 = 0;
     /* Word 2 is left out. */
     mask.dl_src[0] = mask.dl_src[1] = mask.dl_src[2] = 0;
     mask.dl_src[3] = mask.dl_src[4] = mask.dl_src[5] = 0;
@@ -2969,7 +3059,7 @@ test_object_default(void)
     CHECK(caps.max_words == XDP_MASK_MAX_WORDS);
     CHECK(caps.max_ops == XDP_FLOW_MAX_OPS);
     CHECK(caps.max_outputs == XDP_FLOW_MAX_OPS);
-    CHECK(caps.ops == (UINT64_C(2) << XDP_OP_METER) - (1 << XDP_OP_OUTPUT));
+    CHECK(caps.ops == (UINT64_C(2) << XDP_OP_RECIRC) - (1 << XDP_OP_OUTPUT));
 }
 
 /* What others declare. */
@@ -3427,6 +3517,51 @@ test_meter_run(void)
     xdp_meter_close();
 }
 
+/* Metadata. */
+
+/* What programs tell about a packet is found, once, and nothing else is taken
+ * for it. */
+static void
+test_upcall_meta(void)
+{
+    struct xdp_upcall_meta meta = { .recirc_id = 77, .dp_hash = 5 }, got;
+    struct dp_packet packet;
+    uint64_t magic, again;
+    uint64_t buffer[64];
+    char *p;
+
+    CHECK(!xdp_upcall_magic(&magic) && magic);
+    CHECK(!xdp_upcall_magic(&again) && again == magic);
+    memset(buffer, 0, sizeof buffer);
+    dp_packet_use_stub(&packet, buffer, sizeof buffer);
+    dp_packet_reserve(&packet, 128);
+    p = dp_packet_put_zeros(&packet, 100);
+    meta.magic = magic;
+    memcpy(p - sizeof meta, &meta, sizeof meta);
+
+    /* Only AF_XDP packets have any. */
+    CHECK(!xdp_upcall_take_meta(&packet, &got));
+    packet.source = DPBUF_AFXDP;
+    CHECK(xdp_upcall_take_meta(&packet, &got));
+    CHECK(!memcmp(&got, &meta, sizeof got));
+    CHECK(!xdp_upcall_take_meta(&packet, &got));
+    CHECK(is_all_zeros(p - sizeof meta, sizeof meta));
+
+    meta.magic ^= 1;
+    memcpy(p - sizeof meta, &meta, sizeof meta);
+    CHECK(!xdp_upcall_take_meta(&packet, &got));
+
+    /* There must be room for them. */
+    meta.magic = magic;
+    memcpy(buffer, &meta, sizeof meta);
+    dp_packet_set_data(&packet, (char *) buffer + sizeof meta - 1);
+    CHECK(!xdp_upcall_take_meta(&packet, &got));
+    dp_packet_set_data(&packet, (char *) buffer + sizeof meta);
+    CHECK(xdp_upcall_take_meta(&packet, &got));
+    packet.source = DPBUF_STUB;
+    dp_packet_uninit(&packet);
+}
+
 /* What a case needs. */
 enum need {
     NEED_NOTHING,
@@ -3452,6 +3587,7 @@ static const struct test_case {
     { "translate-drop", test_translate_drop, NEED_NOTHING },
     { "translate-trunc", test_translate_trunc, NEED_NOTHING },
     { "translate-meter", test_translate_meter, NEED_NOTHING },
+    { "translate-passes", test_translate_passes, NEED_NOTHING },
     { "translate-n-ops", test_translate_n_ops, NEED_NOTHING },
     { "translate-set", test_translate_set, NEED_NOTHING },
     { "translate-set-fields", test_translate_set_fields, NEED_NOTHING },
@@ -3484,6 +3620,7 @@ static const struct test_case {
     { "meter-rate", test_meter_rate, NEED_BPF },
     { "meter-threads", test_meter_threads, NEED_BPF },
     { "meter-run", test_meter_run, NEED_BPF },
+    { "upcall-meta", test_upcall_meta, NEED_NOTHING },
     { "object-path", test_object_path, NEED_NOTHING },
     { "object-missing", test_object_missing, NEED_NOTHING },
     { "object-symlink", test_object_symlink, NEED_NOTHING },

@@ -16,3 +16,10 @@ xdp_test(struct xdp_md *ctx)
 
     return data[14] ? XDP_PASS : XDP_DROP;
 }
+
+SEC("xdp")
+int
+xdp_recirc(struct xdp_md *ctx)
+{
+    return XDP_PASS;
+}

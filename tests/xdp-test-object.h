@@ -19,6 +19,13 @@ xdp_test(struct xdp_md *ctx)
     return XDP_PASS;
 }
 
+SEC("xdp")
+int
+xdp_recirc(struct xdp_md *ctx)
+{
+    return XDP_PASS;
+}
+
 SEC("xdp/devmap")
 int
 xdp_egress(struct xdp_md *ctx)

@@ -169,6 +169,8 @@ op_n_data(enum xdp_op_type type)
     case XDP_OP_PUSH_MPLS:
     case XDP_OP_POP_MPLS:
     case XDP_OP_METER:
+    case XDP_OP_HASH:
+    case XDP_OP_RECIRC:
     case XDP_OP_SET_MPLS:
     case XDP_OP_TRUNC:
     default:
@@ -269,6 +271,9 @@ check_actions(const struct xdp_flow_actions *actions,
         CHECK(i <= actions->n_ops);
         check_op_values(op);
 
+        if (op->type == XDP_OP_RECIRC) {
+            CHECK(i == actions->n_ops && !n_outputs);
+        }
         if (op->type == XDP_OP_OUTPUT) {
             CHECK(op->u.output.port < ARRAY_SIZE(outputs));
             CHECK(op->u.output.ifindex == op->u.output.port + 1);
@@ -297,7 +302,8 @@ check_translation(const struct xdp_translation *tr,
 
     check_masked(&tr->key, &tr->mask, sizeof tr->key);
     check_masked(&tr->mask, &caps->fields, sizeof tr->mask);
-    CHECK(!tr->mask.pad0);
+    CHECK(!tr->mask.pad1);
+    CHECK(tr->mask.recirc_id == caps->fields.recirc_id);
     CHECK(tr->key.in_port == IN_PORT && tr->mask.in_port == UINT32_MAX);
     for (size_t i = 0; i < XDP_KEY_WORDS; i++) {
         n_words += mask[i] != 0;

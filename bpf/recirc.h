@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Recirculation: another pass for the packet, by a tail call to 'xdp_recirc'.
+ * What one pass knows from those before is in the scratch.
+ */
+
+#ifndef BPF_RECIRC_H
+#define BPF_RECIRC_H 1
+
+#include "hash.h"
+#include "maps.h"
+#include "stats.h"
+
+/* Makes 'scratch' that of a packet's first pass. */
+static __always_inline void
+recirc_begin(struct xdp_scratch *scratch)
+{
+    scratch->pass_word = 0;
+    scratch->recirc_word = 0;
+}
+
+/* Adds to the key of 'scratch', a later pass's, what the packet does not
+ * tell. */
+static __always_inline void
+recirc_complete_key(struct xdp_scratch *scratch)
+{
+    scratch->words[PARSE_WORD(recirc_id)]
+        |= PARSE_FIELD(recirc_id, (__u64) scratch->recirc_id);
+    if (scratch->dp_hash) {
+        scratch->words[PARSE_WORD(dp_hash)]
+            = PARSE_FIELD(dp_hash, (__u64) scratch->dp_hash);
+        scratch->extended = 1;
+    }
+}
+
+/* Starts the next pass of the packet of 'scratch', with 'id'.  Returns only if
+ * that fails, with what becomes of the packet. */
+static __always_inline int
+recirc_start(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 id)
+{
+    if (scratch->kept == HASH_NOTHING_KEPT) {
+        hash_keep(scratch);
+    } else if (scratch->kept == HASH_OUTDATED) {
+        scratch->kept = HASH_NOTHING_KEPT;
+    }
+    if (scratch->pass >= XDP_MAX_PASSES - 1) {
+        stats_count(XDP_COUNTER_DROP_PASSES);
+        return XDP_DROP;
+    }
+    scratch->pass++;
+    scratch->recirc_id = id;
+    stats_count(XDP_COUNTER_RECIRC);
+    bpf_tail_call(ctx, &xdp_programs, 0);
+    stats_count(XDP_COUNTER_DROP_RECIRC);
+    return XDP_DROP;
+}
+
+#endif /* recirc.h */
