@@ -163,7 +163,10 @@ load_egress(const char *object_path)
     bpf_object__for_each_program (prog, obj) {
         bool is_egress = !strcmp(bpf_program__name(prog), EGRESS);
 
-        bpf_program__set_autoload(prog, is_egress);
+        /* 'xdp_recirc' because libbpf fills 'xdp_programs' in any case. */
+        bpf_program__set_autoload(prog, (is_egress
+                                         || !strcmp(bpf_program__name(prog),
+                                                    "xdp_recirc")));
         if (is_egress) {
             egress = prog;
         }

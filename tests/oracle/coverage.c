@@ -79,12 +79,14 @@ can_refuse(enum xdp_reason reason)
     case XDP_REASON_SYSTEM:
         return false;
 
+    case XDP_REASON_RECIRC:
+        return !(object->caps.ops & UINT64_C(1) << XDP_OP_RECIRC);
+
     case XDP_REASON_OUTPUTS:
     case XDP_REASON_GROUPS_FULL:
         return has_targets();
 
     case XDP_REASON_NONE:
-    case XDP_REASON_RECIRC:
     case XDP_REASON_FIELD:
     case XDP_REASON_ACTION:
     case XDP_REASON_ORDER:

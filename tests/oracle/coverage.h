@@ -80,6 +80,11 @@ extern unsigned long int tags_count[MAX_TAGS + 1];
     EVENT(ODD, "too odd for an action")             \
     EVENT(COPIES, "several outputs")                \
     EVENT(OP_DROP, "drop")                          \
+    EVENT(PASSES, "output in a later pass")         \
+    EVENT(PASSES_MAX, "output in the last pass")    \
+    EVENT(PASSES_CUT, "too many passes")            \
+    EVENT(PASSES_MISS, "miss in a later pass")      \
+    EVENT(PASSES_HASH, "match on dp_hash")          \
     EVENT(METERED, "dropped by a meter")            \
     EVENT(PORT_GONE, "output to a port that left")  \
     EVENT(MODIFY, "modified flow")                  \

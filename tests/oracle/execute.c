@@ -289,11 +289,21 @@ count_sets(const struct xdp_flow_actions *ops, size_t start, size_t end)
     return n;
 }
 
-/* Executes 'actions', of which translation made 'ops', on the 'size' bytes at
- * 'data', which are a packet that the flow takes. */
+/* As execute_pass(), for a packet of which nothing is known before. */
 void
 execute(const void *data, size_t size, const struct ofpbuf *actions,
         const struct xdp_flow_actions *ops, struct executed *executed)
+{
+    execute_pass(data, size, 0, 0, actions, ops, executed);
+}
+
+/* Executes 'actions', of which translation made 'ops', on the 'size' bytes at
+ * 'data', which are a packet that the flow takes.  'rss_hash' is the hash of
+ * the packet when it was received, 'dp_hash' what earlier passes left. */
+void
+execute_pass(const void *data, size_t size, uint32_t rss_hash,
+             uint32_t dp_hash, const struct ofpbuf *actions,
+             const struct xdp_flow_actions *ops, struct executed *executed)
 {
     struct dp_packet_batch batch;
     struct dp_packet packet;
@@ -315,6 +325,7 @@ execute(const void *data, size_t size, const struct ofpbuf *actions,
     memset(&executed->common, 0, sizeof executed->common);
     executed->n_copies = 0;
     executed->explicit_drop = executed->metered = false;
+    executed->recirc_id = 0;
     memset(executed->meters, 0, sizeof executed->meters);
 
     /* Zeros behind the packet: userspace may look there. */
@@ -324,6 +335,8 @@ execute(const void *data, size_t size, const struct ofpbuf *actions,
     dp_packet_put(&packet, data, size);
     pkt_metadata_init(&packet.md, u32_to_odp(ODP_BASE));
     flow_extract(&packet, &flow);
+    dp_packet_set_rss_hash(&packet, rss_hash);
+    packet.md.dp_hash = dp_hash;
     dp_packet_batch_init_packet(&batch, &packet);
 
     NL_ATTR_FOR_EACH (a, left, actions->data, actions->size) {
@@ -367,6 +380,19 @@ execute(const void *data, size_t size, const struct ofpbuf *actions,
 
         case OVS_ACTION_ATTR_DROP:
             executed->explicit_drop = true;
+            goto out;
+
+        case OVS_ACTION_ATTR_HASH:
+            odp_execute_actions(NULL, &batch, false, a,
+                                NLA_ALIGN(a->nla_len), NULL);
+            continue;
+
+        case OVS_ACTION_ATTR_RECIRC:
+            make_copy(&packet, from_end, &executed->common);
+            executed->common.is_odd = is_odd;
+            executed->common.must_drop = must_drop;
+            counters[XDP_COUNTER_SET_FIELD] = count_sets(ops, 0, ops->n_ops);
+            executed->recirc_id = nl_attr_get_u32(a);
             goto out;
 
         case OVS_ACTION_ATTR_METER: {
@@ -453,5 +479,7 @@ execute(const void *data, size_t size, const struct ofpbuf *actions,
         count_action(a, old_size, dp_packet_size(&packet), counters);
     }
 out:
+    executed->dp_hash = packet.md.dp_hash;
+    executed->has_rss_hash = dp_packet_rss_valid(&packet);
     dp_packet_uninit(&packet);
 }

@@ -40,10 +40,17 @@ struct executed {
     size_t n_copies;
     bool explicit_drop;
     bool metered;               /* Dropped by a meter. */
+    uint32_t recirc_id;         /* Of the last action, or 0: then 'common' is
+                                 * the packet of the next pass. */
+    uint32_t dp_hash;           /* At the end. */
+    bool has_rss_hash;          /* Is it still known? */
     struct meter_counts meters[N_METERS];
 };
 
 void execute(const void *data, size_t size, const struct ofpbuf *actions,
              const struct xdp_flow_actions *ops, struct executed *);
+void execute_pass(const void *data, size_t size, uint32_t rss_hash,
+                  uint32_t dp_hash, const struct ofpbuf *actions,
+                  const struct xdp_flow_actions *ops, struct executed *);
 
 #endif /* execute.h */

@@ -15,6 +15,7 @@
  *     actions              the packet that leaves against
  *                          odp_execute_actions(), and which packets a flow
  *                          takes against flow_equal_except()
+ *     passes               the same of several passes, with recirculations
  *     digest               two flows with one digest
  *     refusals             flows that match something else, and full tables
  *     classifier           the flow found among many, while flows come, change
@@ -291,6 +292,7 @@ main(int argc, char *argv[])
         test_depth();
         test_corpus(corpus_path);
         test_actions();
+        test_passes();
         test_digest();
         test_refusals();
         test_classifier();

@@ -398,58 +398,51 @@ put_change(struct ofpbuf *buf, const struct flow *flow, bool any)
 static void
 put_foreign(struct ofpbuf *buf)
 {
-    struct ovs_action_hash hash = { .hash_alg = OVS_HASH_ALG_L4 };
     struct ovs_action_push_eth eth;
     struct ovs_action_add_mpls mpls;
     size_t ofs;
 
-    switch (rnd(12)) {
+    switch (rnd(10)) {
     case 0:
         ofs = nl_msg_start_nested(buf, OVS_ACTION_ATTR_USERSPACE);
         nl_msg_put_u32(buf, OVS_USERSPACE_ATTR_PID, 0);
         nl_msg_end_nested(buf, ofs);
         break;
     case 1:
-        nl_msg_put_u32(buf, OVS_ACTION_ATTR_RECIRC, rnd(100));
-        break;
-    case 2:
-        nl_msg_put_unspec(buf, OVS_ACTION_ATTR_HASH, &hash, sizeof hash);
-        break;
-    case 3:
         ofs = nl_msg_start_nested(buf, OVS_ACTION_ATTR_SAMPLE);
         nl_msg_put_u32(buf, OVS_SAMPLE_ATTR_PROBABILITY, UINT32_MAX);
         nl_msg_end_nested(buf, ofs);
         break;
-    case 4:
+    case 2:
         ofs = nl_msg_start_nested(buf, OVS_ACTION_ATTR_CLONE);
         nl_msg_put_flag(buf, OVS_ACTION_ATTR_POP_VLAN);
         nl_msg_end_nested(buf, ofs);
         break;
-    case 5:
+    case 3:
         ofs = nl_msg_start_nested(buf, OVS_ACTION_ATTR_CT);
         nl_msg_put_flag(buf, OVS_CT_ATTR_COMMIT);
         nl_msg_end_nested(buf, ofs);
         break;
-    case 6:
+    case 4:
         ofs = nl_msg_start_nested(buf, OVS_ACTION_ATTR_CHECK_PKT_LEN);
         nl_msg_put_u16(buf, OVS_CHECK_PKT_LEN_ATTR_PKT_LEN, 100);
         nl_msg_end_nested(buf, ofs);
         break;
-    case 7:
+    case 5:
         memset(&eth, 0, sizeof eth);
         nl_msg_put_unspec(buf, OVS_ACTION_ATTR_PUSH_ETH, &eth, sizeof eth);
         break;
-    case 8:
+    case 6:
         nl_msg_put_flag(buf, OVS_ACTION_ATTR_POP_ETH);
         break;
-    case 9:
+    case 7:
         memset(&mpls, 0, sizeof mpls);
         nl_msg_put_unspec(buf, OVS_ACTION_ATTR_ADD_MPLS, &mpls, sizeof mpls);
         break;
-    case 10:
+    case 8:
         nl_msg_put_u32(buf, OVS_ACTION_ATTR_LB_OUTPUT, 1);
         break;
-    case 11:
+    case 9:
         ofs = nl_msg_start_nested(buf, OVS_ACTION_ATTR_SET);
         nl_msg_put_u32(buf, one_in(2) ? OVS_KEY_ATTR_PRIORITY
                                       : OVS_KEY_ATTR_SKB_MARK, 1);
@@ -549,6 +542,50 @@ make_actions(struct actions *actions, const struct flow *flow,
         nl_msg_put_u32(buf, OVS_ACTION_ATTR_DROP, 0);
     } else if (one_in(50)) {
         put_change(buf, flow, false);
+    }
+}
+
+/* Makes random actions for one of several passes of packets of 'flow' that
+ * 'wc' matches: at the end, the recirculation 'recirc_id', or an output if
+ * that is 0.  The caller must have them until ofpbuf_uninit() of 'actions->buf'. */
+void
+make_pass(struct actions *actions, const struct flow *flow,
+          const struct flow_wildcards *wc, uint32_t recirc_id)
+{
+    struct ofpbuf *buf = &actions->buf;
+    int n_changes = rnd(3);
+    uint8_t port = rnd(N_PORTS);
+
+    ofpbuf_use_stub(buf, actions->stub, sizeof actions->stub);
+    if (recirc_id && one_in(2)) {
+        struct ovs_action_hash hash = {
+            .hash_alg = one_in(2) ? OVS_HASH_ALG_L4 : OVS_HASH_ALG_SYM_L4,
+            .hash_basis = one_in(2) ? 0 : rnd(UINT32_MAX),
+        };
+
+        if (hash.hash_alg == OVS_HASH_ALG_L4 && one_in(2)) {
+            put_change(buf, flow, false);
+            n_changes = 0;
+        }
+        nl_msg_put_unspec(buf, OVS_ACTION_ATTR_HASH, &hash, sizeof hash);
+    }
+    if (one_in(2)) {
+        struct flow_wildcards commit_wc = *wc;
+        struct flow base = *flow, goal = *flow;
+
+        while (n_changes-- > 0) {
+            change_flow(&goal, &commit_wc);
+        }
+        commit_changes(&goal, &base, &commit_wc, buf);
+    } else {
+        while (n_changes-- > 0) {
+            put_change(buf, flow, false);
+        }
+    }
+    if (recirc_id) {
+        nl_msg_put_u32(buf, OVS_ACTION_ATTR_RECIRC, recirc_id);
+    } else {
+        put_output(buf, &port, 1);
     }
 }
 

@@ -17,6 +17,8 @@ struct flow_wildcards;
 void add_prerequisites(const struct flow *, struct flow_wildcards *);
 void make_actions(struct actions *, const struct flow *,
                   const struct flow_wildcards *);
+void make_pass(struct actions *, const struct flow *,
+               const struct flow_wildcards *, uint32_t recirc_id);
 bool is_refusal_right(const struct actions *, const struct flow *,
                       const struct flow_wildcards *, enum xdp_reason);
 void count_fields(const struct actions *);

@@ -82,6 +82,7 @@ void test_corpus(const char *path);
 void test_actions(void);
 void test_digest(void);
 void test_refusals(void);
+void test_passes(void);
 void test_classifier(void);
 void test_race(void);
 void test_coverage(void);

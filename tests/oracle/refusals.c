@@ -67,16 +67,11 @@ test_foreign_matches(void)
     struct tested_flow t;
     struct frame f;
 
-    make_flow(&t, &f, 1);
-    match_set_recirc_id(&t.match, 1);
-    check_refused(&t, &f, XDP_REASON_RECIRC);
-
 #define FOREIGN(SET)                            \
     make_flow(&t, &f, 1);                       \
     SET;                                        \
     check_refused(&t, &f, XDP_REASON_FIELD)
 
-    FOREIGN(match_set_dp_hash(&t.match, 0));
     FOREIGN(match_set_ct_state(&t.match, 0));
     FOREIGN(match_set_ct_zone(&t.match, 0));
     FOREIGN(match_set_ct_mark(&t.match, 0));

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Part "passes": random pipelines of several flows, each of which gives its
+ * packets to the next one by a recirculation.  What leaves is compared with
+ * what OVS makes of the packet, pass by pass.
+ */
+
+#include <config.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "coverage.h"
+#include "execute.h"
+#include "flow.h"
+#include "flows.h"
+#include "frames.h"
+#include "make-actions.h"
+#include "netlink.h"
+#include "odp-netlink.h"
+#include "odp-util.h"
+#include "openvswitch/dynamic-string.h"
+#include "oracle.h"
+#include "packets.h"
+#include "rng.h"
+#include "run.h"
+#include "util.h"
+
+/* One more than what is cut. */
+#define MAX_FLOWS (XDP_MAX_PASSES + 1)
+
+/* Masks of the pool that are used: each pass needs one of its own. */
+#define N_MASKS 8
+
+/* Flows of part "actions" for each pipeline here. */
+#define ACTIONS_PER_PIPELINE 4
+
+/* A pipeline, and what one packet meets in it. */
+struct pipeline {
+    struct device *device;
+    struct frame frame;
+    struct tested_flow flows[MAX_FLOWS];
+    size_t n_flows;
+    uint64_t counters[XDP_COUNTER_MAX]; /* Of all ops. */
+    struct executed last;       /* What leaves. */
+};
+
+static unsigned long int n_pipelines, n_passes;
+
+/* Adds flow number 'i', of 'n', for the 'size' bytes at 'data', to 'p'.
+ * Returns false if there is none that the program must treat in one certain
+ * way, or that translation accepts. */
+static bool
+add_flow(struct pipeline *p, size_t i, size_t n, const void *data, size_t size,
+         uint32_t *rss_hash, const struct executed *before)
+{
+    struct tested_flow *t = &p->flows[i];
+    struct xdp_translation tr;
+    enum xdp_table_error error;
+    struct flow flow;
+
+    memset(&t->stats, 0, sizeof t->stats);
+    t->device = p->device;
+    t->flow = NULL;
+    extract(data, size, ODP_BASE + p->device->port, &flow);
+    flow.recirc_id = before ? before->recirc_id : 0;
+    flow.dp_hash = before ? before->dp_hash : 0;
+    if (!before || !before->has_rss_hash) {
+        /* As dpif_netdev_packet_get_rss_hash(). */
+        *rss_hash = flow_hash_5tuple(&flow, 0);
+    }
+    make_match(&flow, rnd(N_MASKS), &t->match);
+    add_prerequisites(&flow, &t->match.wc);
+    if (before && one_in(2)) {
+        t->match.wc.masks.dp_hash = one_in(2) ? UINT32_MAX : 0xf;
+        event_count[EVENT_PASSES_HASH] += flow.dp_hash != 0;
+    }
+    match_init(&t->match, &flow, &t->match.wc);
+
+    make_pass(&t->actions, &flow, &t->match.wc,
+              i + 1 < n ? 1 + rnd(UINT32_MAX - 1) : 0);
+    if (put_tested(t, &error, &tr) || error) {
+        ofpbuf_uninit(&t->actions.buf);
+        return false;
+    }
+    p->n_flows++;
+    execute_pass(data, size, *rss_hash, flow.dp_hash, &t->actions.buf,
+                 &t->ops, &p->last);
+    if (p->last.common.is_odd || p->last.common.must_drop
+        || p->last.common.odd_csum) {
+        return false;
+    }
+    account(t, &flow, size);
+    for (size_t j = 0; j < XDP_COUNTER_MAX; j++) {
+        p->counters[j] += p->last.common.counters[j];
+    }
+    return true;
+}
+
+/* Makes a pipeline of 'n' flows.  Returns false if that did not work out. */
+static bool
+make_pipeline(struct pipeline *p, size_t n)
+{
+    static struct executed before;
+    uint32_t rss_hash;
+
+    memset(p->counters, 0, sizeof p->counters);
+    p->n_flows = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (i) {
+            before = p->last;
+        }
+        if (!add_flow(p, i, n,
+                      i ? before.common.data : p->frame.data,
+                      i ? before.common.size : p->frame.size,
+                      &rss_hash, i ? &before : NULL)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Describes 'p' after a failure. */
+static void
+print_pipeline(const struct pipeline *p)
+{
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    for (size_t i = 0; i < p->n_flows; i++) {
+        const struct tested_flow *t = &p->flows[i];
+
+        ds_clear(&s);
+        match_format(&t->match, NULL, &s, OFP_DEFAULT_PRIORITY);
+        ds_put_cstr(&s, " actions:");
+        format_odp_actions(&s, t->actions.buf.data, t->actions.buf.size,
+                           NULL);
+        printf("  %s\n", ds_cstr(&s));
+    }
+    ds_destroy(&s);
+    print_hex("packet", p->frame.data, p->frame.size);
+}
+
+/* Runs the packet of 'p', of whose flows those before 'missing' are there, and
+ * checks what becomes of it.  Returns false and says what is wrong. */
+static bool
+check_pipeline(unsigned long int index, const struct pipeline *p,
+               size_t missing)
+{
+    uint64_t before[XDP_COUNTER_MAX], after[XDP_COUNTER_MAX];
+    const struct copy *expected = &p->last.copies[0];
+    size_t n = MIN(missing, p->n_flows);
+    bool cut = (n >= XDP_MAX_PASSES && p->n_flows > XDP_MAX_PASSES);
+    const char *problem = NULL;
+    uint32_t expected_verdict;
+    uint8_t out[MAX_OUT];
+    uint32_t verdict;
+    size_t out_size;
+
+    xdp_flow_table_get_counters(object->table, before);
+    verdict = run_program(p->device->ifindex, p->frame.data, p->frame.size,
+                          out, &out_size);
+    xdp_flow_table_get_counters(object->table, after);
+
+#define GREW(COUNTER) (after[XDP_COUNTER_##COUNTER] \
+                       - before[XDP_COUNTER_##COUNTER])
+    expected_verdict = (!n ? XDP_PASS
+                        : cut || n < p->n_flows ? XDP_DROP : XDP_REDIRECT);
+    if (verdict != expected_verdict) {
+        problem = "verdict";
+    } else if (GREW(PACKETS) != 1) {
+        problem = "packets that came in";
+    } else if (GREW(HINT_HITS) + GREW(SUBTABLE_HITS)
+               != MIN(n, XDP_MAX_PASSES)) {
+        problem = "number of passes";
+    } else if (GREW(RECIRC) != (cut ? XDP_MAX_PASSES - 1
+                                : n < p->n_flows ? n : n - 1)) {
+        problem = "number of recirculations";
+    } else if (GREW(DROP_PASSES) != cut) {
+        problem = "counter of packets that are cut";
+    } else if (GREW(MISSES) != (!cut && n < p->n_flows)) {
+        problem = "counter of misses";
+    } else if (GREW(DROP_RECIRC) != (!cut && n && n < p->n_flows)) {
+        problem = "counter of misses without socket";
+    } else if (verdict == XDP_REDIRECT
+               && (out_size != expected->size
+                   || memcmp(out, expected->data, out_size))) {
+        problem = "bytes that leave";
+    } else if (verdict == XDP_REDIRECT
+               && (GREW(SET_FIELD) != p->counters[XDP_COUNTER_SET_FIELD]
+                   || GREW(PUSH_VLAN) != p->counters[XDP_COUNTER_PUSH_VLAN]
+                   || GREW(POP_VLAN) != p->counters[XDP_COUNTER_POP_VLAN]
+                   || GREW(PUSH_MPLS) != p->counters[XDP_COUNTER_PUSH_MPLS]
+                   || GREW(POP_MPLS) != p->counters[XDP_COUNTER_POP_MPLS])) {
+        problem = "counters of ops";
+    }
+#undef GREW
+
+    if (problem && case_failure("passes", index, "%"PRIuSIZE" of %"PRIuSIZE
+                                " flows, %s", n, p->n_flows, problem)) {
+        struct xdp_key key;
+
+        read_key(&key);
+        print_pipeline(p);
+        print_hex("key     ", &key, sizeof key);
+        printf("  verdict: expected %"PRIu32", got %"PRIu32"\n",
+               expected_verdict, verdict);
+        print_hex("expected", expected->data, expected->size);
+        print_hex("got     ", out, out_size);
+    }
+    return !problem;
+}
+
+/* Runs case 'index'. */
+static void
+test_one_pipeline(unsigned long int index)
+{
+    static struct pipeline p;
+    struct xdp_flow_table_stats stats;
+    bool ok;
+
+    rng_start(17, index);
+    set_vlan_limit(rnd(3));
+    p.device = &devices[rnd(n_devices)];
+    make_any_packet(&p.frame, index);
+    ok = make_pipeline(&p, one_in(10) ? MAX_FLOWS : 1 + rnd(XDP_MAX_PASSES));
+    if (ok) {
+        ok = check_pipeline(index, &p, SIZE_MAX);
+        n_pipelines++;
+        n_passes += MIN(p.n_flows, XDP_MAX_PASSES);
+        event_count[p.n_flows > XDP_MAX_PASSES ? EVENT_PASSES_CUT
+                    : p.n_flows == XDP_MAX_PASSES ? EVENT_PASSES_MAX
+                    : EVENT_PASSES] += p.n_flows > 1;
+        for (size_t i = 0; i < p.n_flows; i++) {
+            const struct xdp_flow_actions *ops = &p.flows[i].ops;
+
+            for (size_t j = 0; j < ops->n_ops; j += 1 + ops->ops[j].n_data) {
+                op_count[ops->ops[j].type]++;
+            }
+        }
+    }
+
+    /* From the last to the first. */
+    for (size_t i = p.n_flows; i-- > 0;) {
+        struct tested_flow *t = &p.flows[i];
+
+        xdp_flow_table_remove(object->table, t->flow, &stats);
+        if (ok) {
+            if (i >= XDP_MAX_PASSES) {
+                memset(&t->stats, 0, sizeof t->stats);
+            } else {
+                /* It had the packet when the later ones were there, and once
+                 * more after each of them. */
+                size_t n = 1 + p.n_flows - 1 - i;
+
+                t->stats.n_packets *= n;
+                t->stats.n_bytes *= n;
+            }
+            if (!check_stats(t, &stats)) {
+                case_failure("passes", index, "statistics of pass %"PRIuSIZE
+                             ": %"PRIu64" packets, %"PRIu64" bytes instead of "
+                             "%"PRIu64", %"PRIu64, i, stats.n_packets,
+                             stats.n_bytes, t->stats.n_packets,
+                             t->stats.n_bytes);
+                ok = false;
+            }
+        }
+        if (ok) {
+            ok = check_pipeline(index, &p, i);
+            event_count[EVENT_PASSES_MISS] += i > 0;
+        }
+        ofpbuf_uninit(&t->actions.buf);
+    }
+}
+
+/* Part "passes". */
+void
+test_passes(void)
+{
+    unsigned long int n = 0;
+
+    if (!part_wanted("passes")) {
+        return;
+    }
+    set_hints(false);
+    for (unsigned long int i = 0; i < n_actions / ACTIONS_PER_PIPELINE; i++) {
+        if (only_case < 0 || only_case == i) {
+            test_one_pipeline(i);
+            if (++n % 100 == 0) {
+                reclaim();
+            }
+        }
+    }
+    reclaim();
+    end_part("passes", "%lu passes in %lu pipelines", n_passes, n_pipelines);
+}
