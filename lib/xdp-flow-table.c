@@ -1333,6 +1333,7 @@ xdp_flow_table_get_port_stats(const struct xdp_flow_table *table,
         for (unsigned int i = 0; i < table->n_cpus; i++) {
             stats->upcalls += values[i].upcalls;
             stats->no_socket += values[i].no_socket;
+            stats->no_metadata += values[i].no_metadata;
         }
     }
     free(values);
