@@ -76,6 +76,10 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
  * wait for a grace period at most, in ms. */
 #define RETRY_INTERVAL 200
 
+/* How long a stopped flow waits for its deletion, in ms.  If it has not come
+ * by then, other threads of the datapath still have the flow. */
+#define STOP_TIME 1000
+
 /* A megaflow in our custody. */
 struct offload_flow {
     struct hmap_node node;      /* In 'flows', by hash of 'ufid'. */
@@ -88,6 +92,8 @@ struct offload_flow {
     /* In XDP, if 'table_flow' is nonnull. */
     struct xdp_flow_table *table;
     struct xdp_table_flow *table_flow;
+    struct ovs_list stopped_node; /* In 'stopped_flows' if 'stopped_at'. */
+    long long int stopped_at;   /* When it was stopped, or 0. */
 
     /* Otherwise. */
     enum xdp_reason reason;
@@ -109,6 +115,11 @@ static struct xdp_totals totals OVS_GUARDED_BY(xdp_mutex);
 
 /* Flows in custody by their 'reason'. */
 static size_t n_flows_by_reason[XDP_N_REASONS] OVS_GUARDED_BY(xdp_mutex);
+
+/* Flows in XDP that let no packets in, because a thread of the datapath is
+ * about to delete its own, the longest stopped first. */
+static struct ovs_list stopped_flows OVS_GUARDED_BY(xdp_mutex)
+    = OVS_LIST_INITIALIZER(&stopped_flows);
 
 /* Set if refused flows may be worth another try. */
 static bool retry_wanted OVS_GUARDED_BY(xdp_mutex);
@@ -245,6 +256,17 @@ set_reason(struct offload_flow *flow, enum xdp_reason reason,
     }
 }
 
+/* Notes that 'flow' is not stopped any more. */
+static void
+unstop(struct offload_flow *flow)
+    OVS_REQUIRES(xdp_mutex)
+{
+    if (flow->stopped_at) {
+        ovs_list_remove(&flow->stopped_node);
+        flow->stopped_at = 0;
+    }
+}
+
 /* Takes 'flow' out of XDP, if it is there. */
 static void
 leave_table(struct offload_flow *flow)
@@ -254,6 +276,7 @@ leave_table(struct offload_flow *flow)
         struct xdp_netdev *port = xdp_port_lookup(flow->netdev);
         struct xdp_flow_table_stats stats;
 
+        unstop(flow);
         xdp_flow_table_remove(flow->table, flow->table_flow, &stats);
         flow->table_flow = NULL;
         flow->table = NULL;
@@ -421,6 +444,7 @@ offload(struct offload_flow *flow, const struct hmap *resolved)
 
         if (flow->table_flow) {
             ovs_assert(flow->table == port->object->table);
+            unstop(flow);
             error = xdp_flow_table_modify(flow->table, flow->table_flow,
                                           &tr.actions);
             seq_change(wakeup);
@@ -557,6 +581,29 @@ out:
     ovs_mutex_unlock(&xdp_mutex);
     destroy_resolved(&resolved);
     return error;
+}
+
+/* Lets no more packets into the megaflow 'ufid' in XDP: the caller, a thread
+ * of the datapath, is about to read the last statistics of its flow, and to
+ * delete it.  What XDP would carry until it learns of that would be counted by
+ * nobody.  Packets take the way through userspace meanwhile. */
+void
+netdev_offload_xdp_stop_flow(const ovs_u128 *ufid)
+{
+    struct offload_flow *flow;
+
+    ovs_mutex_lock(&xdp_mutex);
+    HMAP_FOR_EACH_WITH_HASH (flow, node, hash_bytes(ufid, sizeof *ufid, 0),
+                             &flows) {
+        if (ovs_u128_equals(flow->ufid, *ufid) && flow->table_flow
+            && !flow->stopped_at) {
+            xdp_flow_table_set_running(flow->table, flow->table_flow, false);
+            flow->stopped_at = time_msec();
+            ovs_list_push_back(&stopped_flows, &flow->stopped_node);
+            seq_change(wakeup);
+        }
+    }
+    ovs_mutex_unlock(&xdp_mutex);
 }
 
 /* Implements flow_del(). */
@@ -870,6 +917,28 @@ retry_flows(void)
     destroy_resolved(&resolved);
 }
 
+/* Starts the flows again that have waited too long for their deletion.
+ * Returns when to call this again. */
+static long long int
+start_flows(void)
+    OVS_EXCLUDED(xdp_mutex)
+{
+    long long int next = LLONG_MAX;
+    struct offload_flow *flow;
+
+    ovs_mutex_lock(&xdp_mutex);
+    LIST_FOR_EACH_SAFE (flow, stopped_node, &stopped_flows) {
+        if (time_msec() < flow->stopped_at + STOP_TIME) {
+            next = flow->stopped_at + STOP_TIME;
+            break;
+        }
+        unstop(flow);
+        xdp_flow_table_set_running(flow->table, flow->table_flow, true);
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+    return next;
+}
+
 /* Frees the slots of all tables that were withdrawn before the call, when no
  * program can know them any more.  Waits for that without 'xdp_mutex', which
  * statistics and puts need meanwhile. */
@@ -953,6 +1022,7 @@ offload_main(void *monitor_)
             pending = true;
         }
 
+        poll_timer_wait_until(start_flows());
         xdp_features_monitor_wait(monitor);
         if (pending) {
             poll_timer_wait_until(next);

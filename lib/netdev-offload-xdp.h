@@ -36,6 +36,8 @@ void netdev_offload_xdp_share_stats(const struct netdev *,
                                     struct netdev_offload_xdp_share *,
                                     struct dpif_flow_stats *);
 
+void netdev_offload_xdp_stop_flow(const ovs_u128 *ufid);
+
 /* For xdp-port.c. */
 
 void netdev_offload_xdp_evict(const struct xdp_netdev *port, bool ingress)

@@ -1139,6 +1139,15 @@ xdp_flow_table_modify(struct xdp_flow_table *table,
     return XDP_TABLE_OK;
 }
 
+/* Makes packets find 'flow', or as if it were not there if 'runs' is false.
+ * A packet that has just found it may still be under way. */
+void
+xdp_flow_table_set_running(struct xdp_flow_table *table,
+                           struct xdp_table_flow *flow, bool runs)
+{
+    publish_u32(&table->flows[flow->slot].valid, runs);
+}
+
 /* Removes 'flow', which becomes invalid, and stores its last statistics in
  * '*stats'. */
 void

@@ -104,6 +104,8 @@ enum xdp_table_error xdp_flow_table_insert(
 enum xdp_table_error xdp_flow_table_modify(
     struct xdp_flow_table *, struct xdp_table_flow *,
     const struct xdp_flow_actions *);
+void xdp_flow_table_set_running(struct xdp_flow_table *,
+                                struct xdp_table_flow *, bool runs);
 void xdp_flow_table_remove(struct xdp_flow_table *, struct xdp_table_flow *,
                            struct xdp_flow_table_stats *);
 void xdp_flow_table_get_stats(const struct xdp_flow_table *,

@@ -1782,6 +1782,32 @@ test_table_slot(void)
     fixture_destroy(&f);
 }
 
+/* A flow that is stopped lets no packets in, but keeps its place. */
+static void
+test_table_running(void)
+{
+    struct xdp_flow_table_stats s;
+    struct xdp_flow_actions actions;
+    struct xdp_table_flow *a;
+    struct fixture f;
+
+    fixture_init(&f, 4, 4);
+    CHECK(!insert(&f, 1, 100, 0, 11, &a));
+    xdp_flow_table_set_running(f.table, a, false);
+    CHECK(!find(&f, 1, 100, NULL));
+    xdp_flow_table_set_running(f.table, a, true);
+    CHECK(find(&f, 1, 100, NULL) == 11);
+
+    /* New actions are those of a flow that runs. */
+    xdp_flow_table_set_running(f.table, a, false);
+    make_actions(12, &actions);
+    CHECK(!xdp_flow_table_modify(f.table, a, &actions));
+    CHECK(find(&f, 1, 100, NULL) == 12);
+    xdp_flow_table_remove(f.table, a, &s);
+    CHECK(!find(&f, 1, 100, NULL));
+    fixture_destroy(&f);
+}
+
 /* A modification takes a new slot; the old one is not used before its time. */
 static void
 test_table_modify(void)
@@ -3601,6 +3627,7 @@ static const struct test_case {
     { "translate-reasons", test_translate_reasons, NEED_NOTHING },
     { "table-insert", test_table_insert, NEED_BPF },
     { "table-slot", test_table_slot, NEED_BPF },
+    { "table-running", test_table_running, NEED_BPF },
     { "table-modify", test_table_modify, NEED_BPF },
     { "table-flows-full", test_table_flows_full, NEED_BPF },
     { "table-reclaim", test_table_reclaim, NEED_BPF },

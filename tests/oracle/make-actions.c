@@ -547,7 +547,8 @@ make_actions(struct actions *actions, const struct flow *flow,
 
 /* Makes random actions for one of several passes of packets of 'flow' that
  * 'wc' matches: at the end, the recirculation 'recirc_id', or an output if
- * that is 0.  The caller must have them until ofpbuf_uninit() of 'actions->buf'. */
+ * that is 0.  The caller must have them until ofpbuf_uninit() of
+ * 'actions->buf'. */
 void
 make_pass(struct actions *actions, const struct flow *flow,
           const struct flow_wildcards *wc, uint32_t recirc_id)
