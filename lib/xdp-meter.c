@@ -15,7 +15,6 @@
 #include "dp-packet.h"
 #include "openflow/openflow.h"
 #include "ovs-atomic.h"
-#include "ovs-rcu.h"
 #include "ovs-thread.h"
 #include "util.h"
 #include "xdp-abi.h"
@@ -32,49 +31,51 @@ static struct ovs_mutex mutex = OVS_MUTEX_INITIALIZER;
 static int map_fd OVS_GUARDED_BY(mutex) = -1;
 static unsigned int n_users OVS_GUARDED_BY(mutex);
 
-/* The contents of the map, or NULL. */
-static OVSRCU_TYPE(struct xdp_meter *) shared = OVSRCU_INITIALIZER(NULL);
+/* The meters of the datapath: the contents of the map or, while there is none,
+ * zero-filled memory that packets do not see.  NULL until first needed.
+ *
+ * The address stays the same and always valid; what is mapped there changes.
+ * So a thread that runs a meter needs no lock, and nothing of the map is left
+ * once it has been replaced. */
+static struct xdp_meter *meters;
 
-/* The meters of the datapath while there is no map, or NULL.  Packets do not
- * see them. */
-static struct xdp_meter *local OVS_GUARDED_BY(mutex);
+/* Is the map what is at 'meters'? */
+static atomic_bool shared = ATOMIC_VAR_INIT(false);
 
-/* Returns METERS_SIZE bytes of memory, of the map 'fd' or, if that is
- * negative, zero ones, or NULL.  Not from malloc(): see alloc_log() in
- * xdp-program.c. */
-static struct xdp_meter *
-map_meters(int fd)
+/* Maps METERS_SIZE bytes of the map 'fd' or, if that is negative, zero ones:
+ * at 'at', in place of what is there, or somewhere if 'at' is NULL.  Returns
+ * NULL on failure.  Not from malloc(): see alloc_log() in xdp-program.c. */
+static void *
+map_meters(int fd, void *at)
 {
-    void *p = mmap(NULL, METERS_SIZE, PROT_READ | PROT_WRITE,
-                   fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED, fd, 0);
+    void *p = mmap(at, METERS_SIZE, PROT_READ | PROT_WRITE,
+                   (fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED)
+                   | (at ? MAP_FIXED : 0), fd, 0);
 
     return p == MAP_FAILED ? NULL : p;
 }
 
-/* Gives 'meters', from map_meters(), back. */
-static void
-unmap_meters(struct xdp_meter *meters)
+/* As map_meters(), and does not return on failure. */
+static void *
+xmap_meters(int fd, void *at)
 {
-    if (meters) {
-        munmap(meters, METERS_SIZE);
+    void *p = map_meters(fd, at);
+
+    if (!p) {
+        out_of_memory();
     }
+    return p;
 }
 
-/* Returns the array that has the meters now. */
+/* Returns the array that has the meters. */
 static struct xdp_meter *
 get_meters(void)
     OVS_REQUIRES(mutex)
 {
-    struct xdp_meter *meters = ovsrcu_get_protected(struct xdp_meter *,
-                                                    &shared);
-
-    if (!meters && !local) {
-        local = map_meters(-1);
-        if (!local) {
-            out_of_memory();
-        }
+    if (!meters) {
+        meters = xmap_meters(-1, NULL);
     }
-    return meters ? meters : local;
+    return meters;
 }
 
 /* Returns the version of 'meter' that packets use. */
@@ -105,15 +106,15 @@ int
 xdp_meter_open(char **errp)
 {
     LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
-    struct xdp_meter *meters;
+    void *p;
     int fd;
 
     ovs_mutex_lock(&mutex);
     if (!n_users) {
         fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "xdp_meters", sizeof(uint32_t),
                             sizeof *meters, XDP_METER_MAX, &opts);
-        meters = fd < 0 ? NULL : map_meters(fd);
-        if (!meters) {
+        p = fd < 0 ? NULL : map_meters(fd, NULL);
+        if (!p) {
             *errp = xasprintf("creating the map of meters failed (%s); it "
                               "needs %"PRIuSIZE" bytes of memory",
                               ovs_strerror(errno), METERS_SIZE);
@@ -123,13 +124,11 @@ xdp_meter_open(char **errp)
             ovs_mutex_unlock(&mutex);
             return -1;
         }
-        if (local) {
-            memcpy(meters, local, METERS_SIZE);
-            unmap_meters(local);
-            local = NULL;
-        }
+        memcpy(p, get_meters(), METERS_SIZE);
+        munmap(p, METERS_SIZE);
+        xmap_meters(fd, meters);
+        atomic_store_explicit(&shared, true, memory_order_release);
         map_fd = fd;
-        ovsrcu_set(&shared, meters);
     }
     n_users++;
     fd = map_fd;
@@ -145,12 +144,15 @@ xdp_meter_close(void)
     ovs_mutex_lock(&mutex);
     ovs_assert(n_users);
     if (!--n_users) {
-        struct xdp_meter *meters = ovsrcu_get_protected(struct xdp_meter *,
-                                                        &shared);
+        void *copy = xmap_meters(-1, NULL);
 
-        ovsrcu_set(&shared, NULL);
-        memcpy(get_meters(), meters, METERS_SIZE);
-        ovsrcu_postpone(unmap_meters, meters);
+        /* A thread that runs a meter right now finds none for a moment, and
+         * lets its packet pass. */
+        atomic_store_relaxed(&shared, false);
+        memcpy(copy, meters, METERS_SIZE);
+        xmap_meters(-1, meters);
+        memcpy(meters, copy, METERS_SIZE);
+        munmap(copy, METERS_SIZE);
         close(map_fd);
         map_fd = -1;
     }
@@ -180,9 +182,8 @@ make_band(const struct ofputil_meter_band *band, uint16_t flags)
 }
 
 /* Sets meter 'id' to 'config', with full buckets and statistics that start
- * again.  A
- * meter whose number is too large is left to dpif-netdev, and the flows that
- * use it stay in userspace. */
+ * again.  A meter whose number is too large is left to dpif-netdev, and the
+ * flows that use it stay in userspace. */
 void
 xdp_meter_set(ofproto_meter_id id, const struct ofputil_meter_config *config)
 {
@@ -263,15 +264,16 @@ take_packet(struct xdp_meter_version *version, uint32_t bytes, uint64_t now)
 int
 xdp_meter_run(uint32_t id, struct dp_packet_batch *batch)
 {
-    struct xdp_meter *meters = ovsrcu_get(struct xdp_meter *, &shared);
     const size_t size = dp_packet_batch_size(batch);
     struct xdp_meter_version *version;
     struct dp_packet *packet;
     struct timespec ts;
+    bool is_shared;
     uint64_t now;
     size_t i;
 
-    if (!meters || id >= XDP_METER_MAX) {
+    atomic_read_explicit(&shared, &is_shared, memory_order_acquire);
+    if (!is_shared || id >= XDP_METER_MAX) {
         return -1;
     }
     version = get_version(&meters[id]);
