@@ -25,6 +25,7 @@
 #include "set_l2.h"
 #include "set_l4.h"
 #include "stats.h"
+#include "tunnel.h"
 #include "verifier.h"
 
 #define ACTIONS_VLAN_LEN 4      /* Bytes of a VLAN tag. */
@@ -33,6 +34,7 @@
 #define ACTIONS_UNDECIDED (-1)  /* The ops have come to their end. */
 #define ACTIONS_OUTPUT (-2)     /* The last one that was run is an output. */
 #define ACTIONS_RECIRC (-3)     /* The last one is a recirculation. */
+#define ACTIONS_TNL_POP (-4)    /* The last one is the pop of a tunnel. */
 
 /* A tag was popped: the headers have moved. */
 #define ACTIONS_POPPED (-1)
@@ -44,6 +46,7 @@ struct actions_ctx {
     struct xdp_layers layers;   /* Of the packet as it is now. */
     __u32 next;                 /* Slot of the next op. */
     __u32 egress;               /* Device that this copy is for, or 0. */
+    __u32 pushed;               /* Was a tunnel's header pushed? */
     int verdict;                /* XDP_* or ACTIONS_*. */
 };
 
@@ -282,6 +285,19 @@ actions_run_op(__u32 i, struct actions_ctx *run)
         run->verdict = ACTIONS_RECIRC;
         return 1;
 
+    case XDP_OP_TNL_PUSH:
+        error = tunnel_push(run->ctx, run->flow, slot);
+        run->pushed = 1;
+        break;
+
+    case XDP_OP_TNL_POP:
+        error = tunnel_pop(run->ctx, run->flow, slot);
+        if (error == SET_OK) {
+            run->verdict = ACTIONS_TNL_POP;
+            return 1;
+        }
+        break;
+
     case XDP_OP_METER:
         error = meter_run(run->ctx, run->flow, slot);
         break;
@@ -310,6 +326,7 @@ actions_run_list(struct xdp_md *ctx, struct xdp_scratch *scratch,
         .flow = flow,
         .layers = actions_layers(scratch),
         .next = verifier_zero(slot),
+        .pushed = verifier_zero(slot),
         .verdict = ACTIONS_UNDECIDED,
     };
 
@@ -320,9 +337,17 @@ actions_run_list(struct xdp_md *ctx, struct xdp_scratch *scratch,
         if (flow->group) {
             return outputs_send(ctx, flow, slot, op, &run.layers);
         }
-        return (op < XDP_FLOW_MAX_OPS
-                ? actions_output(flow->ops[op].u.output.port)
-                : XDP_ABORTED);
+        if (op >= XDP_FLOW_MAX_OPS) {
+            return XDP_ABORTED;
+        }
+        if (run.pushed && !tunnel_fits(ctx, flow->ops[op].u.output.ifindex)) {
+            stats_count(XDP_COUNTER_DROP_MTU);
+            return XDP_DROP;
+        }
+        return actions_output(flow->ops[op].u.output.port);
+    }
+    if (run.verdict == ACTIONS_TNL_POP) {
+        return recirc_start(ctx, scratch, 0);
     }
     if (run.verdict == ACTIONS_RECIRC) {
         __u32 op = run.next - 1;

@@ -13,7 +13,7 @@
 #include "stats.h"
 
 #define CLASSIFY_HINT_BITS 13   /* For MAPS_N_HINTS. */
-#define CLASSIFY_EXT_WORDS (XDP_KEY_WORDS - XDP_KEY_BASIC_WORDS)
+#define CLASSIFY_FIRST_TUNNEL_WORD (XDP_KEY_WORDS - XDP_KEY_TUNNEL_WORDS)
 
 /* The result of a search and what it is passed down to its steps. */
 struct classify_ctx {
@@ -44,10 +44,18 @@ classify_check_slot(const struct xdp_scratch *scratch, __u32 slot)
     }
     if (flow->parts & XDP_PART_EXTENDED) {
 #pragma clang loop unroll(full)
-        for (int i = 0; i < CLASSIFY_EXT_WORDS; i++) {
+        for (int i = 0; i < XDP_KEY_EXT_WORDS; i++) {
             diff |= ((scratch->words[XDP_KEY_BASIC_WORDS + i]
                       & flow->ext_bits[i])
                      ^ flow->ext_words[i]);
+        }
+    }
+    if (flow->parts & XDP_PART_TUNNEL) {
+#pragma clang loop unroll(full)
+        for (int i = 0; i < XDP_KEY_TUNNEL_WORDS; i++) {
+            diff |= ((scratch->words[CLASSIFY_FIRST_TUNNEL_WORD + i]
+                      & flow->tunnel_bits[i])
+                     ^ flow->tunnel_words[i]);
         }
     }
     return diff ? NULL : flow;
@@ -146,7 +154,15 @@ classify(const struct xdp_scratch *scratch, const struct xdp_port *port,
     }
     if (scratch->extended) {
 #pragma clang loop unroll(full)
-        for (int i = XDP_KEY_BASIC_WORDS; i < XDP_KEY_WORDS; i++) {
+        for (int i = XDP_KEY_BASIC_WORDS; i < CLASSIFY_FIRST_TUNNEL_WORD;
+             i++) {
+            hash += ((scratch->words[i] & port->union_bits[i])
+                     * (xdp_digest_secret[i] | 1));
+        }
+    }
+    if (scratch->in_tunnel) {
+#pragma clang loop unroll(full)
+        for (int i = CLASSIFY_FIRST_TUNNEL_WORD; i < XDP_KEY_WORDS; i++) {
             hash += ((scratch->words[i] & port->union_bits[i])
                      * (xdp_digest_secret[i] | 1));
         }

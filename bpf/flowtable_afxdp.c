@@ -12,7 +12,8 @@
  * A flow with several outputs has its packets copied by the kernel
  * (outputs.h).  Where the copies differ, 'xdp_egress' finishes each of them.
  *
- * A flow may give its packets another pass (recirc.h), in 'xdp_recirc'.
+ * A flow may give its packets another pass (recirc.h), in 'xdp_recirc', for
+ * instance after it has popped the header of a tunnel (tunnel.h).
  */
 
 #include "maps.h"
@@ -21,6 +22,7 @@
 #include "actions.h"
 #include "outputs.h"
 #include "recirc.h"
+#include "tunnel.h"
 #include "upcall.h"
 #include "stats.h"
 
@@ -57,7 +59,7 @@ run_pass(struct xdp_md *ctx, const struct xdp_port *port, __u32 in_port,
     __u32 slot;
 
     if (!parse_packet(ctx, in_port, port, scratch)) {
-        return upcall(ctx, in_port, scratch);
+        return upcall(ctx, in_port);
     }
     if (!is_first) {
         recirc_complete_key(scratch);
@@ -66,12 +68,17 @@ run_pass(struct xdp_md *ctx, const struct xdp_port *port, __u32 in_port,
     flow = classify(scratch, port, in_port, &slot);
     if (!flow) {
         stats_count(XDP_COUNTER_MISSES);
-        return upcall(ctx, in_port, scratch);
+        return upcall(ctx, in_port);
+    }
+
+    if (flow->flags & XDP_FLOW_TUNNEL && !tunnel_is_ours(ctx, flow)) {
+        stats_count(XDP_COUNTER_TNL_ODD);
+        return upcall(ctx, in_port);
     }
 
     if (flow->flags & XDP_FLOW_COPIES_DIFFER && !outputs_reserve(ctx)) {
         stats_count(XDP_COUNTER_NO_METADATA);
-        return upcall(ctx, in_port, scratch);
+        return upcall(ctx, in_port);
     }
 
     stats_flow(scratch, slot, length);
@@ -85,7 +92,7 @@ xdp_flowtable(struct xdp_md *ctx)
     struct xdp_scratch *scratch;
     struct xdp_port *port;
     __u32 zero = 0;
-    __u32 in_port;
+    __u32 in_port = 0;
 
     stats_count(XDP_COUNTER_PACKETS);
 

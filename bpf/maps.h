@@ -151,7 +151,7 @@ struct xdp_scratch {
         __u64 words[MAPS_KEY_SPACE];
     };
     __u32 parts;        /* enum xdp_key_part that are filled. */
-    __u32 extended;     /* Is a word from XDP_KEY_BASIC_WORDS on nonzero? */
+    __u32 extended;     /* Is an extended word nonzero? */
     union {
         struct xdp_layers layers;
         __u64 layers_word;
@@ -177,6 +177,14 @@ struct xdp_scratch {
                                  * one... */
     __u64 kept_words[MAPS_KEPT_WORDS]; /* ...and what hash_l4() needs of its
                                         * key. */
+
+    /* Tunnels: what tunnel_is_ours() has found out, and after XDP_OP_TNL_POP,
+     * which sets 'in_tunnel', where the packet came from and where it is. */
+    __u16 pop_len;
+    __u16 pop_flags;
+    __u32 in_tunnel;
+    __u32 rx_port;              /* Index of the port with the socket. */
+    __u32 tunnel_port;          /* Datapath's number of the tunnel. */
 
     /* What bpf_ktime_get_coarse_ns() returned in this tick of the clock. */
     __u64 tick;

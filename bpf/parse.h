@@ -203,8 +203,8 @@ parse_packet(struct xdp_md *ctx, __u32 in_port, const struct xdp_port *port,
         /* The last packet had extended words. */
         scratch->extended = 0;
 #pragma clang loop unroll(full)
-        for (int i = XDP_KEY_BASIC_WORDS; i < XDP_KEY_WORDS; i++) {
-            scratch->words[i] = 0;
+        for (int i = 0; i < XDP_KEY_EXT_WORDS; i++) {
+            scratch->words[XDP_KEY_BASIC_WORDS + i] = 0;
         }
     }
 

@@ -11,12 +11,29 @@
 #include "maps.h"
 #include "stats.h"
 
+/* Makes the tunnel words of 'scratch' those of a packet that came through no
+ * tunnel. */
+static __always_inline void
+recirc_leave_tunnel(struct xdp_scratch *scratch)
+{
+    scratch->in_tunnel = 0;
+#pragma clang loop unroll(full)
+    for (int i = XDP_KEY_WORDS - XDP_KEY_TUNNEL_WORDS; i < XDP_KEY_WORDS;
+         i++) {
+        scratch->words[i] = 0;
+    }
+}
+
 /* Makes 'scratch' that of a packet's first pass. */
 static __always_inline void
 recirc_begin(struct xdp_scratch *scratch)
 {
     scratch->pass_word = 0;
     scratch->recirc_word = 0;
+    if (scratch->in_tunnel) {
+        /* The last packet was. */
+        recirc_leave_tunnel(scratch);
+    }
 }
 
 /* Adds to the key of 'scratch', a later pass's, what the packet does not
@@ -33,8 +50,9 @@ recirc_complete_key(struct xdp_scratch *scratch)
     }
 }
 
-/* Starts the next pass of the packet of 'scratch', with 'id'.  Returns only if
- * that fails, with what becomes of the packet. */
+/* Starts the next pass of the packet of 'scratch', with 'id', which is 0 if a
+ * tunnel's header was popped.  Returns only if that fails, with what becomes
+ * of the packet. */
 static __always_inline int
 recirc_start(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 id)
 {

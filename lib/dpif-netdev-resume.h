@@ -12,6 +12,26 @@
 
 #include "xdp-upcall.h"
 
+/* Makes 'packet', from port 'port_no', what it was in XDP in the pass that
+ * 'meta' is of. */
+static void
+dpif_netdev_restore_pass(struct dp_packet *packet,
+                         const struct xdp_upcall_meta *meta,
+                         odp_port_t port_no)
+{
+    pkt_metadata_init(&packet->md, port_no);
+    if (meta->tunnel_len) {
+        pkt_metadata_init_tnl(&packet->md);
+        packet->md.in_port.odp_port = u32_to_odp(meta->tunnel_port);
+        xdp_upcall_take_tunnel(packet, meta, &packet->md.tunnel);
+    }
+    packet->md.recirc_id = meta->recirc_id;
+    packet->md.dp_hash = meta->dp_hash;
+    if (meta->flags & XDP_UPCALL_RSS_HASH) {
+        dp_packet_set_rss_hash(packet, meta->rss_hash);
+    }
+}
+
 /* If XDP was in a later pass with one of the packets of 'batch', which come
  * from port 'port_no', processes all of them, in their order, and returns
  * true.  Otherwise leaves them to the caller. */
@@ -26,9 +46,9 @@ dpif_netdev_resume(struct dp_netdev_pmd_thread *pmd,
 
     DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
         if (!xdp_upcall_take_meta(packet, &metas[i])) {
-            metas[i].recirc_id = 0;
+            metas[i].flags = 0;
         }
-        resumed |= metas[i].recirc_id != 0;
+        resumed |= (metas[i].flags & XDP_UPCALL_LATER_PASS) != 0;
     }
     if (!resumed) {
         return false;
@@ -36,23 +56,18 @@ dpif_netdev_resume(struct dp_netdev_pmd_thread *pmd,
 
     dp_packet_batch_init(&run);
     DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
-        bool is_first = !metas[i].recirc_id;
+        uint32_t later = metas[i].flags & XDP_UPCALL_LATER_PASS;
 
-        if (!is_first) {
-            pkt_metadata_init(&packet->md, port_no);
-            packet->md.recirc_id = metas[i].recirc_id;
-            packet->md.dp_hash = metas[i].dp_hash;
-            if (metas[i].has_rss_hash) {
-                dp_packet_set_rss_hash(packet, metas[i].rss_hash);
-            }
+        if (later) {
+            dpif_netdev_restore_pass(packet, &metas[i], port_no);
         }
         dp_packet_batch_add(&run, packet);
         if (i + 1 == dp_packet_batch_size(batch)
-            || is_first != !metas[i + 1].recirc_id) {
-            if (is_first) {
-                dp_netdev_input(pmd, &run, port_no);
-            } else {
+            || later != (metas[i + 1].flags & XDP_UPCALL_LATER_PASS)) {
+            if (later) {
                 dp_netdev_recirculate(pmd, &run);
+            } else {
+                dp_netdev_input(pmd, &run, port_no);
             }
             dp_packet_batch_init(&run);
         }

@@ -46,9 +46,11 @@
 #include "dpif.h"
 #include "hash.h"
 #include "netdev-linux.h"
+#include "netdev-native-tnl.h"
 #include "netdev-offload-driver.h"
 #include "netdev-offload-provider.h"
 #include "netdev-provider.h"
+#include "netdev-vport.h"
 #include "netlink.h"
 #include "odp-netlink.h"
 #include "odp-util.h"
@@ -85,6 +87,8 @@ struct offload_flow {
     struct hmap_node node;      /* In 'flows', by hash of 'ufid'. */
     ovs_u128 ufid;
     const struct netdev *netdev; /* Ingress port, not a reference. */
+    odp_port_t orig_in_port;    /* Behind a tunnel, where the packet came in
+                                 * that the flow was made for. */
     struct minimatch match;
     struct nlattr *actions;
     size_t actions_len;
@@ -92,6 +96,8 @@ struct offload_flow {
     /* In XDP, if 'table_flow' is nonnull. */
     struct xdp_flow_table *table;
     struct xdp_table_flow *table_flow;
+    const struct netdev *home;  /* Whose table that is: 'netdev', or behind a
+                                 * tunnel that of 'orig_in_port'. */
     struct ovs_list stopped_node; /* In 'stopped_flows' if 'stopped_at'. */
     long long int stopped_at;   /* When it was stopped, or 0. */
 
@@ -141,6 +147,31 @@ is_afxdp(const struct netdev *netdev)
     const struct netdev_class *class = netdev_get_class(netdev);
 
     return class == &netdev_afxdp_class || class == &netdev_afxdp_nonpmd_class;
+}
+
+/* Returns the type of the tunnel 'netdev', or XDP_TUNNEL_NONE if it is none, or
+ * one whose header XDP cannot pop. */
+static enum xdp_tunnel_type
+get_tunnel_type(const struct netdev *netdev)
+{
+    static const struct {
+        const char *name;
+        enum xdp_tunnel_type type;
+    } types[] = {
+        { "vxlan", XDP_TUNNEL_VXLAN },
+        { "geneve", XDP_TUNNEL_GENEVE },
+        { "gre", XDP_TUNNEL_GRE },
+        { "erspan", XDP_TUNNEL_ERSPAN },
+    };
+
+    if (netdev_vport_is_vport_class(netdev_get_class(netdev))) {
+        for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+            if (!strcmp(netdev_get_type(netdev), types[i].name)) {
+                return types[i].type;
+            }
+        }
+    }
+    return XDP_TUNNEL_NONE;
 }
 
 /* Returns the flow 'ufid' of 'netdev', or NULL. */
@@ -315,6 +346,21 @@ delete_flow(struct offload_flow *flow, struct xdp_flow_table_stats *stats)
 
 /* Offloading. */
 
+/* Returns the port 'odp_port' of 'resolved', or NULL. */
+static const struct resolved_port *
+find_resolved(const struct hmap *resolved, odp_port_t odp_port)
+{
+    const struct resolved_port *r;
+
+    HMAP_FOR_EACH_WITH_HASH (r, node, hash_int(odp_to_u32(odp_port), 0),
+                             resolved) {
+        if (r->odp_port == odp_port) {
+            return r;
+        }
+    }
+    return NULL;
+}
+
 /* What lookup_target() needs to know. */
 struct lookup_aux {
     const struct hmap *resolved; /* "struct resolved_port"s. */
@@ -338,24 +384,28 @@ warn_target(struct xdp_netdev *port)
 
 /* Implements xdp_translate_port_func. */
 static enum xdp_reason
-lookup_target(odp_port_t odp_port, uint32_t *number, uint32_t *ifindex,
+lookup_target(odp_port_t odp_port, bool pop, struct xdp_translate_port *target,
               char *detail, size_t size, void *aux_)
     OVS_NO_THREAD_SAFETY_ANALYSIS
 {
     const struct lookup_aux *aux = aux_;
-    const struct resolved_port *resolved;
+    const struct resolved_port *resolved = find_resolved(aux->resolved,
+                                                         odp_port);
     struct xdp_netdev *port = NULL;
 
     snprintf(detail, size, "port %"PRIu32, odp_port);
-    HMAP_FOR_EACH_WITH_HASH (resolved, node,
-                             hash_int(odp_to_u32(odp_port), 0),
-                             aux->resolved) {
-        if (resolved->odp_port == odp_port && resolved->netdev) {
-            ovs_strlcpy(detail, netdev_get_name(resolved->netdev), size);
-            port = xdp_port_lookup(resolved->netdev);
-        }
+    if (resolved && resolved->netdev) {
+        ovs_strlcpy(detail, netdev_get_name(resolved->netdev), size);
+        port = xdp_port_lookup(resolved->netdev);
     }
 
+    *target = (struct xdp_translate_port) { .ifindex = 0 };
+    if (pop && port && port->tunnel) {
+        target->number = port->number;
+        target->tunnel = port->tunnel;
+        detail[0] = '\0';
+        return XDP_REASON_NONE;
+    }
     if (!port || !port->object) {
         return XDP_REASON_TARGET_TYPE;
     }
@@ -363,8 +413,8 @@ lookup_target(odp_port_t odp_port, uint32_t *number, uint32_t *ifindex,
         warn_target(port);
         return XDP_REASON_TARGET;
     }
-    *number = port->number;
-    *ifindex = port->ifindex;
+    target->number = port->number;
+    target->ifindex = port->ifindex;
     detail[0] = '\0';
     return XDP_REASON_NONE;
 }
@@ -396,6 +446,31 @@ takes_metadata(const struct xdp_netdev *port)
     return !stats.no_metadata;
 }
 
+/* Returns the port in whose table 'flow' of 'port' has to be, or NULL. */
+static struct xdp_netdev *
+find_home(const struct offload_flow *flow, struct xdp_netdev *port,
+          const struct hmap *resolved)
+    OVS_REQUIRES(xdp_mutex)
+{
+    if (port && port->tunnel) {
+        const struct resolved_port *r = find_resolved(resolved,
+                                                      flow->orig_in_port);
+
+        if (flow->table_flow) {
+            return xdp_port_lookup(flow->home);
+        }
+        return r && r->netdev ? xdp_port_lookup(r->netdev) : NULL;
+    }
+    return port;
+}
+
+/* Returns true if 'flow' has an action of OVS_ACTION_ATTR_* 'type'. */
+static bool
+has_action(const struct offload_flow *flow, uint16_t type)
+{
+    return nl_attr_find__(flow->actions, flow->actions_len, type) != NULL;
+}
+
 /* Puts 'flow' into XDP, or its new actions if it is there, or takes it out and
  * notes why it cannot be there. */
 static void
@@ -403,16 +478,17 @@ offload(struct offload_flow *flow, const struct hmap *resolved)
     OVS_REQUIRES(xdp_mutex)
 {
     struct xdp_netdev *port = xdp_port_lookup(flow->netdev);
+    struct xdp_netdev *home = find_home(flow, port, resolved);
     struct lookup_aux aux = { .resolved = resolved, .ingress = port };
     struct xdp_translation tr;
     enum xdp_reason reason;
 
     tr.detail[0] = '\0';
-    if (!port || !port->object || !port->object->has_table) {
+    if (!home || !home->object || !home->object->has_table) {
         reason = XDP_REASON_NO_TABLE;
     } else {
-        struct xdp_caps caps = port->object->caps;
-        bool generic = port->xdp_flags & XDP_FLAGS_SKB_MODE;
+        struct xdp_caps caps = home->object->caps;
+        bool generic = xdp_port_may_be_generic(port);
         struct match match;
 
         if (generic) {
@@ -421,11 +497,13 @@ offload(struct offload_flow *flow, const struct hmap *resolved)
             caps.max_outputs = 1;
         }
         minimatch_expand(&flow->match, &match);
-        if ((match.flow.recirc_id
-             || nl_attr_find__(flow->actions, flow->actions_len,
-                               OVS_ACTION_ATTR_RECIRC))
+        if (!port->tunnel
+            && (match.flow.recirc_id
+                || has_action(flow, OVS_ACTION_ATTR_RECIRC)
+                || has_action(flow, OVS_ACTION_ATTR_TUNNEL_POP))
             && !takes_metadata(port)) {
-            caps.ops &= ~(UINT64_C(1) << XDP_OP_RECIRC);
+            caps.ops &= ~(UINT64_C(1) << XDP_OP_RECIRC
+                          | UINT64_C(1) << XDP_OP_TNL_POP);
             caps.fields.recirc_id = 0;
         }
         reason = xdp_translate_match(&match, port->number, &caps, &tr);
@@ -443,16 +521,17 @@ offload(struct offload_flow *flow, const struct hmap *resolved)
         enum xdp_table_error error;
 
         if (flow->table_flow) {
-            ovs_assert(flow->table == port->object->table);
+            ovs_assert(flow->table == home->object->table);
             unstop(flow);
             error = xdp_flow_table_modify(flow->table, flow->table_flow,
                                           &tr.actions);
             seq_change(wakeup);
         } else {
-            error = xdp_flow_table_insert(port->object->table, &tr.key,
+            error = xdp_flow_table_insert(home->object->table, &tr.key,
                                           &tr.mask, &tr.actions,
                                           &flow->table_flow);
-            flow->table = port->object->table;
+            flow->table = home->object->table;
+            flow->home = home->netdev;
         }
         reason = table_error_to_reason(error);
     }
@@ -466,8 +545,20 @@ offload(struct offload_flow *flow, const struct hmap *resolved)
 
 /* Looking up ports. */
 
-/* Adds the datapath ports that 'actions' output to to 'resolved', unresolved.
- * Lists in lists are left out: flows with such actions are refused. */
+/* Adds 'odp_port' to 'resolved', unresolved. */
+static void
+collect_port(odp_port_t odp_port, struct hmap *resolved)
+{
+    if (!find_resolved(resolved, odp_port)) {
+        struct resolved_port *r = xzalloc(sizeof *r);
+
+        r->odp_port = odp_port;
+        hmap_insert(resolved, &r->node, hash_int(odp_to_u32(odp_port), 0));
+    }
+}
+
+/* Adds the datapath ports that 'actions' output to, or whose headers they pop,
+ * to 'resolved', unresolved. */
 static void
 collect_ports(const struct nlattr *actions, size_t actions_len,
               struct hmap *resolved)
@@ -476,20 +567,14 @@ collect_ports(const struct nlattr *actions, size_t actions_len,
     size_t left;
 
     NL_ATTR_FOR_EACH (a, left, actions, actions_len) {
-        if (nl_attr_type(a) == OVS_ACTION_ATTR_OUTPUT) {
-            odp_port_t odp_port = nl_attr_get_odp_port(a);
-            uint32_t hash = hash_int(odp_to_u32(odp_port), 0);
-            struct resolved_port *r;
-            bool found = false;
-
-            HMAP_FOR_EACH_WITH_HASH (r, node, hash, resolved) {
-                found |= r->odp_port == odp_port;
-            }
-            if (!found) {
-                r = xzalloc(sizeof *r);
-                r->odp_port = odp_port;
-                hmap_insert(resolved, &r->node, hash);
-            }
+        switch (nl_attr_type(a)) {
+        case OVS_ACTION_ATTR_OUTPUT:
+        case OVS_ACTION_ATTR_TUNNEL_POP:
+            collect_port(nl_attr_get_odp_port(a), resolved);
+            break;
+        case OVS_ACTION_ATTR_CLONE:
+            collect_ports(nl_attr_get(a), nl_attr_get_size(a), resolved);
+            break;
         }
     }
 }
@@ -522,12 +607,34 @@ destroy_resolved(struct hmap *resolved)
 
 /* The provider's functions. */
 
+/* Has the flows that push UDP headers translated again, if the range of source
+ * ports has changed since ("ovs-appctl tnl/egress_port_range"). */
+static void
+check_source_ports(void)
+    OVS_REQUIRES(xdp_mutex)
+{
+    static uint16_t port_min = 0, port_max = 0;
+    struct offload_flow *flow;
+
+    if (port_min == tnl_udp_port_min && port_max == tnl_udp_port_max) {
+        return;
+    }
+    port_min = tnl_udp_port_min;
+    port_max = tnl_udp_port_max;
+    HMAP_FOR_EACH (flow, node, &flows) {
+        if (flow->table_flow
+            && has_action(flow, OVS_ACTION_ATTR_TUNNEL_PUSH)) {
+            withdraw(flow, XDP_REASON_ACTION, "tnl_push, to other ports");
+            netdev_offload_xdp_kick();
+        }
+    }
+}
+
 /* Implements flow_put(). */
 static int
 netdev_offload_xdp_flow_put(struct netdev *netdev, struct match *match,
                             struct nlattr *actions, size_t actions_len,
-                            const ovs_u128 *ufid,
-                            struct offload_info *info OVS_UNUSED,
+                            const ovs_u128 *ufid, struct offload_info *info,
                             struct dpif_flow_stats *stats)
 {
     struct hmap resolved = HMAP_INITIALIZER(&resolved);
@@ -536,10 +643,12 @@ netdev_offload_xdp_flow_put(struct netdev *netdev, struct match *match,
     int error = 0;
 
     collect_ports(actions, actions_len, &resolved);
+    collect_port(info->orig_in_port, &resolved);
     resolve_ports(&resolved, netdev_get_dpif_type(netdev));
 
     ovs_mutex_lock(&xdp_mutex);
     xdp_port_check_vlan_limit();
+    check_source_ports();
     port = xdp_port_lookup(netdev);
     if (!port || !port->offload_initialized) {
         error = EOPNOTSUPP;
@@ -561,6 +670,7 @@ netdev_offload_xdp_flow_put(struct netdev *netdev, struct match *match,
     }
     flow->actions = xmemdup(actions, actions_len);
     flow->actions_len = actions_len;
+    flow->orig_in_port = info->orig_in_port;
 
     offload(flow, &resolved);
     if (flow->reason) {
@@ -664,6 +774,7 @@ netdev_offload_xdp_flow_get(struct netdev *netdev, struct match *match,
     int error = 0;
 
     ovs_mutex_lock(&xdp_mutex);
+    check_source_ports();
     flow = find_flow(netdev, ufid);
     if (flow) {
         flow_to_dpif(flow, match, actions, stats, attrs, buf);
@@ -814,8 +925,9 @@ netdev_offload_xdp_flow_dump_destroy(struct netdev_flow_dump *dump_)
 
 /* Called from xdp-port.c and by the thread. */
 
-/* Takes out of XDP all flows that output to 'port' and, if 'ingress', those
- * that come from it. */
+/* Takes out of XDP all flows that output to 'port', or pop the header of the
+ * tunnel that it is, and, if 'ingress', those that come from it or are in its
+ * table. */
 void
 netdev_offload_xdp_evict(const struct xdp_netdev *port, bool ingress)
 {
@@ -825,10 +937,11 @@ netdev_offload_xdp_evict(const struct xdp_netdev *port, bool ingress)
         if (!flow->table_flow) {
             continue;
         }
-        if (ingress && flow->netdev == port->netdev) {
+        if (ingress && (flow->netdev == port->netdev
+                        || flow->home == port->netdev)) {
             withdraw(flow, XDP_REASON_NO_TABLE, NULL);
-        } else if (xdp_flow_table_outputs_to(flow->table, flow->table_flow,
-                                             port->number)) {
+        } else if (xdp_flow_table_leads_to(flow->table, flow->table_flow,
+                                           port->number)) {
             const struct xdp_netdev *from = xdp_port_lookup(flow->netdev);
 
             if (ingress || !xdp_port_takes_from(port, from)) {
@@ -896,6 +1009,7 @@ retry_flows(void)
     HMAP_FOR_EACH (flow, node, &flows) {
         if (!flow->table_flow && is_temporary(flow->reason)) {
             collect_ports(flow->actions, flow->actions_len, &resolved);
+            collect_port(flow->orig_in_port, &resolved);
             dpif_type = netdev_get_dpif_type(flow->netdev);
         }
     }
@@ -1063,10 +1177,11 @@ static int
 netdev_offload_xdp_init_flow_api(struct netdev *netdev)
 {
     static struct ovsthread_once once = OVSTHREAD_ONCE_INITIALIZER;
+    enum xdp_tunnel_type tunnel = get_tunnel_type(netdev);
     struct xdp_netdev *port;
     int error = 0;
 
-    if (!is_afxdp(netdev)) {
+    if (!is_afxdp(netdev) && !tunnel) {
         return EOPNOTSUPP;
     }
 
@@ -1078,7 +1193,8 @@ netdev_offload_xdp_init_flow_api(struct netdev *netdev)
     }
 
     ovs_mutex_lock(&xdp_mutex);
-    port = xdp_port_lookup(netdev);
+    port = (!tunnel || xdp_port_add_tunnel(netdev, tunnel)
+            ? xdp_port_lookup(netdev) : NULL);
     if (port) {
         port->offload_initialized = true;
     } else {
@@ -1102,6 +1218,10 @@ netdev_offload_xdp_uninit_flow_api(struct netdev *netdev)
     ovs_mutex_unlock(&xdp_mutex);
 
     netdev_offload_xdp_flow_flush(netdev);
+
+    ovs_mutex_lock(&xdp_mutex);
+    xdp_port_remove_tunnel(netdev);
+    ovs_mutex_unlock(&xdp_mutex);
 }
 
 const struct netdev_flow_api netdev_offload_xdp = {
@@ -1150,6 +1270,10 @@ static const char *counter_names[XDP_COUNTER_MAX] = {
     [XDP_COUNTER_RESUMED] = "handed to userspace in a later pass",
     [XDP_COUNTER_DROP_PASSES] = "dropped, too many passes",
     [XDP_COUNTER_DROP_RECIRC] = "dropped, recirculation failed",
+    [XDP_COUNTER_TNL_PUSH] = "tunnel headers pushed",
+    [XDP_COUNTER_TNL_POP] = "tunnel headers popped",
+    [XDP_COUNTER_TNL_ODD] = "handed to userspace, odd tunnel header",
+    [XDP_COUNTER_DROP_MTU] = "dropped, too large with a tunnel header",
 };
 
 /* Appends the state of 'object' to 's'. */
@@ -1191,6 +1315,22 @@ show_object(const struct xdp_object *object, struct ds *s)
     }
 }
 
+/* Appends to 's' how many megaflows a port has, and how many are in XDP. */
+static void
+show_flows(size_t n_flows, size_t n_offloaded, struct ds *s)
+{
+    ds_put_format(s, "  megaflows: %"PRIuSIZE", offloaded: %"PRIuSIZE"\n",
+                  n_flows, n_offloaded);
+}
+
+/* Appends to 's' what the flows of a port have carried. */
+static void
+show_carried(const struct xdp_flow_table_stats *carried, struct ds *s)
+{
+    ds_put_format(s, "  carried by XDP: packets %"PRIu64", bytes %"PRIu64"\n",
+                  carried->n_packets, carried->n_bytes);
+}
+
 /* Appends the state of 'port' to 's'. */
 static void
 show_port(const struct xdp_netdev *port, struct ds *s)
@@ -1217,6 +1357,12 @@ show_port(const struct xdp_netdev *port, struct ds *s)
     }
 
     ds_put_format(s, "port %s:\n", netdev_get_name(port->netdev));
+    if (port->tunnel) {
+        ds_put_format(s, "  tunnel: %s\n", netdev_get_type(port->netdev));
+        show_flows(n_flows, n_offloaded, s);
+        show_carried(&carried, s);
+        return;
+    }
     if (port->problem) {
         ds_put_format(s, "  problem: %s\n", port->problem);
     }
@@ -1241,16 +1387,14 @@ show_port(const struct xdp_netdev *port, struct ds *s)
                   ? "not in the object"
                   : !takes_metadata(port) ? "no, the driver has no metadata"
                   : "yes");
-    ds_put_format(s, "  megaflows: %"PRIuSIZE", offloaded: %"PRIuSIZE"\n",
-                  n_flows, n_offloaded);
+    show_flows(n_flows, n_offloaded, s);
     ds_put_format(s, "  masks: %"PRIu32" of %d\n",
                   xdp_flow_table_port_n_masks(port->object->table,
                                               port->number),
                   XDP_PORT_MAX_MASKS);
     xdp_flow_table_get_port_stats(port->object->table, port->number,
                                   &port_stats);
-    ds_put_format(s, "  carried by XDP: packets %"PRIu64", bytes %"PRIu64"\n",
-                  carried.n_packets, carried.n_bytes);
+    show_carried(&carried, s);
     ds_put_format(s, "  handed to userspace: packets %llu\n",
                   port_stats.upcalls);
     ds_put_format(s, "  passed to the kernel: packets %llu\n",

@@ -19,16 +19,18 @@
 
 /* To be incremented with every change that an older provider or an older
  * object would misunderstand. */
-#define XDP_ABI_VERSION 2
+#define XDP_ABI_VERSION 3
 
 /* Starts the metadata of copies, see "struct xdp_egress_meta". */
 #define XDP_EGRESS_MAGIC 0x4f56584d
 
 /* Fixed limits.  What an operator can choose (flows, masks, ports) is the
  * 'max_entries' of the respective map instead. */
-#define XDP_KEY_WORDS       17  /* 64-bit words of a key, at most 32. */
+#define XDP_KEY_WORDS       29  /* 64-bit words of a key, at most 32. */
 #define XDP_KEY_BASIC_WORDS 6   /* The first of them: all that IPv4 has. */
-#define XDP_MASK_MAX_WORDS  16  /* Words that one mask may touch. */
+#define XDP_KEY_EXT_WORDS   11  /* The extended ones behind. */
+#define XDP_KEY_TUNNEL_WORDS 12 /* The last ones: a header that was popped. */
+#define XDP_MASK_MAX_WORDS  20  /* Words that one mask may touch. */
 #define XDP_FLOW_MAX_OPS    16  /* Op slots of one flow. */
 #define XDP_MAX_GROUPS      1024 /* Sets of outputs, of which 0 is unused. */
 #define XDP_PORT_MAX_MASKS  256 /* Masks in use on one ingress port. */
@@ -37,6 +39,8 @@
 #define XDP_VLAN_MAX        2   /* VLAN tags that the parser can look at. */
 #define XDP_MPLS_MAX        3   /* Label stack entries of a key. */
 #define XDP_MAX_PASSES      7   /* Of one packet, as in userspace. */
+#define XDP_TUNNEL_MAX_OPTS 32  /* Bytes of Geneve options of a key. */
+#define XDP_TUNNEL_MAX_HEADER 128 /* Bytes of a header to push. */
 #define XDP_METER_MAX       4096 /* Meters, by the datapath's number. */
 #define XDP_METER_MAX_BANDS 8   /* Bands of one meter. */
 
@@ -80,7 +84,7 @@ struct xdp_key {
     __be16 tp_src;      /* Also ICMP, ICMPv6 and IGMP type. */
     __be16 tp_dst;      /* Also ICMP, ICMPv6 and IGMP code. */
 
-    /* From here on, zero for plain IPv4: XDP_KEY_BASIC_WORDS. */
+    /* From here on, zero for plain IPv4: XDP_KEY_EXT_WORDS. */
 
     /* Words 6 to 9. */
     __u8 ipv6_src[16];
@@ -101,6 +105,36 @@ struct xdp_key {
     /* Word 16. */
     __u32 dp_hash;      /* Of XDP_OP_HASH; 0 before. */
     __u32 pad1;
+
+    /* From here on, zero before XDP_OP_TNL_POP: XDP_KEY_TUNNEL_WORDS, the
+     * members of "struct flow_tnl" with the same names after 'tun_'. */
+
+    /* Word 17. */
+    __be32 tun_ip_src;
+    __be32 tun_ip_dst;
+
+    /* Word 18. */
+    __be64 tun_tun_id;
+
+    /* Word 19. */
+    __u16 tun_flags;    /* FLOW_TNL_F_*. */
+    __u8 tun_ip_tos;
+    __u8 tun_ip_ttl;
+    __be16 tun_tp_src;
+    __be16 tun_tp_dst;
+
+    /* Word 20. */
+    __u32 tun_erspan_idx;
+    __u8 tun_erspan_ver;
+    __u8 tun_opts_len;  /* Bytes of 'tun_opts', a multiple of 4. */
+    __u16 pad2;
+
+    /* Words 21 to 24. */
+    __u8 tun_opts[XDP_TUNNEL_MAX_OPTS]; /* Geneve options as received. */
+
+    /* Words 25 to 28. */
+    __u8 tun_ipv6_src[16];
+    __u8 tun_ipv6_dst[16];
 } __attribute__((aligned(8)));
 
 /* Parts of the key that cost the parser time.  A parser fills a part only if a
@@ -111,7 +145,10 @@ enum xdp_key_part {
     XDP_PART_NETWORK = 1 << 0,   /* What MPLS, ARP, IPv4 and IPv6 headers say,
                                   * and TCP flags for the statistics. */
     XDP_PART_TRANSPORT = 1 << 1, /* What is above IP. */
-    XDP_PART_EXTENDED = 1 << 2,  /* Words from XDP_KEY_BASIC_WORDS on. */
+    XDP_PART_EXTENDED = 1 << 2,  /* The extended words. */
+    XDP_PART_TUNNEL = 1 << 3,    /* The tunnel words, which no parser fills:
+                                  * a flow that has this is compared with
+                                  * them, too. */
 };
 
 /* Where the headers of a packet are, in bytes from its start.  What a program
@@ -173,6 +210,28 @@ enum xdp_op_type {
                              * the packet that came in, or of that whose last
                              * MPLS label was popped, as in userspace. */
     XDP_OP_RECIRC = 21,     /* As OVS_ACTION_ATTR_RECIRC, the last op. */
+    XDP_OP_TNL_PUSH = 22,   /* + the header.  As OVS_ACTION_ATTR_TUNNEL_PUSH,
+                             * of a packet whose ports the key has. */
+    XDP_OP_TNL_POP = 23,    /* As OVS_ACTION_ATTR_TUNNEL_POP, the last op, after
+                             * nothing but XDP_OP_POP_VLAN. */
+};
+
+/* What follows the outer IP header.  As in OVS's lib/netdev-native-tnl.c. */
+enum xdp_tunnel_type {
+    XDP_TUNNEL_NONE = 0,
+    XDP_TUNNEL_VXLAN = 1,   /* RFC 7348. */
+    XDP_TUNNEL_GENEVE = 2,  /* RFC 8926. */
+    XDP_TUNNEL_GRE = 3,     /* RFC 2784 and 2890, with an Ethernet frame. */
+    XDP_TUNNEL_ERSPAN = 4,  /* Type II: draft-foschiano-erspan-03. */
+};
+
+/* What XDP_OP_TNL_PUSH has to do to the header that it pushes, an Ethernet
+ * header, an IPv4 or IPv6 header of minimal length, and what follows. */
+enum xdp_tunnel_push_flags {
+    XDP_TUNNEL_PUSH_IPV6 = 1 << 0,      /* Outer header is IPv6. */
+    XDP_TUNNEL_PUSH_UDP = 1 << 1,       /* Set source port and length. */
+    XDP_TUNNEL_PUSH_UDP_CSUM = 1 << 2,  /* Compute UDP's checksum. */
+    XDP_TUNNEL_PUSH_GRE_CSUM = 1 << 3,  /* Compute GRE's checksum. */
 };
 
 /* MAC addresses as OVS_KEY_ATTR_ETHERNET, OVS_KEY_ATTR_ND and the second half
@@ -245,6 +304,20 @@ struct xdp_op {
         struct {
             __u32 id;       /* Not 0. */
         } recirc;
+        struct {
+            __u8 header_len; /* Up to XDP_TUNNEL_MAX_HEADER. */
+            __u8 flags;     /* enum xdp_tunnel_push_flags. */
+            __u16 port_min; /* First UDP source port... */
+            __u16 n_ports;  /* ...and how many there are. */
+            __u16 pad;
+        } tnl_push;
+        struct {
+            __u32 port;     /* The tunnel's index in 'xdp_ports'. */
+            __u32 odp_port; /* Its number in the datapath. */
+            __u8 type;      /* enum xdp_tunnel_type. */
+            __u8 n_tags;    /* VLAN tags that are popped before. */
+            __u16 pad;
+        } tnl_pop;
         __u32 raw[3];
     } u;
 };
@@ -252,6 +325,7 @@ struct xdp_op {
 /* A data slot, in the place of a "struct xdp_op". */
 union xdp_op_data {
     __be32 address[4];      /* SET_IPV6_*, SET_ND_TARGET. */
+    __u8 bytes[16];         /* TNL_PUSH. */
     struct xdp_op_macs macs; /* SET_ETHERNET, SET_ARP, SET_ND_LL. */
     struct xdp_op_ipv4 ipv4;
     struct xdp_op_arp arp;
@@ -263,8 +337,9 @@ union xdp_op_data {
  * then publishes the slot's number in the subtable.  It clears 'valid' when it
  * withdraws the flow and reuses the slot only when every program run that may
  * have seen the number has ended.  A reader that finds 'valid' set, has filled
- * all 'parts', and whose packet's key equals 'words' in all of 'bits' and
- * 'ext_words' in all of 'ext_bits', may therefore run 'ops'.
+ * all 'parts', and whose packet's key equals 'words' in all of 'bits',
+ * 'ext_words' in all of 'ext_bits' and 'tunnel_words' in all of 'tunnel_bits',
+ * may therefore run 'ops'.
  *
  * More than one output
  * --------------------
@@ -290,14 +365,17 @@ struct xdp_flow {
     __u64 words[XDP_KEY_BASIC_WORDS];   /* ...and the masked key, as a whole:
                                          * faster than a list of words. */
     struct xdp_op ops[XDP_FLOW_MAX_OPS];
-    __u64 ext_bits[XDP_KEY_WORDS - XDP_KEY_BASIC_WORDS];
-    __u64 ext_words[XDP_KEY_WORDS - XDP_KEY_BASIC_WORDS];
+    __u64 ext_bits[XDP_KEY_EXT_WORDS];
+    __u64 ext_words[XDP_KEY_EXT_WORDS];
+    __u64 tunnel_bits[XDP_KEY_TUNNEL_WORDS];
+    __u64 tunnel_words[XDP_KEY_TUNNEL_WORDS];
 } __attribute__((aligned(64)));     /* Two cache lines for most packets. */
 
 enum xdp_flow_flags {
     XDP_FLOW_COPIES_DIFFER = 1 << 0, /* There are ops after the first output
                                       * that are no outputs. */
     XDP_FLOW_EXPLICIT_DROP = 1 << 1, /* As OVS_ACTION_ATTR_DROP. */
+    XDP_FLOW_TUNNEL = 1 << 2,       /* There is an op for tunnels. */
 };
 
 /* What 'xdp_flowtable' leaves in front of a packet, as XDP metadata, for
@@ -312,15 +390,35 @@ struct xdp_egress_meta {
 
 /* What an upcall has in front of the packet as XDP metadata, where the driver
  * has room for it, so that userspace can go on with the pass in which XDP
- * found no flow.  Metadata with another magic number are none. */
+ * found no flow.  Metadata with another magic number are none.
+ *
+ * Behind a tunnel, the packet begins with 'tunnel_len' bytes that do not belong
+ * to it: the tunnel words of its key, but only the first four, those with
+ * Geneve options if 'tun_opts_len' is nonzero, and those with IPv6 addresses
+ * if 'tun_ip_dst' is zero.  (Kernels before 6.8 have no room for more than 32
+ * bytes of metadata.)  That is not more than was popped, or little. */
 struct xdp_upcall_meta {
     __u64 magic;        /* 'xdp_upcall_magic' of the object. */
-    __u32 recirc_id;    /* Of that pass; 0 on the first. */
+    __u32 recirc_id;    /* Of that pass; 0 on the first, or if a tunnel's
+                         * header was popped last. */
     __u32 dp_hash;
     __u32 rss_hash;     /* Hash of the packet that came in, as that of
-                         * miniflow_hash_5tuple(); if 'has_rss_hash'. */
-    __u32 has_rss_hash; /* 0 or 1. */
+                         * miniflow_hash_5tuple(), if there is one. */
+    __u32 flags;        /* enum xdp_upcall_flags. */
+    __u32 tunnel_port;  /* Datapath's number of the tunnel, if... */
+    __u32 tunnel_len;   /* ...this is nonzero. */
 };
+
+enum xdp_upcall_flags {
+    XDP_UPCALL_LATER_PASS = 1 << 0, /* Not the first one. */
+    XDP_UPCALL_RSS_HASH = 1 << 1,   /* There is a hash. */
+};
+
+/* Tunnel words that are always there, those of the options, and those of the
+ * addresses. */
+#define XDP_UPCALL_TUNNEL_WORDS 4
+#define XDP_UPCALL_OPTS_WORDS (XDP_TUNNEL_MAX_OPTS / 8)
+#define XDP_UPCALL_IPV6_WORDS 4
 
 /* Statistics of one flow slot on one CPU, value of the map 'xdp_flow_stats'
  * at index CPU * (number of slots) + slot.  Written by that CPU only. */
@@ -336,7 +434,10 @@ struct xdp_flow_stats {
  * The entry of the device with ifindex I is at one of the indexes
  * (I + n) % max_entries, 0 <= n < XDP_PORT_PROBES.  That index is the port's
  * number everywhere else: in keys, in 'tx_ports', and, times
- * XDP_PORT_MAX_QUEUES plus the receive queue, in 'xsks_map'. */
+ * XDP_PORT_MAX_QUEUES plus the receive queue, in 'xsks_map'.
+ *
+ * Behind XDP_OP_TNL_POP, packets come in on the tunnel.  It has an entry at any
+ * index I, and XDP_PORT_TUNNEL + I instead of a device. */
 struct xdp_port {
     __u32 ifindex;      /* 0 in a free entry. */
     __u32 vlan_limit;   /* VLAN tags to parse, 0 to XDP_VLAN_MAX. */
@@ -345,6 +446,8 @@ struct xdp_port {
     __u64 union_bits[XDP_KEY_WORDS];    /* Bitwise OR of these masks. */
     __u16 masks[XDP_PORT_MAX_MASKS];    /* The masks to try, in order. */
 };
+
+#define XDP_PORT_TUNNEL 0x80000000
 
 /* Packets of one ingress port on one CPU, value of the per-CPU map
  * 'xdp_port_stats'.  What the flow table carried is in 'xdp_flow_stats'. */
@@ -420,6 +523,11 @@ enum xdp_counter {
     XDP_COUNTER_DROP_PASSES = 26,   /* More passes than there may be. */
     XDP_COUNTER_DROP_RECIRC = 27,   /* Recirculation failed, or a later pass
                                      * could not be handed to userspace. */
+    XDP_COUNTER_TNL_PUSH = 28,      /* Tunnel headers pushed. */
+    XDP_COUNTER_TNL_POP = 29,       /* Tunnel headers popped. */
+    XDP_COUNTER_TNL_ODD = 30,       /* Tunnel header left to userspace. */
+    XDP_COUNTER_DROP_MTU = 31,      /* With its tunnel header larger than the
+                                     * output device takes. */
     XDP_COUNTER_MAX
 };
 

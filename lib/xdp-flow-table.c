@@ -67,10 +67,15 @@ static void groups_remove_port(struct xdp_flow_table *, uint32_t port);
 
 BUILD_ASSERT_DECL(sizeof(struct xdp_key) == XDP_KEY_WORDS * 8);
 
-/* Bytes of a key that "struct xdp_flow" keeps in 'bits' and 'words', and in
- * 'ext_bits' and 'ext_words'. */
+/* Bytes of a key that "struct xdp_flow" keeps in 'bits' and 'words', in
+ * 'ext_bits' and 'ext_words', and in 'tunnel_bits' and 'tunnel_words', and
+ * where those begin. */
 #define BASIC_SIZE (XDP_KEY_BASIC_WORDS * sizeof(uint64_t))
-#define EXT_SIZE (sizeof(struct xdp_key) - BASIC_SIZE)
+#define EXT_SIZE (XDP_KEY_EXT_WORDS * sizeof(uint64_t))
+#define TUNNEL_SIZE (XDP_KEY_TUNNEL_WORDS * sizeof(uint64_t))
+#define TUNNEL_OFS (BASIC_SIZE + EXT_SIZE)
+BUILD_ASSERT_DECL(TUNNEL_OFS == offsetof(struct xdp_key, tun_ip_src));
+BUILD_ASSERT_DECL(TUNNEL_OFS + TUNNEL_SIZE == sizeof(struct xdp_key));
 
 /* A mask in the table. */
 struct table_mask {
@@ -361,9 +366,17 @@ publish_u32(uint32_t *p, uint32_t value)
 
 /* Ports. */
 
+/* Returns true if 'port' is an ingress port. */
+bool
+xdp_flow_table_has_port(const struct xdp_flow_table *table, uint32_t port)
+{
+    return table->ports[port].n_flows != NULL;
+}
+
 /* Makes the device 'ifindex' ingress port 'port', whose number must be one
- * where xdp-abi.h allows the device's entry and which must be free.  Returns
- * 0 or a positive errno value. */
+ * where xdp-abi.h allows the device's entry and which must be free.  The port
+ * of a tunnel has XDP_PORT_TUNNEL + 'port' instead of a device.  Returns 0 or
+ * a positive errno value. */
 int
 xdp_flow_table_add_port(struct xdp_flow_table *table, uint32_t port,
                         uint32_t ifindex, uint32_t vlan_limit)
@@ -474,6 +487,10 @@ mask_parts(const struct xdp_key *mask)
     if (!is_all_zeros((const char *) mask + BASIC_SIZE, EXT_SIZE)) {
         parts |= XDP_PART_EXTENDED;
     }
+    if (!is_all_zeros((const char *) mask + TUNNEL_OFS, TUNNEL_SIZE)) {
+        parts |= XDP_PART_TUNNEL;
+        memset((char *) &rest + TUNNEL_OFS, 0, TUNNEL_SIZE);
+    }
 
     /* What is in the Ethernet header, or known already, costs nothing. */
     rest.in_port = 0;
@@ -516,8 +533,9 @@ port_update_union(struct xdp_flow_table *table, uint32_t port)
         }
     }
     memcpy(entry->union_bits, &bits, sizeof bits);
-    publish_u32(&entry->parts, (table->ports[port].n_deep
-                                ? ALL_PARTS : mask_parts(&bits)));
+    publish_u32(&entry->parts, (mask_parts(&bits)
+                                | (table->ports[port].n_deep
+                                   ? ALL_PARTS : 0)));
 }
 
 /* Accounts a flow of 'port' whose ops need 'parts'. */
@@ -953,6 +971,8 @@ slot_fill(struct xdp_flow_table *table, uint32_t slot,
     memcpy(entry->words, key, BASIC_SIZE);
     memcpy(entry->ext_bits, (const char *) mask + BASIC_SIZE, EXT_SIZE);
     memcpy(entry->ext_words, (const char *) key + BASIC_SIZE, EXT_SIZE);
+    memcpy(entry->tunnel_bits, (const char *) mask + TUNNEL_OFS, TUNNEL_SIZE);
+    memcpy(entry->tunnel_words, (const char *) key + TUNNEL_OFS, TUNNEL_SIZE);
     memcpy(entry->ops, actions->ops, actions->n_ops * sizeof *actions->ops);
     for (unsigned int i = 0; i < table->n_cpus; i++) {
         memset(&table->flow_stats[(size_t) i * table->limits.n_flows + slot],
@@ -1122,6 +1142,7 @@ xdp_flow_table_modify(struct xdp_flow_table *table,
 
     memcpy(&key, old->words, BASIC_SIZE);
     memcpy((char *) &key + BASIC_SIZE, old->ext_words, EXT_SIZE);
+    memcpy((char *) &key + TUNNEL_OFS, old->tunnel_words, TUNNEL_SIZE);
     slot_fill(table, slot, &mask->bits, &key, actions, group);
     if (bpf_map_update_elem(mask->subtable_fd, &flow->digest, &slot,
                             BPF_EXIST)) {
@@ -1196,16 +1217,19 @@ xdp_flow_table_get_stats(const struct xdp_flow_table *table,
     }
 }
 
-/* Returns true if 'port' is among the outputs of 'flow'. */
+/* Returns true if 'flow' outputs to 'port', or if that is the tunnel whose
+ * headers it pops. */
 bool
-xdp_flow_table_outputs_to(const struct xdp_flow_table *table,
+xdp_flow_table_leads_to(const struct xdp_flow_table *table,
                           const struct xdp_table_flow *flow, uint32_t port)
 {
     const struct xdp_flow *entry = &table->flows[flow->slot];
 
     for (size_t i = 0; i < entry->n_ops; i += 1 + entry->ops[i].n_data) {
-        if (entry->ops[i].type == XDP_OP_OUTPUT
-            && entry->ops[i].u.output.port == port) {
+        const struct xdp_op *op = &entry->ops[i];
+
+        if ((op->type == XDP_OP_OUTPUT && op->u.output.port == port)
+            || (op->type == XDP_OP_TNL_POP && op->u.tnl_pop.port == port)) {
             return true;
         }
     }

@@ -86,6 +86,7 @@ struct xdp_flow_table *xdp_flow_table_create(
 void xdp_flow_table_destroy(struct xdp_flow_table *);
 
 /* Ports. */
+bool xdp_flow_table_has_port(const struct xdp_flow_table *, uint32_t port);
 int xdp_flow_table_add_port(struct xdp_flow_table *, uint32_t port,
                             uint32_t ifindex, uint32_t vlan_limit);
 void xdp_flow_table_remove_port(struct xdp_flow_table *, uint32_t port);
@@ -111,8 +112,8 @@ void xdp_flow_table_remove(struct xdp_flow_table *, struct xdp_table_flow *,
 void xdp_flow_table_get_stats(const struct xdp_flow_table *,
                               const struct xdp_table_flow *,
                               struct xdp_flow_table_stats *);
-bool xdp_flow_table_outputs_to(const struct xdp_flow_table *,
-                               const struct xdp_table_flow *, uint32_t port);
+bool xdp_flow_table_leads_to(const struct xdp_flow_table *,
+                             const struct xdp_table_flow *, uint32_t port);
 void xdp_flow_table_stats_add(struct xdp_flow_table_stats *dst,
                               const struct xdp_flow_table_stats *src);
 

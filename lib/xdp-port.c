@@ -87,13 +87,57 @@ xdp_port_all(void)
     return &ports;
 }
 
-/* Returns true if packets that 'from' receives can be redirected to 'to'.  In
- * generic mode the kernel sends them like any other packet. */
+/* Returns true if 'port' is attached in generic mode. */
+static bool
+is_generic(const struct xdp_netdev *port)
+{
+    return port->object && port->xdp_flags & XDP_FLAGS_SKB_MODE;
+}
+
+/* Returns true if some of the packets that come in on 'port' are received in
+ * generic mode.  On a tunnel, they may be received by any port. */
+bool
+xdp_port_may_be_generic(const struct xdp_netdev *port)
+{
+    const struct xdp_netdev *other;
+
+    if (!port->tunnel) {
+        return is_generic(port);
+    }
+    HMAP_FOR_EACH (other, node, &ports) {
+        if (is_generic(other)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Returns true if all of the packets that come in on 'port' are received in
+ * generic mode. */
+static bool
+is_always_generic(const struct xdp_netdev *port)
+    OVS_REQUIRES(xdp_mutex)
+{
+    const struct xdp_netdev *other;
+
+    if (!port->tunnel) {
+        return is_generic(port);
+    }
+    HMAP_FOR_EACH (other, node, &ports) {
+        if (other->object && !is_generic(other)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Returns true if packets that come in on 'from' can be redirected to 'to'.
+ * In generic mode the kernel sends them like any other packet. */
 bool
 xdp_port_takes_from(const struct xdp_netdev *to,
                     const struct xdp_netdev *from)
 {
-    return to->can_be_target || from->xdp_flags & XDP_FLAGS_SKB_MODE;
+    return to->can_be_target || is_always_generic(from);
 }
 
 /* Replaces '*p' by a copy of 's', either of which may be NULL. */
@@ -127,6 +171,17 @@ numbers_reclaim(void)
     }
 }
 
+/* Makes the numbers, if that has not been done. */
+static void
+numbers_init(void)
+    OVS_REQUIRES(xdp_mutex)
+{
+    if (!numbers) {
+        n_numbers = limits.n_ports;
+        numbers = xcalloc(n_numbers, sizeof *numbers);
+    }
+}
+
 /* Takes a number for the device 'ifindex', where xdp-abi.h allows it to be.
  * Returns false if there is none. */
 static bool
@@ -135,11 +190,7 @@ number_alloc(int ifindex, uint32_t *number)
 {
     bool any_retired;
 
-    if (!numbers) {
-        n_numbers = limits.n_ports;
-        numbers = xcalloc(n_numbers, sizeof *numbers);
-    }
-
+    numbers_init();
     do {
         any_retired = false;
         for (uint32_t i = 0; i < XDP_PORT_PROBES; i++) {
@@ -150,6 +201,33 @@ number_alloc(int ifindex, uint32_t *number)
                     && numbers[n].ifindex == ifindex)) {
                 numbers[n].state = NUMBER_USED;
                 numbers[n].ifindex = ifindex;
+                *number = n;
+                return true;
+            }
+            any_retired |= numbers[n].state == NUMBER_RETIRED;
+        }
+        if (any_retired) {
+            numbers_reclaim();
+        }
+    } while (any_retired);
+    return false;
+}
+
+/* Takes a number for a tunnel.  Returns false if there is none.  They begin at
+ * the end, where devices with small interface numbers do not look. */
+static bool
+number_alloc_tunnel(uint32_t *number)
+    OVS_REQUIRES(xdp_mutex)
+{
+    bool any_retired;
+
+    numbers_init();
+    do {
+        any_retired = false;
+        for (uint32_t n = n_numbers; n-- > 0; ) {
+            if (numbers[n].state == NUMBER_FREE) {
+                numbers[n].state = NUMBER_USED;
+                numbers[n].ifindex = 0;
                 *number = n;
                 return true;
             }
@@ -247,6 +325,115 @@ get_vlan_limit(void)
     return MIN(MAX(flow_vlan_limit, 0), XDP_VLAN_MAX);
 }
 
+/* Tunnels. */
+
+/* Makes 'tunnel' an ingress port of 'table', if it is none.  Returns 0 or a
+ * positive errno value. */
+static int
+add_tunnel_to_table(const struct xdp_netdev *tunnel,
+                    struct xdp_flow_table *table)
+    OVS_REQUIRES(xdp_mutex)
+{
+    return (xdp_flow_table_has_port(table, tunnel->number)
+            ? 0
+            : xdp_flow_table_add_port(table, tunnel->number,
+                                      XDP_PORT_TUNNEL + tunnel->number,
+                                      get_vlan_limit()));
+}
+
+/* Makes all tunnels ingress ports of 'table'.  Returns 0 or a positive errno
+ * value. */
+static int
+add_tunnels(struct xdp_flow_table *table)
+    OVS_REQUIRES(xdp_mutex)
+{
+    const struct xdp_netdev *port;
+    int error = 0;
+
+    HMAP_FOR_EACH (port, node, &ports) {
+        if (port->tunnel && !error) {
+            error = add_tunnel_to_table(port, table);
+        }
+    }
+    return error;
+}
+
+/* Has the flows behind tunnels leave XDP and try again, because what they may
+ * do depends on all ports. */
+static void
+evict_tunnels(void)
+    OVS_REQUIRES(xdp_mutex)
+{
+    const struct xdp_netdev *port;
+
+    HMAP_FOR_EACH (port, node, &ports) {
+        if (port->tunnel) {
+            netdev_offload_xdp_evict(port, true);
+            netdev_offload_xdp_kick();
+        }
+    }
+}
+
+/* Makes 'netdev', a tunnel of the given type, one whose packets can be in XDP.
+ * Returns false if there are too many ports. */
+bool
+xdp_port_add_tunnel(struct netdev *netdev, enum xdp_tunnel_type type)
+{
+    struct xdp_netdev *port = xdp_port_lookup(netdev);
+    struct xdp_object *object;
+    uint32_t number;
+
+    if (port) {
+        return true;
+    }
+    if (!number_alloc_tunnel(&number)) {
+        VLOG_WARN_RL(&rl, "%s: no free port number for the tunnel, so its "
+                     "packets stay in userspace; raise other_config:"
+                     "xdp-max-ports (now %"PRIu32") and restart ovs-vswitchd",
+                     netdev_get_name(netdev), n_numbers);
+        return false;
+    }
+
+    port = xzalloc(sizeof *port);
+    port->netdev = netdev;
+    port->tunnel = type;
+    port->number = number;
+    port->link_fd = -1;
+    xdp_totals_init(&port->totals);
+    hmap_insert(&ports, &port->node, hash_pointer(netdev, 0));
+
+    LIST_FOR_EACH (object, list_node, xdp_object_list()) {
+        if (object->has_table && add_tunnel_to_table(port, object->table)) {
+            xdp_port_remove_tunnel(netdev);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Forgets the tunnel 'netdev', if it is one. */
+void
+xdp_port_remove_tunnel(const struct netdev *netdev)
+{
+    struct xdp_netdev *port = xdp_port_lookup(netdev);
+    struct xdp_object *object;
+
+    if (!port || !port->tunnel) {
+        return;
+    }
+    netdev_offload_xdp_evict(port, true);
+    LIST_FOR_EACH (object, list_node, xdp_object_list()) {
+        if (object->has_table
+            && xdp_flow_table_has_port(object->table, port->number)) {
+            xdp_flow_table_remove_port(object->table, port->number);
+        }
+    }
+    number_retire(port->number);
+    hmap_remove(&ports, &port->node);
+    xdp_totals_destroy(&port->totals);
+    free(port);
+}
+
 /* Attaches the object that 'option' names to 'port' on device 'ifindex' in
  * the mode 'xdp_flags'.  Returns 0, or a positive errno value with a message
  * in '*errp'. */
@@ -277,8 +464,11 @@ attach(struct xdp_netdev *port, const char *option, int ifindex,
     }
 
     if (object->has_table) {
-        error = xdp_flow_table_add_port(object->table, number, ifindex,
-                                        get_vlan_limit());
+        error = add_tunnels(object->table);
+        if (!error) {
+            error = xdp_flow_table_add_port(object->table, number, ifindex,
+                                            get_vlan_limit());
+        }
         if (error) {
             *errp = xasprintf("adding the port to the flow table failed (%s)",
                               ovs_strerror(error));
@@ -306,6 +496,7 @@ attach(struct xdp_netdev *port, const char *option, int ifindex,
     port->gone = false;
     port->stale = false;
     xdp_features_query(ifindex, &port->can_be_target);
+    evict_tunnels();
     return 0;
 
 error_target:
@@ -666,8 +857,10 @@ xdp_port_configure(bool enabled_, const struct xdp_flow_table_limits *limits_)
         enabled = enabled_;
         limits = new_limits;
         HMAP_FOR_EACH (port, node, &ports) {
-            port->stale = true;
-            netdev_request_reconfigure(port->netdev);
+            if (!port->tunnel) {
+                port->stale = true;
+                netdev_request_reconfigure(port->netdev);
+            }
         }
     }
     xdp_port_check_vlan_limit();
@@ -701,10 +894,18 @@ xdp_port_check_vlan_limit(void)
     vlan_limit = get_vlan_limit();
 
     HMAP_FOR_EACH (port, node, &ports) {
-        if (port->object && port->object->has_table) {
-            netdev_offload_xdp_evict(port, true);
-            xdp_flow_table_set_vlan_limit(port->object->table, port->number,
-                                          vlan_limit);
+        struct xdp_object *object;
+
+        if (!port->tunnel && !port->object) {
+            continue;
+        }
+        netdev_offload_xdp_evict(port, true);
+        LIST_FOR_EACH (object, list_node, xdp_object_list()) {
+            if (object->has_table
+                && (port->tunnel || port->object == object)) {
+                xdp_flow_table_set_vlan_limit(object->table, port->number,
+                                              vlan_limit);
+            }
         }
     }
     netdev_offload_xdp_kick();

@@ -35,11 +35,17 @@ struct smap;
 
 extern struct ovs_mutex xdp_mutex;
 
-/* An AF_XDP netdev, from its first configuration to its destruction.
- * Protected by 'xdp_mutex'; only xdp-port.c writes what has no other note. */
+/* An AF_XDP netdev, from its first configuration to its destruction, or a
+ * tunnel whose header XDP can pop, as long as it has our flow API.
+ * Protected by 'xdp_mutex'; only xdp-port.c writes what has no other note.
+ *
+ * A tunnel never has an 'object': it is an ingress port of the tables of all
+ * objects, whose packets pop its header.  A flow behind it is in the table of
+ * the port where the flow's first packet came in. */
 struct xdp_netdev {
     struct hmap_node node;      /* In the list of all ports, by 'netdev'. */
     struct netdev *netdev;      /* Not a reference. */
+    enum xdp_tunnel_type tunnel; /* Or XDP_TUNNEL_NONE. */
 
     /* Configuration. */
     char *option;               /* options:xdp-obj or NULL. */
@@ -55,7 +61,7 @@ struct xdp_netdev {
     int ifindex;
     int link_fd;
     uint32_t xdp_flags;         /* XDP_FLAGS_*_MODE. */
-    uint32_t number;            /* In all tables. */
+    uint32_t number;            /* In all tables; also of a tunnel. */
     bool can_be_target;
 
     /* The provider's. */
@@ -79,7 +85,8 @@ bool xdp_port_detach(struct netdev *);
 bool xdp_port_is_attached(const struct netdev *);
 void xdp_port_destroy(struct netdev *);
 
-/* For the provider. */
+/* For the provider.  Tunnels are added and removed with 'xdp_mutex', like
+ * everything else that is done to them. */
 void xdp_port_configure(bool enabled, const struct xdp_flow_table_limits *);
 bool xdp_port_is_enabled(void);
 void xdp_port_handle_event(enum xdp_features_event, int ifindex);
@@ -87,6 +94,11 @@ struct xdp_netdev *xdp_port_lookup(const struct netdev *)
     OVS_REQUIRES(xdp_mutex);
 const struct hmap *xdp_port_all(void) OVS_REQUIRES(xdp_mutex);
 void xdp_port_check_vlan_limit(void) OVS_REQUIRES(xdp_mutex);
+bool xdp_port_add_tunnel(struct netdev *, enum xdp_tunnel_type)
+    OVS_REQUIRES(xdp_mutex);
+void xdp_port_remove_tunnel(const struct netdev *) OVS_REQUIRES(xdp_mutex);
+bool xdp_port_may_be_generic(const struct xdp_netdev *)
+    OVS_REQUIRES(xdp_mutex);
 bool xdp_port_takes_from(const struct xdp_netdev *to,
                          const struct xdp_netdev *from)
     OVS_REQUIRES(xdp_mutex);

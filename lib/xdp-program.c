@@ -104,6 +104,20 @@ static const struct key_field {
     KEY_FIELD(mpls_lse),
     KEY_FIELD(igmp_group_ip4),
     KEY_FIELD(dp_hash),
+    KEY_FIELD(tun_ip_src),
+    KEY_FIELD(tun_ip_dst),
+    KEY_FIELD(tun_tun_id),
+    KEY_FIELD(tun_flags),
+    KEY_FIELD(tun_ip_tos),
+    KEY_FIELD(tun_ip_ttl),
+    KEY_FIELD(tun_tp_src),
+    KEY_FIELD(tun_tp_dst),
+    KEY_FIELD(tun_erspan_idx),
+    KEY_FIELD(tun_erspan_ver),
+    KEY_FIELD(tun_opts_len),
+    KEY_FIELD(tun_opts),
+    KEY_FIELD(tun_ipv6_src),
+    KEY_FIELD(tun_ipv6_dst),
 #undef KEY_FIELD
 };
 
@@ -1051,6 +1065,8 @@ xdp_op_to_string(enum xdp_op_type type)
     case XDP_OP_METER: return "meter";
     case XDP_OP_HASH: return "hash";
     case XDP_OP_RECIRC: return "recirc";
+    case XDP_OP_TNL_PUSH: return "tnl_push";
+    case XDP_OP_TNL_POP: return "tnl_pop";
     case XDP_OP_NONE:
     default:
         return NULL;

@@ -14,9 +14,11 @@
 
 #include "xdp-translate.h"
 
+#include <netinet/ip6.h>
 #include <string.h>
 
 #include "flow.h"
+#include "netdev-native-tnl.h"
 #include "netlink.h"
 #include "odp-netlink.h"
 #include "packets.h"
@@ -104,6 +106,12 @@ key_name(enum ovs_key_attr type)
     }
 }
 
+/* Lists of actions in each other: more than bridges in a row have ports. */
+#define MAX_DEPTH 32
+
+/* What hashes are of. */
+#define HASH_PARTS (XDP_PART_NETWORK | XDP_PART_TRANSPORT | XDP_PART_EXTENDED)
+
 /* A translation under way. */
 struct translator {
     const struct xdp_caps *caps;
@@ -116,6 +124,8 @@ struct translator {
     bool changed;               /* Was the packet changed? */
     bool mpls_changed;          /* Was there a push or a pop of MPLS... */
     bool mpls_popped;           /* ...or a pop? */
+    int depth;                  /* Of nested lists of actions. */
+    bool tunneled;              /* Was a tunnel's header pushed? */
     bool truncates;             /* Was there a truncation... */
     bool truncated;             /* ...and the output that it is for? */
     const char *overflow;       /* First action that did not fit, or NULL. */
@@ -534,19 +544,27 @@ translate_output(struct translator *t, odp_port_t odp_port)
 {
     struct xdp_translation *tr = t->tr;
     struct xdp_op op = { .type = 0 };
+    struct xdp_translate_port port;
     enum xdp_reason reason;
 
-    reason = t->lookup_port(odp_port, &op.u.output.port, &op.u.output.ifindex,
-                            tr->detail, sizeof tr->detail, t->aux);
+    reason = t->lookup_port(odp_port, false, &port, tr->detail,
+                            sizeof tr->detail, t->aux);
     if (reason) {
         return reason;
     }
+    op.u.output.port = port.number;
+    op.u.output.ifindex = port.ifindex;
     if (t->truncated) {
         return refuse(t, XDP_REASON_ORDER, " after a truncated one");
     }
     if (t->n_outputs >= t->caps->max_outputs) {
         snprintf(tr->detail, sizeof tr->detail, "more than %"PRIu32,
                  t->caps->max_outputs);
+        return XDP_REASON_OUTPUTS;
+    }
+    if (t->n_outputs && t->tunneled) {
+        /* Whether a copy is too large is known of a single one only. */
+        ovs_strlcpy(tr->detail, "several after tnl_push", sizeof tr->detail);
         return XDP_REASON_OUTPUTS;
     }
     if (has_output(&tr->actions, op.u.output.port)) {
@@ -567,6 +585,10 @@ translate_output(struct translator *t, odp_port_t odp_port)
     t->end = tr->actions.n_ops;
     return reason;
 }
+
+static enum xdp_reason translate_list(struct translator *,
+                                      const struct nlattr *actions,
+                                      size_t actions_len);
 
 /* Translates the push of a VLAN tag 'a'. */
 static enum xdp_reason
@@ -714,9 +736,23 @@ translate_hash(struct translator *t, const struct nlattr *a)
     }
     op.u.hash.alg = hash.hash_alg;
     op.u.hash.basis = hash.hash_basis;
-    t->tr->actions.parts = (XDP_PART_NETWORK | XDP_PART_TRANSPORT
-                            | XDP_PART_EXTENDED);
+    t->tr->actions.parts = HASH_PARTS;
     return put_op(t, XDP_OP_HASH, &op, NULL, 0);
+}
+
+/* Appends the op 'type', 'op', which gives the packet another pass. */
+static enum xdp_reason
+put_last_op(struct translator *t, enum xdp_op_type type,
+            const struct xdp_op *op)
+{
+    enum xdp_reason reason = put_op(t, type, op, NULL, 0);
+
+    if (!reason && t->overflow) {
+        ovs_strlcpy(t->tr->detail, t->overflow, sizeof t->tr->detail);
+        return XDP_REASON_N_OPS;
+    }
+    t->end = t->tr->actions.n_ops;
+    return reason;
 }
 
 /* Translates the recirculation 'a', of which 'next' is the following action,
@@ -726,7 +762,6 @@ translate_recirc(struct translator *t, const struct nlattr *a,
                  const struct nlattr *next)
 {
     struct xdp_op op = { .type = 0 };
-    enum xdp_reason reason;
 
     if (nl_attr_get_size(a) < sizeof op.u.recirc.id || !nl_attr_get_u32(a)) {
         return refuse(t, XDP_REASON_ACTION, ", malformed");
@@ -738,13 +773,171 @@ translate_recirc(struct translator *t, const struct nlattr *a,
         return refuse(t, XDP_REASON_ORDER, " before other actions");
     }
     op.u.recirc.id = nl_attr_get_u32(a);
-    reason = put_op(t, XDP_OP_RECIRC, &op, NULL, 0);
-    if (!reason && t->overflow) {
-        ovs_strlcpy(t->tr->detail, t->overflow, sizeof t->tr->detail);
-        return XDP_REASON_N_OPS;
+    return put_last_op(t, XDP_OP_RECIRC, &op);
+}
+
+/* Returns the enum xdp_tunnel_push_flags of the header in 'data', or -1 if it
+ * is one that XDP cannot finish. */
+static int
+get_push_flags(const struct ovs_action_push_tnl *data)
+{
+    const struct eth_header *eth = (const void *) data->header;
+    const uint8_t *l3 = (const uint8_t *) (eth + 1);
+    const uint8_t *l4;
+    size_t l4_size;
+    uint8_t proto;
+    int flags;
+
+    if (data->header_len > XDP_TUNNEL_MAX_HEADER) {
+        return -1;
     }
-    t->end = t->tr->actions.n_ops;
-    return reason;
+    if (eth->eth_type == htons(ETH_TYPE_IP) && l3[0] == IP_IHL_VER(5, 4)) {
+        flags = 0;
+        proto = l3[offsetof(struct ip_header, ip_proto)];
+        l4 = l3 + IP_HEADER_LEN;
+    } else if (eth->eth_type == htons(ETH_TYPE_IPV6) && l3[0] >> 4 == 6) {
+        flags = XDP_TUNNEL_PUSH_IPV6;
+        proto = l3[offsetof(struct ovs_16aligned_ip6_hdr, ip6_nxt)];
+        l4 = l3 + IPV6_HEADER_LEN;
+    } else {
+        return -1;
+    }
+    if (l4 > (const uint8_t *) eth + data->header_len) {
+        return -1;
+    }
+    l4_size = (const uint8_t *) eth + data->header_len - l4;
+
+    if (proto == IPPROTO_UDP && l4_size >= UDP_HEADER_LEN) {
+        struct udp_header udp;
+
+        memcpy(&udp, l4, sizeof udp);
+        flags |= XDP_TUNNEL_PUSH_UDP;
+        return udp.udp_csum ? flags | XDP_TUNNEL_PUSH_UDP_CSUM : flags;
+    }
+    if (proto == IPPROTO_GRE && l4_size >= sizeof(struct gre_base_hdr)) {
+        struct gre_base_hdr gre;
+
+        memcpy(&gre, l4, sizeof gre);
+        if (gre.flags & htons(GRE_SEQ)) {
+            /* Userspace counts. */
+            return -1;
+        }
+        if (!(gre.flags & htons(GRE_CSUM))) {
+            return flags;
+        }
+        return (l4_size >= sizeof gre + 4
+                ? flags | XDP_TUNNEL_PUSH_GRE_CSUM : -1);
+    }
+    return -1;
+}
+
+/* Translates the push of a tunnel's header 'a'. */
+static enum xdp_reason
+translate_tnl_push(struct translator *t, const struct nlattr *a)
+{
+    union xdp_op_data data[XDP_TUNNEL_MAX_HEADER / sizeof(union xdp_op_data)];
+    struct ovs_action_push_tnl push;
+    struct xdp_op op = { .type = 0 };
+    int flags;
+
+    if (nl_attr_get_size(a) < sizeof push) {
+        return refuse(t, XDP_REASON_ACTION, ", malformed");
+    }
+    memcpy(&push, nl_attr_get(a), sizeof push);
+    if (push.tnl_type != OVS_VPORT_TYPE_VXLAN
+        && push.tnl_type != OVS_VPORT_TYPE_GENEVE
+        && push.tnl_type != OVS_VPORT_TYPE_GRE
+        && push.tnl_type != OVS_VPORT_TYPE_IP6GRE) {
+        return refuse(t, XDP_REASON_ACTION, " of this type of tunnel");
+    }
+    if (t->n_outputs) {
+        return refuse(t, XDP_REASON_ORDER, " after an output");
+    }
+    if (t->truncates) {
+        return refuse(t, XDP_REASON_ORDER, " after trunc");
+    }
+    if (t->tunneled) {
+        return refuse(t, XDP_REASON_ORDER, " after tnl_push");
+    }
+    flags = get_push_flags(&push);
+    if (flags < 0) {
+        return refuse(t, XDP_REASON_ACTION, " with such a header");
+    }
+
+    op.u.tnl_push.header_len = push.header_len;
+    op.u.tnl_push.flags = flags;
+    if (flags & XDP_TUNNEL_PUSH_UDP) {
+#if defined(__SSE4_2__) || defined(__ARM_FEATURE_CRC32)
+        return refuse(t, XDP_REASON_ACTION,
+                      ": hash by this processor's instructions");
+#endif
+        if (t->mpls_popped) {
+            return refuse(t, XDP_REASON_ORDER, " after pop_mpls");
+        }
+        op.u.tnl_push.port_min = tnl_udp_port_min;
+        op.u.tnl_push.n_ports = tnl_udp_port_max - tnl_udp_port_min;
+        t->tr->actions.parts = HASH_PARTS;
+    }
+    memset(data, 0, sizeof data);
+    memcpy(data, push.header, push.header_len);
+    t->tunneled = true;
+    t->tr->actions.flags |= XDP_FLOW_TUNNEL;
+    return put_op(t, XDP_OP_TNL_PUSH, &op, data,
+                  DIV_ROUND_UP(push.header_len, sizeof *data));
+}
+
+/* Translates the pop of a tunnel's header 'a', of which 'next' is the
+ * following action, or NULL. */
+static enum xdp_reason
+translate_tnl_pop(struct translator *t, const struct nlattr *a,
+                  const struct nlattr *next)
+{
+    struct xdp_flow_actions *actions = &t->tr->actions;
+    struct xdp_op op = { .type = 0 };
+    struct xdp_translate_port port;
+    enum xdp_reason reason;
+
+    if (nl_attr_get_size(a) < sizeof(uint32_t)) {
+        return refuse(t, XDP_REASON_ACTION, ", malformed");
+    }
+    if (next) {
+        return refuse(t, XDP_REASON_ORDER, " before other actions");
+    }
+    for (size_t i = 0; i < actions->n_ops; i++) {
+        if (actions->ops[i].type != XDP_OP_POP_VLAN) {
+            return refuse(t, XDP_REASON_ORDER, " after other actions");
+        }
+    }
+    reason = t->lookup_port(nl_attr_get_odp_port(a), true, &port,
+                            t->tr->detail, sizeof t->tr->detail, t->aux);
+    if (reason) {
+        return reason;
+    }
+    op.u.tnl_pop.port = port.number;
+    op.u.tnl_pop.odp_port = odp_to_u32(nl_attr_get_odp_port(a));
+    op.u.tnl_pop.type = port.tunnel;
+    op.u.tnl_pop.n_tags = actions->n_ops;
+    actions->flags |= XDP_FLOW_TUNNEL;
+    actions->parts = HASH_PARTS;
+    return put_last_op(t, XDP_OP_TNL_POP, &op);
+}
+
+/* Returns true if an action of 'type' can follow the push of a tunnel's
+ * header, which the megaflow does not match on. */
+static bool
+can_follow_push(const struct nlattr *a)
+{
+    switch (nl_attr_type(a)) {
+    case OVS_ACTION_ATTR_OUTPUT:
+    case OVS_ACTION_ATTR_PUSH_VLAN:
+    case OVS_ACTION_ATTR_METER:
+    case OVS_ACTION_ATTR_DROP:
+    case OVS_ACTION_ATTR_CT_CLEAR:
+        return true;
+
+    default:
+        return false;
+    }
 }
 
 /* Translates the action 'a', of which 'next' is the following one, or NULL. */
@@ -756,6 +949,9 @@ translate_action(struct translator *t, const struct nlattr *a,
     struct xdp_op op = { .type = 0 };
 
     t->name = action_name(type);
+    if (t->tunneled && !can_follow_push(a)) {
+        return refuse(t, XDP_REASON_ORDER, " after tnl_push");
+    }
     switch (type) {
     case OVS_ACTION_ATTR_OUTPUT:
         if (nl_attr_get_size(a) < sizeof(uint32_t)) {
@@ -793,6 +989,22 @@ translate_action(struct translator *t, const struct nlattr *a,
     case OVS_ACTION_ATTR_RECIRC:
         return translate_recirc(t, a, next);
 
+    case OVS_ACTION_ATTR_TUNNEL_PUSH:
+        return translate_tnl_push(t, a);
+
+    case OVS_ACTION_ATTR_TUNNEL_POP:
+        return translate_tnl_pop(t, a, next);
+
+    case OVS_ACTION_ATTR_CLONE:
+        /* What follows would get the packet as it was before. */
+        if (next) {
+            return refuse(t, XDP_REASON_ORDER, " before other actions");
+        }
+        if (++t->depth > MAX_DEPTH) {
+            return refuse(t, XDP_REASON_N_OPS, " in too many others");
+        }
+        return translate_list(t, nl_attr_get(a), nl_attr_get_size(a));
+
     case OVS_ACTION_ATTR_CT_CLEAR:
         /* No packet in XDP has connection tracking state. */
         return XDP_REASON_NONE;
@@ -813,16 +1025,41 @@ translate_action(struct translator *t, const struct nlattr *a,
     case OVS_ACTION_ATTR_POP_ETH:
     case OVS_ACTION_ATTR_PUSH_NSH:
     case OVS_ACTION_ATTR_POP_NSH:
-    case OVS_ACTION_ATTR_CLONE:
     case OVS_ACTION_ATTR_CHECK_PKT_LEN:
     case OVS_ACTION_ATTR_ADD_MPLS:
-    case OVS_ACTION_ATTR_TUNNEL_PUSH:
-    case OVS_ACTION_ATTR_TUNNEL_POP:
     case OVS_ACTION_ATTR_LB_OUTPUT:
     case __OVS_ACTION_ATTR_MAX:
     default:
         return refuse(t, XDP_REASON_ACTION, "");
     }
+}
+
+/* Translates the 'actions_len' bytes of 'actions'. */
+static enum xdp_reason
+translate_list(struct translator *t, const struct nlattr *actions,
+               size_t actions_len)
+{
+    const struct nlattr *a;
+    size_t left;
+
+    NL_ATTR_FOR_EACH (a, left, actions, actions_len) {
+        size_t len = NLA_ALIGN(a->nla_len);
+        const struct nlattr *next = nl_attr_next(a);
+        enum xdp_reason reason;
+
+        if (left <= len || !nl_attr_is_valid(next, left - len)) {
+            next = NULL;
+        }
+        reason = translate_action(t, a, next);
+        if (reason) {
+            return reason;
+        }
+    }
+    if (left) {
+        ovs_strlcpy(t->tr->detail, "malformed", sizeof t->tr->detail);
+        return XDP_REASON_ACTION;
+    }
+    return XDP_REASON_NONE;
 }
 
 /* Translates the 'actions_len' bytes of 'actions' into 'tr->actions', looking
@@ -840,28 +1077,13 @@ xdp_translate_actions(const struct nlattr *actions, size_t actions_len,
         .aux = aux,
         .tr = tr,
     };
-    const struct nlattr *a;
-    size_t left;
+    enum xdp_reason reason;
 
     memset(&tr->actions, 0, sizeof tr->actions);
     tr->detail[0] = '\0';
-
-    NL_ATTR_FOR_EACH (a, left, actions, actions_len) {
-        size_t len = NLA_ALIGN(a->nla_len);
-        const struct nlattr *next = nl_attr_next(a);
-        enum xdp_reason reason;
-
-        if (left <= len || !nl_attr_is_valid(next, left - len)) {
-            next = NULL;
-        }
-        reason = translate_action(&t, a, next);
-        if (reason) {
-            return reason;
-        }
-    }
-    if (left) {
-        ovs_strlcpy(tr->detail, "malformed", sizeof tr->detail);
-        return XDP_REASON_ACTION;
+    reason = translate_list(&t, actions, actions_len);
+    if (reason) {
+        return reason;
     }
 
     /* Changes to a packet that goes nowhere are not worth their time. */

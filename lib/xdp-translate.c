@@ -83,6 +83,66 @@ refuse_field(const struct flow *rest, const char *other,
     return XDP_REASON_FIELD;
 }
 
+/* Crosses out in '*rest' what is zero in every packet in XDP, with or without
+ * a tunnel, if 'flow' matches that. */
+static void
+cross_out_zeros(const struct flow_tnl *flow, struct flow_tnl *rest)
+{
+#define ZERO(FIELD)             \
+    if (!flow->FIELD) {         \
+        rest->FIELD = 0;        \
+    }
+
+    ZERO(gbp_id);
+    ZERO(gbp_flags);
+    ZERO(erspan_dir);
+    ZERO(erspan_hwid);
+    ZERO(gtpu_flags);
+    ZERO(gtpu_msgtype);
+#undef ZERO
+}
+
+/* Moves the match on Geneve options of 'flow', as they are in a packet, into
+ * 'key' and 'mask', and crosses them out in '*rest'.  Returns false if there
+ * are more of them than a key has room for.  (Megaflows of the userspace
+ * datapath have them in this form.) */
+static bool
+move_tunnel_opts(const struct flow_tnl *flow, struct flow_tnl *rest,
+                 struct xdp_key *key, struct xdp_key *mask)
+{
+    const uint8_t *opts = (const uint8_t *) flow->metadata.opts.gnv;
+    uint8_t *rest_opts = (uint8_t *) rest->metadata.opts.gnv;
+
+    rest->metadata.tab = NULL;
+    if (!(flow->flags & FLOW_TNL_F_UDPIF)) {
+        if (flow->metadata.present.map) {
+            return false;
+        }
+
+        /* No option is what a packet without Geneve has, too. */
+        mask->tun_opts_len = rest->metadata.present.map ? UINT8_MAX : 0;
+        rest->metadata.present.map = 0;
+        return is_all_zeros(rest_opts, sizeof rest->metadata.opts);
+    }
+    if (flow->metadata.present.len > sizeof key->tun_opts) {
+        return false;
+    }
+    if (!rest->metadata.present.map
+        && is_all_zeros(rest_opts, sizeof key->tun_opts)) {
+        return true;
+    }
+
+    key->tun_opts_len = flow->metadata.present.len;
+    mask->tun_opts_len = UINT8_MAX;
+    rest->metadata.present.map = 0;
+    memcpy(key->tun_opts, opts, key->tun_opts_len);
+    memcpy(mask->tun_opts, rest_opts, key->tun_opts_len);
+
+    /* What follows the options matches nothing. */
+    memset(&rest->metadata.opts, 0, sizeof rest->metadata.opts);
+    return true;
+}
+
 /* Translates 'match' for packets that the object knows to come from port
  * number 'in_port' into 'tr->key' and 'tr->mask'. */
 enum xdp_reason
@@ -160,7 +220,28 @@ xdp_translate_match(const struct match *match, uint32_t in_port,
     FIELD(mpls_lse[1], mpls_lse[1]);
     FIELD(mpls_lse[2], mpls_lse[2]);
     FIELD(igmp_group_ip4, igmp_group_ip4);
+    FIELD(tun_ip_src, tunnel.ip_src);
+    FIELD(tun_ip_dst, tunnel.ip_dst);
+    FIELD(tun_tun_id, tunnel.tun_id);
+    FIELD(tun_flags, tunnel.flags);
+    FIELD(tun_ip_tos, tunnel.ip_tos);
+    FIELD(tun_ip_ttl, tunnel.ip_ttl);
+    FIELD(tun_tp_src, tunnel.tp_src);
+    FIELD(tun_tp_dst, tunnel.tp_dst);
+    FIELD(tun_erspan_idx, tunnel.erspan_idx);
+    FIELD(tun_erspan_ver, tunnel.erspan_ver);
+    FIELD(tun_ipv6_src, tunnel.ipv6_src);
+    FIELD(tun_ipv6_dst, tunnel.ipv6_dst);
 #undef FIELD
+
+    cross_out_zeros(&flow->tunnel, &rest.tunnel);
+    if (caps->fields.tun_opts_len
+        && !is_all_zeros(&caps->fields.tun_opts, sizeof caps->fields.tun_opts)
+        && !move_tunnel_opts(&flow->tunnel, &rest.tunnel, &tr->key,
+                             &tr->mask)) {
+        ovs_strlcpy(tr->detail, "tun_metadata", sizeof tr->detail);
+        return XDP_REASON_FIELD;
+    }
 
     if (!flow_wildcards_is_catchall(&(struct flow_wildcards)
                                     { .masks = rest })) {

@@ -11,6 +11,7 @@
 #ifndef XDP_TRANSLATE_H
 #define XDP_TRANSLATE_H 1
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -62,13 +63,19 @@ struct xdp_translation {
     char detail[64];
 };
 
-/* Looks up datapath port 'odp_port'.  Stores the number that the object knows
- * it by in '*port' and the index of its device in '*ifindex', and returns
- * XDP_REASON_NONE, or returns the reason why no packet can be redirected there
- * and puts the port's name into 'detail', which has room for 'size' bytes. */
-typedef enum xdp_reason xdp_translate_port_func(odp_port_t odp_port,
-                                                uint32_t *port,
-                                                uint32_t *ifindex,
+/* A port that an action names. */
+struct xdp_translate_port {
+    uint32_t number;            /* As the object knows it. */
+    uint32_t ifindex;           /* Of the device, or 0 if it is a tunnel. */
+    enum xdp_tunnel_type tunnel; /* Or XDP_TUNNEL_NONE. */
+};
+
+/* Looks up datapath port 'odp_port', to output to it or, if 'pop', to pop the
+ * header of the tunnel that it has to be.  Fills in '*port' and returns
+ * XDP_REASON_NONE, or returns the reason why XDP cannot do that, and puts the
+ * port's name into 'detail', which has room for 'size' bytes. */
+typedef enum xdp_reason xdp_translate_port_func(odp_port_t odp_port, bool pop,
+                                                struct xdp_translate_port *port,
                                                 char *detail, size_t size,
                                                 void *aux);
 

@@ -9,6 +9,7 @@
 
 #include "dp-packet.h"
 #include "entropy.h"
+#include "openvswitch/packets.h"
 #include "ovs-atomic.h"
 #include "ovs-thread.h"
 
@@ -50,11 +51,53 @@ xdp_upcall_take_meta(struct dp_packet *packet, struct xdp_upcall_meta *meta)
     }
     p = (char *) dp_packet_data(packet) - sizeof *meta;
     memcpy(meta, p, sizeof *meta);
-    if (meta->magic != magic) {
+    if (meta->magic != magic
+        || meta->tunnel_len > dp_packet_size(packet)) {
         return false;
     }
 
     /* The next packet in this memory may have none. */
     memset(p, 0, sizeof *meta);
     return true;
+}
+
+/* Takes the tunnel words off 'packet', which has 'meta', of 'tunnel_len' bytes,
+ * and stores what they say in '*tnl', which is that of a packet without
+ * tunnel. */
+void
+xdp_upcall_take_tunnel(struct dp_packet *packet,
+                       const struct xdp_upcall_meta *meta,
+                       struct flow_tnl *tnl)
+{
+    const char *p = dp_packet_pull(packet, meta->tunnel_len);
+    struct xdp_key key;
+    char *words = (char *) &key.tun_ip_src;
+
+    memset(&key, 0, sizeof key);
+    memcpy(words, p, XDP_UPCALL_TUNNEL_WORDS * 8);
+    p += XDP_UPCALL_TUNNEL_WORDS * 8;
+    if (key.tun_opts_len) {
+        memcpy(key.tun_opts, p, sizeof key.tun_opts);
+        p += sizeof key.tun_opts;
+    }
+    if (!key.tun_ip_dst) {
+        memcpy(key.tun_ipv6_src, p, sizeof key.tun_ipv6_src);
+        memcpy(key.tun_ipv6_dst, p + sizeof key.tun_ipv6_src,
+               sizeof key.tun_ipv6_dst);
+    }
+
+    tnl->ip_src = key.tun_ip_src;
+    tnl->ip_dst = key.tun_ip_dst;
+    memcpy(&tnl->ipv6_src, key.tun_ipv6_src, sizeof tnl->ipv6_src);
+    memcpy(&tnl->ipv6_dst, key.tun_ipv6_dst, sizeof tnl->ipv6_dst);
+    tnl->tun_id = key.tun_tun_id;
+    tnl->flags = key.tun_flags;
+    tnl->ip_tos = key.tun_ip_tos;
+    tnl->ip_ttl = key.tun_ip_ttl;
+    tnl->tp_src = key.tun_tp_src;
+    tnl->tp_dst = key.tun_tp_dst;
+    tnl->erspan_ver = key.tun_erspan_ver;
+    tnl->erspan_idx = key.tun_erspan_idx;
+    memcpy(tnl->metadata.opts.gnv, key.tun_opts, sizeof key.tun_opts);
+    tnl->metadata.present.len = key.tun_opts_len;
 }

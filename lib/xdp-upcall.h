@@ -18,8 +18,11 @@
 #include "xdp-abi.h"
 
 struct dp_packet;
+struct flow_tnl;
 
 int xdp_upcall_magic(uint64_t *magic);
 bool xdp_upcall_take_meta(struct dp_packet *, struct xdp_upcall_meta *);
+void xdp_upcall_take_tunnel(struct dp_packet *, const struct xdp_upcall_meta *,
+                            struct flow_tnl *);
 
 #endif /* xdp-upcall.h */

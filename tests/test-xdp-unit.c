@@ -76,20 +76,26 @@ fail(const char *format, ...)
 #define NO_PORT_BASE 900        /* Ports from here on are no targets. */
 #define NO_XDP_BASE 950         /* Ports from here on are not in XDP. */
 
-/* Implements xdp_translate_port_func: port N has number N + 1. */
+/* Implements xdp_translate_port_func: port N has number N + 1.  The first four
+ * ports are tunnels, too, of one type each. */
 static enum xdp_reason
-lookup_port(odp_port_t odp_port, uint32_t *port, uint32_t *ifindex,
+lookup_port(odp_port_t odp_port, bool pop, struct xdp_translate_port *port,
             char *detail, size_t size, void *aux)
 {
     uint32_t n = odp_to_u32(odp_port);
 
     ovs_assert(aux == &why);
+    if (pop && n < XDP_TUNNEL_ERSPAN) {
+        *port = (struct xdp_translate_port) { .number = n + 1,
+                                              .tunnel = n + 1 };
+        return XDP_REASON_NONE;
+    }
     if (n >= NO_PORT_BASE) {
         snprintf(detail, size, "port%"PRIu32, n);
         return n >= NO_XDP_BASE ? XDP_REASON_TARGET_TYPE : XDP_REASON_TARGET;
     }
-    *port = n + 1;
-    *ifindex = n + 1001;
+    *port = (struct xdp_translate_port) { .number = n + 1,
+                                          .ifindex = n + 1001 };
     return XDP_REASON_NONE;
 }
 
@@ -100,6 +106,7 @@ all_caps(struct xdp_caps *caps)
     memset(caps, 0, sizeof *caps);
     memset(&caps->fields, 0xff, sizeof caps->fields);
     caps->fields.pad1 = 0;
+    caps->fields.pad2 = 0;
     caps->ops = UINT64_MAX;
     caps->max_words = XDP_MASK_MAX_WORDS;
     caps->max_ops = XDP_FLOW_MAX_OPS;
@@ -146,6 +153,18 @@ static const struct field fields[] = {
     FIELD(mpls_lse[1], mpls_lse[1], "mpls_lse[1]"),
     FIELD(mpls_lse[2], mpls_lse[2], "mpls_lse[2]"),
     FIELD(igmp_group_ip4, igmp_group_ip4, "nd_reserved"),
+    FIELD(tun_ip_src, tunnel.ip_src, "tun_src"),
+    FIELD(tun_ip_dst, tunnel.ip_dst, "tun_dst"),
+    FIELD(tun_tun_id, tunnel.tun_id, "tun_id"),
+    FIELD(tun_flags, tunnel.flags, "tun_flags"),
+    FIELD(tun_ip_tos, tunnel.ip_tos, "tun_tos"),
+    FIELD(tun_ip_ttl, tunnel.ip_ttl, "tun_ttl"),
+    FIELD(tun_tp_src, tunnel.tp_src, "tun_tp_src"),
+    FIELD(tun_tp_dst, tunnel.tp_dst, "tun_tp_dst"),
+    FIELD(tun_erspan_idx, tunnel.erspan_idx, "tun_erspan_idx"),
+    FIELD(tun_erspan_ver, tunnel.erspan_ver, "tun_erspan_ver"),
+    FIELD(tun_ipv6_src, tunnel.ipv6_src, "tun_ipv6_src"),
+    FIELD(tun_ipv6_dst, tunnel.ipv6_dst, "tun_ipv6_dst"),
 #undef FIELD
 };
 
@@ -248,6 +267,13 @@ test_translate_every_bit(void)
                    && bit < (offsetof(struct flow, FIELD)               \
                              + MEMBER_SIZEOF(struct flow, FIELD)) * 8)
         expected |= IN(recirc_id) || IN(packet_type) || IN(in_port);
+
+        /* Always zero, as the megaflow has it. */
+        expected |= (IN(tunnel.gbp_id) || IN(tunnel.gbp_flags)
+                     || IN(tunnel.erspan_dir) || IN(tunnel.erspan_hwid)
+                     || IN(tunnel.gtpu_flags) || IN(tunnel.gtpu_msgtype)
+                     || IN(tunnel.metadata.present)
+                     || IN(tunnel.metadata.tab));
 #undef IN
 
         all_caps(&caps);
@@ -262,7 +288,54 @@ test_translate_every_bit(void)
     }
     CHECK(n_keyed == 8 * (6 + 6 + 2 + 2 + 2 + 2 + 2 + 4 + 4 + 1 + 1 + 1 + 1
                           + 2 + 2 + 2 + 16 + 16 + 16 + 6 + 6 + 4 + 3 * 4
-                          + 4 + 4));
+                          + 4 + 4
+                          + 4 + 4 + 8 + 2 + 1 + 1 + 2 + 2 + 4 + 1 + 16 + 16));
+}
+
+/* Geneve options, in the form that megaflows of userspace have. */
+static void
+test_translate_tunnel_opts(void)
+{
+    struct xdp_translation tr;
+    struct xdp_caps caps;
+    struct match match;
+    uint8_t *opts = match.flow.tunnel.metadata.opts.u8;
+    uint8_t *mask = match.wc.masks.tunnel.metadata.opts.u8;
+
+    all_caps(&caps);
+    init_tcp_match(&match);
+    match.flow.tunnel.flags = FLOW_TNL_F_UDPIF;
+    match.wc.masks.tunnel.flags = FLOW_TNL_F_UDPIF;
+    match.flow.tunnel.metadata.present.len = 12;
+    match.wc.masks.tunnel.metadata.present.len = UINT8_MAX;
+    for (size_t i = 0; i < 12; i++) {
+        opts[i] = 0x10 + i;
+        mask[i] = i < 8 ? 0xff : 0;
+    }
+    CHECK(!xdp_translate_match(&match, IN_PORT, &caps, &tr));
+    CHECK(tr.key.tun_opts_len == 12 && tr.mask.tun_opts_len == UINT8_MAX);
+    CHECK(!memcmp(tr.key.tun_opts, opts, 8));
+    CHECK(is_all_zeros(&tr.key.tun_opts[8], sizeof tr.key.tun_opts - 8));
+    CHECK(!memcmp(tr.mask.tun_opts, mask, sizeof tr.mask.tun_opts));
+
+    /* More than the key holds. */
+    match.flow.tunnel.metadata.present.len = XDP_TUNNEL_MAX_OPTS + 4;
+    check_match_refused(&match, &caps, XDP_REASON_FIELD, "tun_metadata");
+    match.flow.tunnel.metadata.present.len = XDP_TUNNEL_MAX_OPTS;
+    CHECK(!xdp_translate_match(&match, IN_PORT, &caps, &tr));
+
+    /* Options by their place in OpenFlow. */
+    match.flow.tunnel.flags = match.wc.masks.tunnel.flags = 0;
+    match.flow.tunnel.metadata.present.map = 1;
+    match.wc.masks.tunnel.metadata.present.map = 1;
+    check_match_refused(&match, &caps, XDP_REASON_FIELD, "tun_metadata");
+
+    /* A packet with group policy never gets behind a tunnel in XDP. */
+    init_tcp_match(&match);
+    match.wc.masks.tunnel.gbp_id = OVS_BE16_MAX;
+    CHECK(!xdp_translate_match(&match, IN_PORT, &caps, &tr));
+    match.flow.tunnel.gbp_id = htons(1);
+    check_match_refused(&match, &caps, XDP_REASON_FIELD, "tun_gbp_id");
 }
 
 /* Fields that the key does not have are refused by name. */
@@ -274,8 +347,6 @@ test_translate_other_fields(void)
         const char *name;
     } others[] = {
 #define OTHER(FIELD, NAME) { offsetof(struct flow, FIELD), NAME }
-        OTHER(tunnel.tun_id, "tun_id"),
-        OTHER(tunnel.ip_dst, "tun_dst"),
         OTHER(metadata, "metadata"),
         OTHER(regs[3], "reg3"),
         OTHER(skb_priority, "skb_priority"),
@@ -304,6 +375,7 @@ test_translate_other_fields(void)
 
         all_caps(&caps);
         init_tcp_match(&match);
+        ((uint8_t *) &match.flow)[others[i].ofs] = 0xff;
         ((uint8_t *) &match.wc.masks)[others[i].ofs] = 0xff;
         check_match_refused(&match, &caps, XDP_REASON_FIELD, others[i].name);
     }
@@ -1199,6 +1271,194 @@ test_translate_mpls(void)
     match_headers(0, 0);
 }
 
+/* A header to push, with 'l4' behind an IPv4 header, or with IPv6. */
+static void
+init_push(struct ovs_action_push_tnl *push, uint32_t type, bool is_ipv6,
+          uint8_t proto, const void *l4, size_t l4_size)
+{
+    uint8_t *p = (uint8_t *) push->header;
+    size_t ip_size = is_ipv6 ? IPV6_HEADER_LEN : IP_HEADER_LEN;
+
+    memset(push, 0, sizeof *push);
+    push->tnl_type = type;
+    push->header_len = ETH_HEADER_LEN + ip_size + l4_size;
+    p[12] = is_ipv6 ? 0x86 : 0x08;
+    p[13] = is_ipv6 ? 0xdd : 0x00;
+    p[14] = is_ipv6 ? 0x60 : 0x45;
+    p[is_ipv6 ? 20 : 23] = proto;
+    memcpy(p + ETH_HEADER_LEN + ip_size, l4, l4_size);
+}
+
+static void
+put_tnl_push(struct ofpbuf *b, const struct ovs_action_push_tnl *push)
+{
+    nl_msg_put_unspec(b, OVS_ACTION_ATTR_TUNNEL_PUSH, push, sizeof *push);
+}
+
+/* Tunnels. */
+static void
+test_translate_tunnels(void)
+{
+    static const uint8_t vxlan[16] = { 0, 0, 0x12, 0xb5, 0, 0, 0, 0, 8 };
+    static const uint8_t csum[16] = { 0, 0, 0x12, 0xb5, 0, 0, 0xff, 0xff, 8 };
+    static const uint8_t gre[4] = { 0, 0, 0x65, 0x58 };
+    static const uint8_t gre_csum[8] = { 0x80, 0, 0x65, 0x58 };
+    static const uint8_t gre_seq[8] = { 0x10, 0, 0x65, 0x58 };
+    struct ovs_action_push_tnl push;
+    struct xdp_translation tr;
+    struct xdp_caps caps;
+    uint64_t stub[512];
+    struct ofpbuf b;
+    size_t ofs;
+
+    all_caps(&caps);
+    ofpbuf_use_stub(&b, stub, sizeof stub);
+
+    init_push(&push, OVS_VPORT_TYPE_VXLAN, false, IPPROTO_UDP, vxlan,
+              sizeof vxlan);
+    put_tnl_push(&b, &push);
+    put_output(&b, 1);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.actions.ops[0].type == XDP_OP_TNL_PUSH);
+    CHECK(tr.actions.ops[0].n_data == 4);
+    CHECK(tr.actions.ops[0].u.tnl_push.header_len == 50);
+    CHECK(tr.actions.ops[0].u.tnl_push.flags == XDP_TUNNEL_PUSH_UDP);
+    CHECK(tr.actions.ops[0].u.tnl_push.port_min == 32768);
+    CHECK(tr.actions.ops[0].u.tnl_push.n_ports == 61000 - 32768);
+    CHECK(!memcmp(&tr.actions.ops[1], push.header, 50));
+    CHECK(is_output(&tr, 5, 1) && tr.actions.n_ops == 6);
+    CHECK(tr.actions.flags == XDP_FLOW_TUNNEL);
+    CHECK(tr.actions.parts & XDP_PART_TRANSPORT);
+
+    /* In a clone, if nothing follows, and with a tag. */
+    ofs = nl_msg_start_nested(&b, OVS_ACTION_ATTR_CLONE);
+    init_push(&push, OVS_VPORT_TYPE_GENEVE, true, IPPROTO_UDP, csum,
+              sizeof csum);
+    put_tnl_push(&b, &push);
+    put_push_vlan(&b, ETH_TYPE_VLAN, VLAN_CFI | 5);
+    put_output(&b, 1);
+    nl_msg_end_nested(&b, ofs);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.actions.ops[0].u.tnl_push.flags
+          == (XDP_TUNNEL_PUSH_UDP | XDP_TUNNEL_PUSH_UDP_CSUM
+              | XDP_TUNNEL_PUSH_IPV6));
+    CHECK(tr.actions.ops[6].type == XDP_OP_PUSH_VLAN && is_output(&tr, 7, 1));
+    ofs = nl_msg_start_nested(&b, OVS_ACTION_ATTR_CLONE);
+    put_output(&b, 1);
+    nl_msg_end_nested(&b, ofs);
+    put_output(&b, 2);
+    check_actions_refused(&b, &caps, XDP_REASON_ORDER,
+                          "clone before other actions");
+
+    init_push(&push, OVS_VPORT_TYPE_GRE, false, IPPROTO_GRE, gre, sizeof gre);
+    put_tnl_push(&b, &push);
+    put_output(&b, 1);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(!tr.actions.ops[0].u.tnl_push.flags && !tr.actions.parts);
+    init_push(&push, OVS_VPORT_TYPE_IP6GRE, true, IPPROTO_GRE, gre_csum,
+              sizeof gre_csum);
+    put_tnl_push(&b, &push);
+    put_output(&b, 1);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.actions.ops[0].u.tnl_push.flags
+          == (XDP_TUNNEL_PUSH_GRE_CSUM | XDP_TUNNEL_PUSH_IPV6));
+
+    /* What userspace alone can do. */
+    init_push(&push, OVS_VPORT_TYPE_GRE, false, IPPROTO_GRE, gre_seq,
+              sizeof gre_seq);
+    put_tnl_push(&b, &push);
+    check_actions_refused(&b, &caps, XDP_REASON_ACTION,
+                          "tnl_push with such a header");
+    init_push(&push, OVS_VPORT_TYPE_GRE, false, IPPROTO_GRE, gre_csum, 4);
+    put_tnl_push(&b, &push);
+    check_actions_refused(&b, &caps, XDP_REASON_ACTION,
+                          "tnl_push with such a header");
+    init_push(&push, OVS_VPORT_TYPE_VXLAN, false, IPPROTO_UDP, vxlan, 7);
+    put_tnl_push(&b, &push);
+    check_actions_refused(&b, &caps, XDP_REASON_ACTION,
+                          "tnl_push with such a header");
+    init_push(&push, OVS_VPORT_TYPE_VXLAN, false, IPPROTO_UDP, vxlan,
+              sizeof vxlan);
+    push.header_len = XDP_TUNNEL_MAX_HEADER + 1;
+    put_tnl_push(&b, &push);
+    check_actions_refused(&b, &caps, XDP_REASON_ACTION,
+                          "tnl_push with such a header");
+    push.header_len = 50;
+    push.tnl_type = OVS_VPORT_TYPE_GTPU;
+    put_tnl_push(&b, &push);
+    check_actions_refused(&b, &caps, XDP_REASON_ACTION,
+                          "tnl_push of this type of tunnel");
+    push.tnl_type = OVS_VPORT_TYPE_VXLAN;
+    nl_msg_put_unspec(&b, OVS_ACTION_ATTR_TUNNEL_PUSH, &push, 66);
+    check_actions_refused(&b, &caps, XDP_REASON_ACTION,
+                          "tnl_push, malformed");
+
+    /* The megaflow does not match on the header that was pushed. */
+    put_output(&b, 1);
+    put_tnl_push(&b, &push);
+    check_actions_refused(&b, &caps, XDP_REASON_ORDER,
+                          "tnl_push after an output");
+    put_tnl_push(&b, &push);
+    put_tnl_push(&b, &push);
+    check_actions_refused(&b, &caps, XDP_REASON_ORDER,
+                          "tnl_push after tnl_push");
+    put_tnl_push(&b, &push);
+    put_pop_vlan(&b);
+    check_actions_refused(&b, &caps, XDP_REASON_ORDER,
+                          "pop_vlan after tnl_push");
+    put_tnl_push(&b, &push);
+    nl_msg_put_u32(&b, OVS_ACTION_ATTR_RECIRC, 5);
+    check_actions_refused(&b, &caps, XDP_REASON_ORDER,
+                          "recirc after tnl_push");
+    put_tnl_push(&b, &push);
+    put_output(&b, 1);
+    put_output(&b, 2);
+    check_actions_refused(&b, &caps, XDP_REASON_OUTPUTS,
+                          "several after tnl_push");
+    match_headers(ETH_TYPE_MPLS, 0);
+    nl_msg_put_be16(&b, OVS_ACTION_ATTR_POP_MPLS, htons(ETH_TYPE_IP));
+    put_tnl_push(&b, &push);
+    check_actions_refused(&b, &caps, XDP_REASON_ORDER,
+                          "tnl_push after pop_mpls");
+    match_headers(0, 0);
+
+    /* Pops. */
+    for (uint32_t type = XDP_TUNNEL_VXLAN; type <= XDP_TUNNEL_ERSPAN;
+         type++) {
+        uint32_t n_tags = type % 3;
+
+        for (uint32_t i = 0; i < n_tags; i++) {
+            put_pop_vlan(&b);
+        }
+        nl_msg_put_u32(&b, OVS_ACTION_ATTR_TUNNEL_POP, type - 1);
+        CHECK(!translate_actions(&b, &caps, &tr));
+        CHECK(tr.actions.n_ops == n_tags + 1);
+        CHECK(tr.actions.ops[n_tags].type == XDP_OP_TNL_POP);
+        CHECK(tr.actions.ops[n_tags].u.tnl_pop.port == type);
+        CHECK(tr.actions.ops[n_tags].u.tnl_pop.odp_port == type - 1);
+        CHECK(tr.actions.ops[n_tags].u.tnl_pop.type == type);
+        CHECK(tr.actions.ops[n_tags].u.tnl_pop.n_tags == n_tags);
+        CHECK(tr.actions.flags == XDP_FLOW_TUNNEL);
+    }
+    put_push_vlan(&b, ETH_TYPE_VLAN, VLAN_CFI | 5);
+    nl_msg_put_u32(&b, OVS_ACTION_ATTR_TUNNEL_POP, 0);
+    check_actions_refused(&b, &caps, XDP_REASON_ORDER,
+                          "tnl_pop after other actions");
+    nl_msg_put_u32(&b, OVS_ACTION_ATTR_TUNNEL_POP, 0);
+    put_output(&b, 1);
+    check_actions_refused(&b, &caps, XDP_REASON_ORDER,
+                          "tnl_pop before other actions");
+    nl_msg_put_u32(&b, OVS_ACTION_ATTR_TUNNEL_POP, NO_XDP_BASE);
+    CHECK(translate_actions(&b, &caps, &tr) == XDP_REASON_TARGET_TYPE);
+    nl_msg_put_u8(&b, OVS_ACTION_ATTR_TUNNEL_POP, 0);
+    check_actions_refused(&b, &caps, XDP_REASON_ACTION,
+                          "tnl_pop, malformed");
+    caps.ops &= ~(UINT64_C(1) << XDP_OP_TNL_POP);
+    nl_msg_put_u32(&b, OVS_ACTION_ATTR_TUNNEL_POP, 0);
+    check_actions_refused(&b, &caps, XDP_REASON_ACTION, "tnl_pop");
+    ofpbuf_uninit(&b);
+}
+
 /* What no object can do is refused by name. */
 static void
 test_translate_other_actions(void)
@@ -1211,11 +1471,8 @@ test_translate_other_actions(void)
         [OVS_ACTION_ATTR_POP_ETH] = "pop_eth",
         [OVS_ACTION_ATTR_PUSH_NSH] = "push_nsh",
         [OVS_ACTION_ATTR_POP_NSH] = "pop_nsh",
-        [OVS_ACTION_ATTR_CLONE] = "clone",
         [OVS_ACTION_ATTR_CHECK_PKT_LEN] = "check_pkt_len",
         [OVS_ACTION_ATTR_ADD_MPLS] = "add_mpls",
-        [OVS_ACTION_ATTR_TUNNEL_PUSH] = "tnl_push",
-        [OVS_ACTION_ATTR_TUNNEL_POP] = "tnl_pop",
         [OVS_ACTION_ATTR_LB_OUTPUT] = "lb_output",
     };
     struct ofpbuf b;
@@ -1228,7 +1485,10 @@ test_translate_other_actions(void)
         const char *name = (type <= OVS_ACTION_ATTR_MAX ? names[type]
                             : "unknown");
 
-        if (!name && type && type <= OVS_ACTION_ATTR_DROP) {
+        if ((!name && type && type <= OVS_ACTION_ATTR_DROP)
+            || type == OVS_ACTION_ATTR_CLONE
+            || type == OVS_ACTION_ATTR_TUNNEL_PUSH
+            || type == OVS_ACTION_ATTR_TUNNEL_POP) {
             continue;
         }
         name = name ? name : "unknown";
@@ -1502,6 +1762,28 @@ read_map(int fd, uint32_t index, void *value)
     return !bpf_map_lookup_elem(fd, &index, value);
 }
 
+/* Returns word 'i' of the mask in 'flow'. */
+static __u64 *
+slot_bits(struct xdp_flow *flow, size_t i)
+{
+    size_t ext = i - XDP_KEY_BASIC_WORDS;
+
+    return (i < XDP_KEY_BASIC_WORDS ? &flow->bits[i]
+            : ext < XDP_KEY_EXT_WORDS ? &flow->ext_bits[ext]
+            : &flow->tunnel_bits[ext - XDP_KEY_EXT_WORDS]);
+}
+
+/* Returns word 'i' of the key in 'flow'. */
+static __u64 *
+slot_words(struct xdp_flow *flow, size_t i)
+{
+    size_t ext = i - XDP_KEY_BASIC_WORDS;
+
+    return (i < XDP_KEY_BASIC_WORDS ? &flow->words[i]
+            : ext < XDP_KEY_EXT_WORDS ? &flow->ext_words[ext]
+            : &flow->tunnel_words[ext - XDP_KEY_EXT_WORDS]);
+}
+
 /* Searches the maps of 'f' for the flow of a packet with 'key', the way a
  * program does, and stores what it finds, and the id of the mask that it was
  * found under.  Returns false if there is none. */
@@ -1540,13 +1822,8 @@ fixture_find_mask(const struct fixture *f, const struct xdp_key *key,
             && read_map(f->fds.flows, slot, flow) && flow->valid) {
             found = true;
             for (size_t j = 0; j < XDP_KEY_WORDS; j++) {
-                size_t ext = j - XDP_KEY_BASIC_WORDS;
-                bool basic = j < XDP_KEY_BASIC_WORDS;
-
-                found &= ((words[j] & (basic ? flow->bits[j]
-                                       : flow->ext_bits[ext]))
-                          == (basic ? flow->words[j]
-                              : flow->ext_words[ext]));
+                found &= ((words[j] & *slot_bits(flow, j))
+                          == *slot_words(flow, j));
             }
             if (flow->parts & ~port.parts) {
                 fail("the port's parts lack some of the flow");
@@ -1736,10 +2013,17 @@ test_table_slot(void)
     key.in_port = 1;
     mask.in_port = UINT32_MAX;
     key.pad1 = mask.pad1 = 0;
-    /* Word 2 is left out. */
+    key.pad2 = mask.pad2 = 0;
+
+    /* Word 2 is left out, and as many as a mask has no room for. */
     mask.dl_src[0] = mask.dl_src[1] = mask.dl_src[2] = 0;
     mask.dl_src[3] = mask.dl_src[4] = mask.dl_src[5] = 0;
     mask.vlan_tci0 = 0;
+    memset(mask.ipv6_src, 0, sizeof mask.ipv6_src);
+    memset(mask.ipv6_dst, 0, sizeof mask.ipv6_dst);
+    memset(mask.nd_target, 0, sizeof mask.nd_target);
+    memset(mask.tun_opts, 0, sizeof mask.tun_opts);
+    memset(mask.tun_ipv6_src, 0, sizeof mask.tun_ipv6_src);
     for (size_t i = 0; i < XDP_FLOW_MAX_OPS; i++) {
         actions.ops[i].type = XDP_OP_PUSH_VLAN;
         actions.ops[i].u.push_vlan.tci = htons(i);
@@ -1751,24 +2035,20 @@ test_table_slot(void)
     memset(&expected, 0, sizeof expected);
     expected.valid = 1;
     expected.parts = (XDP_PART_NETWORK | XDP_PART_TRANSPORT
-                      | XDP_PART_EXTENDED);
+                      | XDP_PART_EXTENDED | XDP_PART_TUNNEL);
     expected.n_ops = actions.n_ops;
     memcpy(expected.ops, actions.ops, sizeof expected.ops);
     CHECK(fixture_find_mask(&f, &key, &slot, &flow, &mask_id));
     CHECK(read_map(f.fds.masks, mask_id, &tmask));
     for (size_t i = 0; i < XDP_KEY_WORDS; i++) {
-        size_t ext = i - XDP_KEY_BASIC_WORDS;
-
-        *(i < XDP_KEY_BASIC_WORDS ? &expected.bits[i]
-          : &expected.ext_bits[ext]) = bits[i];
-        *(i < XDP_KEY_BASIC_WORDS ? &expected.words[i]
-          : &expected.ext_words[ext]) = words[i] & bits[i];
+        *slot_bits(&expected, i) = bits[i];
+        *slot_words(&expected, i) = words[i] & bits[i];
         if (bits[i]) {
             CHECK(tmask.word[n] == i && tmask.bits[n] == bits[i]);
             n++;
         }
     }
-    CHECK(n == XDP_KEY_WORDS - 1 && tmask.n_words == n);
+    CHECK(n == XDP_KEY_WORDS - 13 && tmask.n_words == n);
     CHECK(!memcmp(&flow, &expected, sizeof flow));
 
     /* No ops. */
@@ -2432,11 +2712,11 @@ test_table_groups(void)
     CHECK(!entries[0].bpf_prog.id && !entries[1].bpf_prog.id);
     CHECK(read_group(&f, group[1], entries) == 3);
 
-    CHECK(xdp_flow_table_outputs_to(f.table, a, 5));
-    CHECK(!xdp_flow_table_outputs_to(f.table, a, 4));
-    CHECK(xdp_flow_table_outputs_to(f.table, d, 7));
-    CHECK(xdp_flow_table_outputs_to(f.table, d, 4));
-    CHECK(!xdp_flow_table_outputs_to(f.table, d, 0));
+    CHECK(xdp_flow_table_leads_to(f.table, a, 5));
+    CHECK(!xdp_flow_table_leads_to(f.table, a, 4));
+    CHECK(xdp_flow_table_leads_to(f.table, d, 7));
+    CHECK(xdp_flow_table_leads_to(f.table, d, 4));
+    CHECK(!xdp_flow_table_leads_to(f.table, d, 0));
 
     /* Modification moves a flow from group to group, and out of all. */
     make_outputs(OUTPUTS(4, 6), false, &actions);
@@ -3087,7 +3367,7 @@ test_object_default(void)
     CHECK(caps.max_words == XDP_MASK_MAX_WORDS);
     CHECK(caps.max_ops == XDP_FLOW_MAX_OPS);
     CHECK(caps.max_outputs == XDP_FLOW_MAX_OPS);
-    CHECK(caps.ops == (UINT64_C(2) << XDP_OP_RECIRC) - (1 << XDP_OP_OUTPUT));
+    CHECK(caps.ops == (UINT64_C(2) << XDP_OP_TNL_POP) - (1 << XDP_OP_OUTPUT));
 }
 
 /* What others declare. */
@@ -3586,8 +3866,74 @@ test_upcall_meta(void)
     CHECK(!xdp_upcall_take_meta(&packet, &got));
     dp_packet_set_data(&packet, (char *) buffer + sizeof meta);
     CHECK(xdp_upcall_take_meta(&packet, &got));
+
+    /* Nor may they say that there is more in front than there is. */
+    meta.tunnel_len = dp_packet_size(&packet) + 1;
+    memcpy((char *) dp_packet_data(&packet) - sizeof meta, &meta,
+           sizeof meta);
+    CHECK(!xdp_upcall_take_meta(&packet, &got));
     packet.source = DPBUF_STUB;
     dp_packet_uninit(&packet);
+}
+
+/* Tunnel words come in three parts, of which two may be missing. */
+static void
+test_upcall_tunnel(void)
+{
+    for (int i = 0; i < 4; i++) {
+        bool has_opts = i & 1, has_ipv6 = i & 2;
+        struct xdp_upcall_meta meta = { .tunnel_port = 5 };
+        struct dp_packet packet;
+        uint64_t buffer[64];
+        struct flow_tnl tnl;
+        struct xdp_key key;
+        const char *words = (const char *) &key.tun_ip_src;
+
+        memset(&key, 0, sizeof key);
+        memset(&tnl, 0, sizeof tnl);
+        key.tun_ip_src = has_ipv6 ? 0 : htonl(0x01020304);
+        key.tun_ip_dst = has_ipv6 ? 0 : htonl(0x05060708);
+        key.tun_tun_id = htonll(77);
+        key.tun_flags = FLOW_TNL_F_KEY | (has_opts ? FLOW_TNL_F_UDPIF : 0);
+        key.tun_ip_tos = 9;
+        key.tun_ip_ttl = 10;
+        key.tun_tp_src = htons(11);
+        key.tun_tp_dst = htons(12);
+        key.tun_erspan_idx = 13;
+        key.tun_erspan_ver = 1;
+        key.tun_opts_len = has_opts ? 12 : 0;
+        memset(key.tun_opts, 0x33, key.tun_opts_len);
+        memset(key.tun_ipv6_src, 0x44, sizeof key.tun_ipv6_src);
+        memset(key.tun_ipv6_dst, 0x55, sizeof key.tun_ipv6_dst);
+
+        dp_packet_use_stub(&packet, buffer, sizeof buffer);
+        dp_packet_put(&packet, words, 32);
+        if (has_opts) {
+            dp_packet_put(&packet, key.tun_opts, sizeof key.tun_opts);
+        }
+        if (has_ipv6) {
+            dp_packet_put(&packet, key.tun_ipv6_src, 32);
+        }
+        meta.tunnel_len = dp_packet_size(&packet);
+        dp_packet_put(&packet, "packet", 6);
+        xdp_upcall_take_tunnel(&packet, &meta, &tnl);
+        CHECK(dp_packet_size(&packet) == 6
+              && !memcmp(dp_packet_data(&packet), "packet", 6));
+        CHECK(tnl.ip_src == key.tun_ip_src && tnl.ip_dst == key.tun_ip_dst);
+        CHECK(tnl.tun_id == key.tun_tun_id && tnl.flags == key.tun_flags);
+        CHECK(tnl.ip_tos == 9 && tnl.ip_ttl == 10);
+        CHECK(tnl.tp_src == htons(11) && tnl.tp_dst == htons(12));
+        CHECK(tnl.erspan_idx == 13 && tnl.erspan_ver == 1);
+        CHECK(tnl.metadata.present.len == key.tun_opts_len);
+        CHECK(!memcmp(tnl.metadata.opts.u8, key.tun_opts,
+                      sizeof key.tun_opts));
+        CHECK(has_ipv6
+              ? (!memcmp(&tnl.ipv6_src, key.tun_ipv6_src, 16)
+                 && !memcmp(&tnl.ipv6_dst, key.tun_ipv6_dst, 16))
+              : (ipv6_mask_is_any(&tnl.ipv6_src)
+                 && ipv6_mask_is_any(&tnl.ipv6_dst)));
+        dp_packet_uninit(&packet);
+    }
 }
 
 /* What a case needs. */
@@ -3605,6 +3951,7 @@ static const struct test_case {
     { "translate-fields", test_translate_fields, NEED_NOTHING },
     { "translate-every-bit", test_translate_every_bit, NEED_NOTHING },
     { "translate-other-fields", test_translate_other_fields, NEED_NOTHING },
+    { "translate-tunnel-opts", test_translate_tunnel_opts, NEED_NOTHING },
     { "translate-recirc", test_translate_recirc, NEED_NOTHING },
     { "translate-packet-type", test_translate_packet_type, NEED_NOTHING },
     { "translate-smaller-object", test_translate_smaller_object,
@@ -3616,6 +3963,7 @@ static const struct test_case {
     { "translate-trunc", test_translate_trunc, NEED_NOTHING },
     { "translate-meter", test_translate_meter, NEED_NOTHING },
     { "translate-passes", test_translate_passes, NEED_NOTHING },
+    { "translate-tunnels", test_translate_tunnels, NEED_NOTHING },
     { "translate-n-ops", test_translate_n_ops, NEED_NOTHING },
     { "translate-set", test_translate_set, NEED_NOTHING },
     { "translate-set-fields", test_translate_set_fields, NEED_NOTHING },
@@ -3649,6 +3997,7 @@ static const struct test_case {
     { "meter-rate", test_meter_rate, NEED_BPF },
     { "meter-threads", test_meter_threads, NEED_BPF },
     { "meter-run", test_meter_run, NEED_BPF },
+    { "upcall-tunnel", test_upcall_tunnel, NEED_NOTHING },
     { "upcall-meta", test_upcall_meta, NEED_NOTHING },
     { "object-path", test_object_path, NEED_NOTHING },
     { "object-missing", test_object_missing, NEED_NOTHING },

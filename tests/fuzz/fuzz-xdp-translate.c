@@ -110,19 +110,23 @@ take_caps(struct input *in, struct xdp_caps *caps)
 }
 
 /* Implements xdp_translate_port_func: half of the first 64 ports are
- * targets. */
+ * targets, and of the first 8 each is a tunnel, too. */
 static enum xdp_reason
-lookup_port(odp_port_t odp_port, uint32_t *port, uint32_t *ifindex,
+lookup_port(odp_port_t odp_port, bool pop, struct xdp_translate_port *port,
             char *detail, size_t size, void *aux OVS_UNUSED)
 {
     uint32_t number = odp_to_u32(odp_port);
 
-    if (number >= 32) {
+    *port = (struct xdp_translate_port) { .number = number };
+    if (pop && number < 8) {
+        port->tunnel = XDP_TUNNEL_VXLAN + number % XDP_TUNNEL_ERSPAN;
+        return XDP_REASON_NONE;
+    }
+    if (pop || number >= 32) {
         snprintf(detail, size, "port %"PRIu32, number);
         return number < 64 ? XDP_REASON_TARGET : XDP_REASON_TARGET_TYPE;
     }
-    *port = number;
-    *ifindex = number + 1;
+    port->ifindex = number + 1;
     return XDP_REASON_NONE;
 }
 
@@ -140,11 +144,15 @@ translate(const struct match *match, const struct nlattr *actions, size_t len,
                                                    lookup_port, NULL, tr);
 }
 
-/* Returns how many data slots the ops of 'type' have. */
+/* Returns how many data slots 'op' has. */
 static size_t
-op_n_data(enum xdp_op_type type)
+op_n_data(const struct xdp_op *op)
 {
-    switch (type) {
+    switch (op->type) {
+    case XDP_OP_TNL_PUSH:
+        return DIV_ROUND_UP(op->u.tnl_push.header_len,
+                            sizeof(union xdp_op_data));
+
     case XDP_OP_SET_ETHERNET:
     case XDP_OP_SET_IPV4:
     case XDP_OP_SET_ND_LL:
@@ -171,6 +179,7 @@ op_n_data(enum xdp_op_type type)
     case XDP_OP_METER:
     case XDP_OP_HASH:
     case XDP_OP_RECIRC:
+    case XDP_OP_TNL_POP:
     case XDP_OP_SET_MPLS:
     case XDP_OP_TRUNC:
     default:
@@ -256,7 +265,7 @@ check_actions(const struct xdp_flow_actions *actions,
     bool outputs[32] = { false };
     size_t n_outputs = 0;
     bool differ = false;
-    bool later = false;
+    bool later = false, pushed = false, tunnels = false;
     size_t i = 0;
 
     CHECK(actions->n_ops <= caps->max_ops);
@@ -266,14 +275,27 @@ check_actions(const struct xdp_flow_actions *actions,
 
         CHECK(op->type != XDP_OP_NONE && op->type < 64);
         CHECK(caps->ops & UINT64_C(1) << op->type);
-        CHECK(op->n_data == op_n_data(op->type));
+        CHECK(op->n_data == op_n_data(op));
         i += 1 + op->n_data;
         CHECK(i <= actions->n_ops);
         check_op_values(op);
 
-        if (op->type == XDP_OP_RECIRC) {
+        if (op->type == XDP_OP_RECIRC || op->type == XDP_OP_TNL_POP) {
             CHECK(i == actions->n_ops && !n_outputs);
         }
+        if (op->type == XDP_OP_TNL_POP) {
+            CHECK(op->u.tnl_pop.n_tags == actions->n_ops - 1);
+            CHECK(op->u.tnl_pop.port == op->u.tnl_pop.odp_port);
+            CHECK(op->u.tnl_pop.type >= XDP_TUNNEL_VXLAN
+                  && op->u.tnl_pop.type <= XDP_TUNNEL_ERSPAN);
+        }
+        if (op->type == XDP_OP_TNL_PUSH) {
+            CHECK(!n_outputs && !pushed);
+            CHECK(op->u.tnl_push.header_len <= XDP_TUNNEL_MAX_HEADER);
+            pushed = true;
+        }
+        tunnels |= (op->type == XDP_OP_TNL_PUSH
+                    || op->type == XDP_OP_TNL_POP);
         if (op->type == XDP_OP_OUTPUT) {
             CHECK(op->u.output.port < ARRAY_SIZE(outputs));
             CHECK(op->u.output.ifindex == op->u.output.port + 1);
@@ -287,7 +309,10 @@ check_actions(const struct xdp_flow_actions *actions,
     }
     CHECK(n_outputs <= caps->max_outputs);
     CHECK(!(actions->flags & ~(XDP_FLOW_COPIES_DIFFER
-                               | XDP_FLOW_EXPLICIT_DROP)));
+                               | XDP_FLOW_EXPLICIT_DROP
+                               | XDP_FLOW_TUNNEL)));
+    CHECK(!tunnels || actions->flags & XDP_FLOW_TUNNEL);
+    CHECK(!pushed || n_outputs <= 1);
     CHECK(!(actions->flags & XDP_FLOW_COPIES_DIFFER) == !differ);
     CHECK(!(actions->flags & XDP_FLOW_EXPLICIT_DROP) || !n_outputs);
 }
