@@ -43,6 +43,20 @@ const struct field fields[N_FIELDS] = {
     FIELD(mpls_lse[1]),
     FIELD(mpls_lse[2]),
     FIELD(igmp_group_ip4),
+    FIELD(tun_ip_src),
+    FIELD(tun_ip_dst),
+    FIELD(tun_tun_id),
+    FIELD(tun_flags),
+    FIELD(tun_ip_tos),
+    FIELD(tun_ip_ttl),
+    FIELD(tun_tp_src),
+    FIELD(tun_tp_dst),
+    FIELD(tun_erspan_idx),
+    FIELD(tun_erspan_ver),
+    FIELD(tun_opts_len),
+    FIELD(tun_opts),
+    FIELD(tun_ipv6_src),
+    FIELD(tun_ipv6_dst),
 #undef FIELD
 };
 
@@ -121,7 +135,7 @@ test_coverage(void)
     }
     printf("coverage:\n");
     for (size_t i = 0; i < N_FIELDS; i++) {
-        printf("  field %-12s  nonzero in %8lu keys, matched by %6lu flows\n",
+        printf("  field %-14s  nonzero in %8lu keys, matched by %6lu flows\n",
                fields[i].name, field_nonzero[i], field_matched[i]);
         if (!field_nonzero[i] || !field_matched[i]) {
             failure("field %s was not met", fields[i].name);

@@ -85,6 +85,12 @@ extern unsigned long int tags_count[MAX_TAGS + 1];
     EVENT(PASSES_CUT, "too many passes")            \
     EVENT(PASSES_MISS, "miss in a later pass")      \
     EVENT(PASSES_HASH, "match on dp_hash")          \
+    EVENT(TUNNEL_POP, "tunnel header popped")       \
+    EVENT(TUNNEL_HARD, "header only userspace pops") \
+    EVENT(TUNNEL_BAD, "header userspace drops")     \
+    EVENT(TUNNEL_MISS, "miss behind a tunnel")      \
+    EVENT(TUNNEL_PUSH, "tunnel header pushed")      \
+    EVENT(TUNNEL_MTU, "too large with tunnel header") \
     EVENT(METERED, "dropped by a meter")            \
     EVENT(PORT_GONE, "output to a port that left")  \
     EVENT(MODIFY, "modified flow")                  \
@@ -113,7 +119,7 @@ struct field {
     size_t size;
 };
 
-#define N_FIELDS 27
+#define N_FIELDS 41
 extern const struct field fields[N_FIELDS];
 extern unsigned long int field_nonzero[N_FIELDS];
 extern unsigned long int field_matched[N_FIELDS];

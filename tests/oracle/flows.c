@@ -133,16 +133,24 @@ make_label(struct tested_flow *t, uint16_t label)
 
 /* Implements xdp_translate_port_func. */
 static enum xdp_reason
-lookup_port(odp_port_t odp_port, uint32_t *port, uint32_t *ifindex,
+lookup_port(odp_port_t odp_port, bool pop, struct xdp_translate_port *port,
             char *detail, size_t size, void *aux OVS_UNUSED)
 {
-    *port = odp_to_u32(odp_port) - ODP_BASE;
-    if (*port >= N_PORTS) {
+    *port = (struct xdp_translate_port) {
+        .number = odp_to_u32(odp_port) - ODP_BASE,
+    };
+    if (pop) {
+        port->tunnel = tunnel_type(port->number);
+        if (port->tunnel) {
+            return XDP_REASON_NONE;
+        }
+    }
+    if (port->number >= N_PORTS) {
         ovs_strlcpy(detail, "no such port", size);
-        return (*port == N_PORTS ? XDP_REASON_TARGET_TYPE
+        return (port->number == N_PORTS ? XDP_REASON_TARGET_TYPE
                 : XDP_REASON_TARGET);
     }
-    *ifindex = target_ifindex(*port);
+    port->ifindex = target_ifindex(port->number);
     return XDP_REASON_NONE;
 }
 

@@ -22,7 +22,7 @@
 
 /* Stores in '*key' what the parser should make of a packet with 'flow' from
  * port 'port'. */
-static void
+void
 key_from_flow(const struct flow *flow, uint32_t port, struct xdp_key *key)
 {
     memset(key, 0, sizeof *key);
@@ -87,9 +87,9 @@ count_events(const struct flow *flow)
 }
 
 /* Puts a flow into the table that no packet matches, so that the packets from
- * the first device are parsed as far as 'asked' says. */
+ * 'port' are parsed as far as 'asked' says. */
 struct xdp_table_flow *
-ask(enum asked asked)
+ask_port(uint32_t port, enum asked asked)
 {
     static const struct xdp_flow_actions drop;
     struct xdp_table_flow *flow;
@@ -97,7 +97,7 @@ ask(enum asked asked)
 
     memset(&key, 0, sizeof key);
     memset(&mask, 0, sizeof mask);
-    key.in_port = devices[0].port;
+    key.in_port = port;
     mask.in_port = UINT32_MAX;
     rnd_bytes(key.dl_dst, sizeof key.dl_dst);
     rnd_bytes(key.dl_src, sizeof key.dl_src);
@@ -112,6 +112,13 @@ ask(enum asked asked)
         ovs_fatal(0, "inserting a flow failed");
     }
     return flow;
+}
+
+/* As ask_port(), for the first device. */
+struct xdp_table_flow *
+ask(enum asked asked)
+{
+    return ask_port(devices[0].port, asked);
 }
 
 /* Undoes ask(). */
@@ -132,7 +139,8 @@ reduce_key(struct xdp_key *key, enum asked asked)
 
     if (asked == ASK_NOTHING) {
         memset((char *) key + offsetof(struct xdp_key, nw_frag), 0,
-               sizeof *key - offsetof(struct xdp_key, nw_frag));
+               (offsetof(struct xdp_key, tun_ip_src)
+                - offsetof(struct xdp_key, nw_frag)));
     }
     if (asked != ASK_TRANSPORT && asked != ASK_ALL) {
         key->tp_src = key->tp_dst = 0;
@@ -148,7 +156,8 @@ reduce_key(struct xdp_key *key, enum asked asked)
     }
     if (asked != ASK_EXTENDED && asked != ASK_ALL) {
         memset((char *) key + offsetof(struct xdp_key, ipv6_src), 0,
-               sizeof *key - offsetof(struct xdp_key, ipv6_src));
+               (offsetof(struct xdp_key, tun_ip_src)
+                - offsetof(struct xdp_key, ipv6_src)));
     }
 }
 

@@ -16,6 +16,8 @@
  *                          odp_execute_actions(), and which packets a flow
  *                          takes against flow_equal_except()
  *     passes               the same of several passes, with recirculations
+ *     tunnels              headers of tunnels that are popped and pushed,
+ *                          against lib/netdev-native-tnl.c
  *     digest               two flows with one digest
  *     refusals             flows that match something else, and full tables
  *     classifier           the flow found among many, while flows come, change
@@ -293,6 +295,7 @@ main(int argc, char *argv[])
         test_corpus(corpus_path);
         test_actions();
         test_passes();
+        test_tunnels();
         test_digest();
         test_refusals();
         test_classifier();

@@ -415,7 +415,7 @@ put_foreign(struct ofpbuf *buf)
         break;
     case 2:
         ofs = nl_msg_start_nested(buf, OVS_ACTION_ATTR_CLONE);
-        nl_msg_put_flag(buf, OVS_ACTION_ATTR_POP_VLAN);
+        nl_msg_put_flag(buf, OVS_ACTION_ATTR_POP_NSH);
         nl_msg_end_nested(buf, ofs);
         break;
     case 3:
@@ -818,6 +818,10 @@ is_refusal_right(const struct actions *actions, const struct flow *flow,
             }
             mpls_changed = true;
             n_slots++;
+            break;
+
+        case OVS_ACTION_ATTR_CLONE:
+            must |= REASON(ACTION) | REASON(ORDER);
             break;
 
         default:

@@ -53,6 +53,9 @@ uint32_t target_ifindex(uint32_t port);
 bool has_targets(void);
 void set_vlan_limit(int vlan_limit);
 
+/* Tunnels (tunnels.c). */
+enum xdp_tunnel_type tunnel_type(uint32_t port);
+
 /* Results (report.c). */
 extern unsigned int n_passed, n_failed;
 extern unsigned long int part_failures;
@@ -83,6 +86,7 @@ void test_actions(void);
 void test_digest(void);
 void test_refusals(void);
 void test_passes(void);
+void test_tunnels(void);
 void test_classifier(void);
 void test_race(void);
 void test_coverage(void);

@@ -77,8 +77,8 @@ test_foreign_matches(void)
     FOREIGN(match_set_ct_mark(&t.match, 0));
     FOREIGN(match_set_pkt_mark(&t.match, 0));
     FOREIGN(match_set_skb_priority(&t.match, 0));
-    FOREIGN(match_set_tun_id(&t.match, 0));
-    FOREIGN(match_set_tun_dst(&t.match, 0));
+    FOREIGN(match_set_tun_gbp_id(&t.match, htons(1)));
+    FOREIGN(match_set_tun_erspan_hwid(&t.match, 1));
     FOREIGN(match_set_metadata(&t.match, 0));
     FOREIGN(match_set_reg(&t.match, 0, 0));
     FOREIGN(match_set_packet_type(&t.match, htonl(PT_NSH)));

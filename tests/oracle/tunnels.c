@@ -1,0 +1,922 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Part "tunnels": popping and pushing the headers of tunnels, against the
+ * functions of OVS's lib/netdev-native-tnl.c that the userspace datapath uses.
+ *
+ * A packet to be popped has a random outer header, which in one of some cases
+ * has something wrong or unusual about it.  What userspace drops, and what only
+ * userspace can pop, XDP must leave alone.  For the others, the key behind the
+ * tunnel is compared with flow_extract(), and what a flow there makes of the
+ * packet with odp_execute_actions().
+ */
+
+#include <config.h>
+
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/ip6.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "coverage.h"
+#include "csum.h"
+#include "execute.h"
+#include "flow.h"
+#include "flows.h"
+#include "frames.h"
+#include "keys.h"
+#include "make-actions.h"
+#include "netdev.h"
+#include "netdev-native-tnl.h"
+#include "netlink.h"
+#include "odp-netlink.h"
+#include "odp-util.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/vlog.h"
+#include "oracle.h"
+#include "packets.h"
+#include "rng.h"
+#include "run.h"
+#include "util.h"
+
+#define N_TYPES (XDP_TUNNEL_ERSPAN + 1)
+
+/* Flows of part "actions" for each pair of a pop and a push here. */
+#define ACTIONS_PER_TUNNEL 1
+
+/* Longest outer header, with two tags, IPv6 and GRE or options. */
+#define MAX_OUTER 192
+
+/* The tunnels, by type: ports of the table that are no devices. */
+static struct device tunnels[N_TYPES];
+
+/* For pushes that need one. */
+static struct netdev *gre_netdev;
+
+static unsigned long int n_popped, n_left, n_pushed;
+
+/* Returns the type of the tunnel that 'port' of the table is, or
+ * XDP_TUNNEL_NONE. */
+enum xdp_tunnel_type
+tunnel_type(uint32_t port)
+{
+    for (size_t i = 1; i < N_TYPES; i++) {
+        if (tunnels[i].ifindex && tunnels[i].port == port) {
+            return i;
+        }
+    }
+    return XDP_TUNNEL_NONE;
+}
+
+/* Adds the tunnels to the table. */
+static void
+add_tunnels(void)
+{
+    uint32_t port = N_PORTS;
+
+    for (size_t i = 1; i < N_TYPES; i++) {
+        bool in_use;
+
+        do {
+            port--;
+            in_use = false;
+            for (size_t j = 0; j < n_devices; j++) {
+                in_use |= devices[j].port == port;
+            }
+        } while (in_use);
+        tunnels[i].port = port;
+        tunnels[i].ifindex = XDP_PORT_TUNNEL + port;
+        if (xdp_flow_table_add_port(object->table, port, tunnels[i].ifindex,
+                                    XDP_VLAN_MAX)) {
+            ovs_fatal(0, "adding a tunnel failed");
+        }
+    }
+}
+
+/* Takes the tunnels out of the table. */
+static void
+remove_tunnels(void)
+{
+    for (size_t i = 1; i < N_TYPES; i++) {
+        xdp_flow_table_remove_port(object->table, tunnels[i].port);
+        tunnels[i].ifindex = 0;
+    }
+}
+
+/* Outer headers. */
+
+/* What is special about an outer header. */
+struct outer {
+    enum xdp_tunnel_type type;
+    bool is_ipv6;
+    int n_tags;
+    bool has_csum;              /* Of UDP or GRE. */
+    bool wrong_csum;
+    bool is_hard;               /* Userspace can pop it, XDP cannot. */
+    size_t l3_ofs, l4_ofs;
+    size_t csum_ofs;            /* Of the checksum of UDP or GRE. */
+};
+
+/* Appends 'value' to 'f'. */
+static void
+put32(struct frame *f, uint32_t value)
+{
+    ovs_be32 be = htonl(value);
+
+    put(f, &be, sizeof be);
+}
+
+/* Appends an IPv4 header of the protocol 'proto' to 'f'. */
+static void
+put_ipv4(struct outer *o, struct frame *f, uint8_t proto)
+{
+    bool has_options = one_in(40);
+    bool is_fragment = one_in(40);
+    uint8_t ttl_proto[2] = { rnd(256), proto };
+    uint8_t first[2] = { has_options ? 0x46 : 0x45, rnd(256) };
+
+    put(f, first, sizeof first);
+    put16(f, 0);
+    put16(f, rnd(65536));
+    put16(f, (one_in(2) ? IP_DF : 0) | (is_fragment ? IP_MORE_FRAGMENTS : 0));
+    put(f, ttl_proto, sizeof ttl_proto);
+    put16(f, 0);
+    put_random(f, 8);
+    if (has_options) {
+        put32(f, 0x01010101);
+    }
+    o->is_hard |= is_fragment;
+}
+
+/* Appends an IPv6 header of the protocol 'proto' to 'f'. */
+static void
+put_ipv6(struct outer *o, struct frame *f, uint8_t proto)
+{
+    bool has_extension = one_in(20);
+    uint8_t next_hops[2] = { has_extension ? 0 : proto, rnd(256) };
+
+    put32(f, UINT32_C(6) << 28 | rnd(1 << 28));
+    put16(f, 0);
+    put(f, next_hops, sizeof next_hops);
+    put_random(f, 32);
+    if (has_extension) {
+        uint8_t hop_by_hop[8] = { proto, 0, 1, 4 };
+
+        put(f, hop_by_hop, sizeof hop_by_hop);
+        o->is_hard = true;
+    }
+}
+
+/* Appends the header of UDP and of what is above it to 'f'. */
+static void
+put_udp(struct outer *o, struct frame *f)
+{
+    put16(f, rnd(65536));
+    put16(f, o->type == XDP_TUNNEL_VXLAN ? 4789 : 6081);
+    put16(f, 0);
+    o->csum_ofs = f->size;
+    put16(f, 0);
+    if (o->type == XDP_TUNNEL_VXLAN) {
+        uint32_t flags = 0x08000000;
+
+        if (one_in(30)) {
+            flags ^= UINT32_C(1) << rnd(32);
+            /* GPE, with protocol 0, is dropped, and so is all else. */
+        } else if (one_in(30)) {
+            /* GPE with an Ethernet frame. */
+            flags |= 0x04000003;
+            o->is_hard = true;
+        }
+        put32(f, flags);
+        put32(f, rnd(1 << 24) << 8 | (one_in(30) ? rnd(256) : 0));
+    } else {
+        size_t opts_len = 4 * (one_in(3) ? 0 : rnd(one_in(8) ? 17 : 9));
+        uint8_t first[2] = { opts_len / 4, one_in(2) ? 0 : rnd(256) };
+
+        first[0] |= one_in(30) ? 0x40 : 0;
+        put(f, first, sizeof first);
+        put16(f, one_in(30) ? ETH_TYPE_IP : ETH_TYPE_TEB);
+        put32(f, rnd(1 << 24) << 8 | rnd(256));
+        put_random(f, opts_len);
+        o->is_hard |= opts_len > XDP_TUNNEL_MAX_OPTS;
+    }
+}
+
+/* Appends a GRE header, or that of ERSPAN, to 'f'. */
+static void
+put_gre(struct outer *o, struct frame *f)
+{
+    uint16_t flags = 0;
+
+    if (o->type == XDP_TUNNEL_ERSPAN) {
+        bool is_type_iii = one_in(10);
+        bool has_seq = !one_in(20);
+
+        put16(f, has_seq ? GRE_SEQ : 0);
+        put16(f, is_type_iii ? ETH_TYPE_ERSPAN2 : ETH_TYPE_ERSPAN1);
+        put32(f, rnd(UINT32_MAX));
+        put16(f, (is_type_iii ? 2 : one_in(30) ? 3 : 1) << 12 | rnd(1 << 12));
+        put16(f, rnd(65536));
+        put32(f, rnd(UINT32_MAX));
+        if (is_type_iii) {
+            put32(f, rnd(UINT32_MAX));
+        }
+        o->is_hard |= is_type_iii || !has_seq;
+        return;
+    }
+
+    flags |= o->has_csum ? GRE_CSUM : 0;
+    flags |= one_in(2) ? GRE_KEY : 0;
+    flags |= one_in(4) ? GRE_SEQ : 0;
+    put16(f, flags | (one_in(30) ? 0x4000 : 0));
+    if (one_in(20)) {
+        put16(f, one_in(2) ? ETH_TYPE_IP : 5);
+        o->is_hard = true;
+    } else {
+        put16(f, ETH_TYPE_TEB);
+    }
+    if (flags & GRE_CSUM) {
+        o->csum_ofs = f->size;
+        put32(f, 0);
+    }
+    if (flags & GRE_KEY) {
+        put32(f, rnd(UINT32_MAX));
+    }
+    if (flags & GRE_SEQ) {
+        put32(f, rnd(UINT32_MAX));
+    }
+}
+
+/* Sets the lengths and checksums of the outer header of 'f', which are right
+ * in most cases. */
+static void
+finish_outer(struct outer *o, struct frame *f)
+{
+    bool is_udp = o->type != XDP_TUNNEL_GRE && o->type != XDP_TUNNEL_ERSPAN;
+    uint8_t *l3 = f->data + o->l3_ofs;
+    uint8_t *l4 = f->data + o->l4_ofs;
+    size_t l4_size = f->size - o->l4_ofs;
+    int wrong_len = (one_in(20) ? -rnd(20) : one_in(30) ? 1 : 0);
+    uint32_t sum = 0;
+
+    if (o->is_ipv6) {
+        struct ovs_16aligned_ip6_hdr *ip6 = (void *) l3;
+
+        ip6->ip6_plen = htons(f->size - o->l3_ofs - IPV6_HEADER_LEN
+                              + wrong_len);
+        if (is_udp) {
+            sum = packet_csum_pseudoheader6(ip6);
+        }
+    } else {
+        struct ip_header *ip = (void *) l3;
+
+        ip->ip_tot_len = htons(f->size - o->l3_ofs + wrong_len);
+        ip->ip_csum = csum(ip, IP_IHL(ip->ip_ihl_ver) * 4);
+        if (one_in(30)) {
+            ip->ip_csum ^= htons(1 << rnd(16));
+        }
+        if (is_udp) {
+            sum = packet_csum_pseudoheader(ip);
+        }
+    }
+
+    if (is_udp) {
+        ovs_be16 udp_len = htons(l4_size);
+
+        memcpy(l4 + offsetof(struct udp_header, udp_len), &udp_len,
+               sizeof udp_len);
+    }
+    if (o->has_csum && o->csum_ofs) {
+        /* Userspace adds up all that is there, padding included. */
+        ovs_be16 result = csum_finish(csum_continue(sum, l4, l4_size));
+
+        if (!result) {
+            result = OVS_BE16_MAX;
+        }
+        if (one_in(20)) {
+            result ^= htons(1 << rnd(16));
+        }
+        memcpy(f->data + o->csum_ofs, &result, sizeof result);
+    }
+}
+
+/* Makes 'f' a packet with 'inner' behind a random outer header, of which '*o'
+ * tells what is special. */
+static void
+make_outer(struct outer *o, struct frame *f, const struct frame *inner)
+{
+    uint8_t proto;
+
+    memset(o, 0, sizeof *o);
+    o->type = 1 + rnd(N_TYPES - 1);
+    o->is_ipv6 = one_in(2);
+    o->has_csum = one_in(2);
+    o->n_tags = one_in(4) ? 1 + rnd(2) : 0;
+    proto = (o->type == XDP_TUNNEL_GRE || o->type == XDP_TUNNEL_ERSPAN
+             ? IPPROTO_GRE : IPPROTO_UDP);
+
+    f->size = 0;
+    put_random(f, 2 * ETH_ADDR_LEN);
+    for (int i = 0; i < o->n_tags; i++) {
+        put16(f, one_in(2) ? ETH_TYPE_VLAN_8021Q : ETH_TYPE_VLAN_8021AD);
+        put16(f, rnd(65536));
+    }
+    put16(f, o->is_ipv6 ? ETH_TYPE_IPV6 : ETH_TYPE_IP);
+    o->l3_ofs = f->size;
+    if (o->is_ipv6) {
+        put_ipv6(o, f, proto);
+    } else {
+        put_ipv4(o, f, proto);
+    }
+    o->l4_ofs = f->size;
+    if (proto == IPPROTO_UDP) {
+        put_udp(o, f);
+    } else {
+        put_gre(o, f);
+    }
+    if (inner->size < ETH_HEADER_LEN) {
+        o->is_hard = true;
+    }
+    put(f, inner->data, inner->size);
+    finish_outer(o, f);
+}
+
+/* Popping. */
+
+/* Returns what userspace makes of 'f', which 'o' describes, when it pops tags
+ * and header, or NULL if it drops it.  The caller frees it. */
+static struct dp_packet *
+pop_in_userspace(const struct outer *o, const struct frame *f)
+{
+    struct dp_packet *packet = dp_packet_clone_data_with_headroom(
+        f->data, f->size, 2);
+    struct flow flow;
+
+    pkt_metadata_init(&packet->md, u32_to_odp(ODP_BASE));
+    flow_extract(packet, &flow);
+    for (int i = 0; i < o->n_tags; i++) {
+        eth_pop_vlan(packet);
+    }
+    switch (o->type) {
+    case XDP_TUNNEL_VXLAN: packet = netdev_vxlan_pop_header(packet); break;
+    case XDP_TUNNEL_GENEVE: packet = netdev_geneve_pop_header(packet); break;
+    case XDP_TUNNEL_GRE: packet = netdev_gre_pop_header(packet); break;
+    case XDP_TUNNEL_ERSPAN: packet = netdev_erspan_pop_header(packet); break;
+    case XDP_TUNNEL_NONE:
+    default:
+        OVS_NOT_REACHED();
+    }
+    if (packet) {
+        dp_packet_reset_offload(packet);
+        pkt_metadata_init_conn(&packet->md);
+        packet->md.in_port.odp_port = u32_to_odp(ODP_BASE
+                                                 + tunnels[o->type].port);
+    }
+    return packet;
+}
+
+/* Stores in '*key' what the program should make of 'flow', which was extracted
+ * behind tunnel 'port'. */
+static void
+tunnel_key_from_flow(const struct flow *flow, uint32_t port,
+                     struct xdp_key *key)
+{
+    const struct flow_tnl *tnl = &flow->tunnel;
+
+    key_from_flow(flow, port, key);
+    key->tun_ip_src = tnl->ip_src;
+    key->tun_ip_dst = tnl->ip_dst;
+    memcpy(key->tun_ipv6_src, &tnl->ipv6_src, sizeof key->tun_ipv6_src);
+    memcpy(key->tun_ipv6_dst, &tnl->ipv6_dst, sizeof key->tun_ipv6_dst);
+    key->tun_tun_id = tnl->tun_id;
+    key->tun_flags = tnl->flags;
+    key->tun_ip_tos = tnl->ip_tos;
+    key->tun_ip_ttl = tnl->ip_ttl;
+    key->tun_tp_src = tnl->tp_src;
+    key->tun_tp_dst = tnl->tp_dst;
+    key->tun_erspan_ver = tnl->erspan_ver;
+    key->tun_erspan_idx = tnl->erspan_idx;
+    if (tnl->flags & FLOW_TNL_F_UDPIF) {
+        key->tun_opts_len = tnl->metadata.present.len;
+        memcpy(key->tun_opts, tnl->metadata.opts.gnv, key->tun_opts_len);
+    }
+}
+
+/* Makes the mask 'wc' of a flow behind a tunnel look at 'flow''s tunnel, too,
+ * in random bits. */
+static void
+mask_tunnel(const struct flow *flow, struct flow_wildcards *wc)
+{
+    struct flow_tnl *m = &wc->masks.tunnel;
+
+#define MASK(FIELD)                                     \
+    if (one_in(2)) {                                    \
+        if (one_in(2)) {                                \
+            memset(&m->FIELD, 0xff, sizeof m->FIELD);   \
+        } else {                                        \
+            rnd_mask(&m->FIELD, sizeof m->FIELD);       \
+        }                                               \
+    }
+
+    MASK(ip_src);
+    MASK(ip_dst);
+    if (one_in(2)) {
+        MASK(ipv6_src);
+        MASK(ipv6_dst);
+    }
+    MASK(tun_id);
+    MASK(flags);
+    MASK(ip_tos);
+    MASK(ip_ttl);
+    MASK(tp_src);
+    MASK(tp_dst);
+    MASK(erspan_ver);
+    MASK(erspan_idx);
+#undef MASK
+    if (flow->tunnel.flags & FLOW_TNL_F_UDPIF) {
+        /* As ofproto always does it. */
+        m->metadata.present.len = UINT8_MAX;
+        if (one_in(2)) {
+            rnd_mask(m->metadata.opts.gnv, flow->tunnel.metadata.present.len);
+        }
+    }
+}
+
+/* The case under test. */
+struct tunnel_case {
+    unsigned long int index;
+    struct outer outer;
+    struct frame inner, frame;
+    struct tested_flow first;   /* Pops the header. */
+    struct dp_packet *popped;   /* By userspace, or NULL. */
+    struct flow flow;           /* Of 'popped'. */
+};
+
+/* Says what is wrong with 'c', of which 'second' is the flow behind the
+ * tunnel, or NULL. */
+static void
+tunnel_failure(const struct tunnel_case *c, const struct tested_flow *second,
+               const char *problem)
+{
+    if (case_failure("tunnels", c->index, "%s", problem)) {
+        const struct tested_flow *flows[] = { &c->first, second };
+        struct xdp_key key;
+
+        for (size_t i = 0; i < ARRAY_SIZE(flows) && flows[i]; i++) {
+            struct ds s = DS_EMPTY_INITIALIZER;
+
+            match_format(&flows[i]->match, NULL, &s, OFP_DEFAULT_PRIORITY);
+            ds_put_cstr(&s, " actions:");
+            format_odp_actions(&s, flows[i]->actions.buf.data,
+                               flows[i]->actions.buf.size, NULL);
+            printf("  %s\n", ds_cstr(&s));
+            ds_destroy(&s);
+        }
+        printf("  tunnel type %d, IPv%d, %d tags%s\n", c->outer.type,
+               c->outer.is_ipv6 ? 6 : 4, c->outer.n_tags,
+               c->outer.is_hard ? ", for userspace only" : "");
+        print_hex("packet", c->frame.data, c->frame.size);
+        read_key(&key);
+        print_hex("key   ", &key, sizeof key);
+    }
+}
+
+/* Puts the flow that pops the header of 'c' into the table. */
+static bool
+put_first(struct tunnel_case *c, struct device *device)
+{
+    struct tested_flow *t = &c->first;
+    struct xdp_translation tr;
+    enum xdp_table_error error;
+    struct flow flow;
+
+    memset(&t->stats, 0, sizeof t->stats);
+    t->device = device;
+    t->flow = NULL;
+    extract(c->frame.data, c->frame.size, ODP_BASE + device->port, &flow);
+    make_match(&flow, rnd(N_POOL), &t->match);
+    ofpbuf_use_stub(&t->actions.buf, t->actions.stub, sizeof t->actions.stub);
+    for (int i = 0; i < c->outer.n_tags; i++) {
+        nl_msg_put_flag(&t->actions.buf, OVS_ACTION_ATTR_POP_VLAN);
+    }
+    nl_msg_put_u32(&t->actions.buf, OVS_ACTION_ATTR_TUNNEL_POP,
+                   ODP_BASE + tunnels[c->outer.type].port);
+    if (put_tested(t, &error, &tr) || error) {
+        tunnel_failure(c, NULL, "flow that pops was refused");
+        return false;
+    }
+    return true;
+}
+
+/* Runs the packet of 'c' when no flow is behind the tunnel, and compares what
+ * XDP knows about it with what userspace says.  Returns true if XDP has popped
+ * the header as it should. */
+static bool
+check_pop(struct tunnel_case *c)
+{
+    uint64_t before[XDP_COUNTER_MAX];
+    uint64_t expected[XDP_COUNTER_MAX] = { [XDP_COUNTER_PACKETS] = 1 };
+    struct xdp_key key, expected_key;
+    const char *culprit, *problem = NULL;
+    uint8_t out[MAX_OUT];
+    size_t out_size;
+    uint32_t verdict;
+    uint64_t by;
+
+    set_hints(false);
+    xdp_flow_table_get_counters(object->table, before);
+    verdict = run_program(c->first.device->ifindex, c->frame.data,
+                          c->frame.size, out, &out_size);
+    expected[XDP_COUNTER_SUBTABLE_HITS] = 1;
+    if (!c->popped || c->outer.is_hard) {
+        expected[XDP_COUNTER_TNL_ODD] = 1;
+        expected[XDP_COUNTER_NO_SOCKET] = 1;
+        if (verdict != XDP_PASS || out_size != c->frame.size
+            || memcmp(out, c->frame.data, out_size)) {
+            problem = "a header for userspace was touched";
+        }
+    } else {
+        expected[XDP_COUNTER_POP_VLAN] = c->outer.n_tags;
+        expected[XDP_COUNTER_TNL_POP] = 1;
+        expected[XDP_COUNTER_RECIRC] = 1;
+        expected[XDP_COUNTER_MISSES] = 1;
+        expected[XDP_COUNTER_DROP_RECIRC] = 1;
+        c->first.stats.n_packets++;
+        c->first.stats.n_bytes += c->frame.size;
+        flow_extract(c->popped, &c->flow);
+        tunnel_key_from_flow(&c->flow, tunnels[c->outer.type].port,
+                             &expected_key);
+        read_key(&key);
+        for (size_t i = 0; i < N_FIELDS; i++) {
+            field_nonzero[i] += field_is_nonzero(&expected_key, &fields[i]);
+        }
+        if (verdict != XDP_DROP || out_size != dp_packet_size(c->popped)
+            || memcmp(out, dp_packet_data(c->popped), out_size)) {
+            problem = "the packet behind the tunnel";
+        } else if (memcmp(&key, &expected_key, sizeof key)) {
+            problem = "the key behind the tunnel";
+        }
+    }
+    if (!problem && !check_counters(before, expected, &culprit, &by)) {
+        problem = culprit;
+    }
+    if (problem) {
+        tunnel_failure(c, NULL, problem);
+        if (c->popped && !c->outer.is_hard) {
+            print_hex("expected", &expected_key, sizeof expected_key);
+            print_hex("expected packet", dp_packet_data(c->popped),
+                      dp_packet_size(c->popped));
+        }
+        print_hex("got packet     ", out, out_size);
+        return false;
+    }
+    event_count[!c->popped ? EVENT_TUNNEL_BAD
+                : c->outer.is_hard ? EVENT_TUNNEL_HARD
+                : EVENT_TUNNEL_POP]++;
+    return c->popped && !c->outer.is_hard;
+}
+
+/* Puts a flow behind the tunnel of 'c' into the table as 't', of which a bit of
+ * the tunnel's match is wrong if 'flip'.  Returns false if that is not
+ * possible. */
+static bool
+put_second(struct tunnel_case *c, struct tested_flow *t, bool flip)
+{
+    struct flow_wildcards wc;
+    struct xdp_translation tr;
+    enum xdp_table_error error;
+    struct flow flow = c->flow;
+    struct match match;
+
+    memset(&t->stats, 0, sizeof t->stats);
+    t->device = &tunnels[c->outer.type];
+    t->flow = NULL;
+    make_match(&flow, rnd(N_POOL), &match);
+    wc = match.wc;
+    add_prerequisites(&flow, &wc);
+    mask_tunnel(&flow, &wc);
+    if (flip) {
+        uint8_t *byte = (uint8_t *) &flow.tunnel;
+        const uint8_t *mask = (uint8_t *) &wc.masks.tunnel;
+        size_t n = offsetof(struct flow_tnl, gbp_id), start = rnd(n), i;
+
+        for (i = 0; i < n && !mask[(start + i) % n]; i++) {
+            continue;
+        }
+        if (i == n) {
+            return false;
+        }
+        i = (start + i) % n;
+        byte[i] ^= mask[i] & -mask[i];
+        if (!flow_tnl_dst_is_set(&flow.tunnel)
+            || (i >= offsetof(struct flow_tnl, flags)
+                && i < offsetof(struct flow_tnl, ip_tos))) {
+            /* It would be another kind of flow. */
+            return false;
+        }
+    }
+    match_init(&t->match, &flow, &wc);
+    make_pass(&t->actions, &c->flow, &wc, 0);
+    if (put_tested(t, &error, &tr) || error) {
+        ofpbuf_uninit(&t->actions.buf);
+        return false;
+    }
+    for (size_t i = 0; i < N_FIELDS; i++) {
+        field_matched[i] += field_is_nonzero(&tr.mask, &fields[i]);
+    }
+    return true;
+}
+
+/* Checks what the flow 't' behind the tunnel makes of the packet of 'c'. */
+static void
+check_second(struct tunnel_case *c, struct tested_flow *t)
+{
+    static struct executed executed;
+    const struct copy *copy = &executed.copies[0];
+    uint8_t out[MAX_OUT];
+    size_t out_size;
+    uint32_t verdict;
+
+    execute_pass(dp_packet_data(c->popped), dp_packet_size(c->popped),
+                 flow_hash_5tuple(&c->flow, 0), 0, &t->actions.buf, &t->ops,
+                 &executed);
+    verdict = run_program(c->first.device->ifindex, c->frame.data,
+                          c->frame.size, out, &out_size);
+    c->first.stats.n_packets++;
+    c->first.stats.n_bytes += c->frame.size;
+    account(t, &c->flow, dp_packet_size(c->popped));
+    if (!executed.common.is_odd && !executed.common.must_drop
+        && !executed.common.odd_csum
+        && (verdict != XDP_REDIRECT || out_size != copy->size
+            || memcmp(out, copy->data, out_size))) {
+        tunnel_failure(c, t, "what leaves");
+        print_hex("expected", copy->data, copy->size);
+        print_hex("got     ", out, out_size);
+    }
+    op_count[XDP_OP_TNL_POP]++;
+    n_popped++;
+}
+
+/* Runs case 'index' of a pop. */
+static void
+test_one_pop(unsigned long int index)
+{
+    static struct tunnel_case c;
+    static struct tested_flow t;
+    struct xdp_flow_table_stats stats;
+    bool popped;
+
+    rng_start(23, index);
+    set_vlan_limit(XDP_VLAN_MAX);
+    c.index = index;
+    make_any_packet(&c.inner, index);
+    c.inner.size = MIN(c.inner.size, MAX_PACKET - MAX_OUTER);
+    make_outer(&c.outer, &c.frame, &c.inner);
+    if (!put_first(&c, &devices[rnd(n_devices)])) {
+        return;
+    }
+    c.popped = pop_in_userspace(&c.outer, &c.frame);
+    popped = check_pop(&c);
+    n_left += !popped;
+    if (popped && put_second(&c, &t, false)) {
+        check_second(&c, &t);
+        xdp_flow_table_remove(object->table, t.flow, &stats);
+        if (!check_stats(&t, &stats)) {
+            tunnel_failure(&c, &t, "statistics behind the tunnel");
+        }
+        ofpbuf_uninit(&t.actions.buf);
+    }
+    if (popped && put_second(&c, &t, true)) {
+        if (check_pop(&c)) {
+            event_count[EVENT_TUNNEL_MISS]++;
+        }
+        xdp_flow_table_remove(object->table, t.flow, &stats);
+        ofpbuf_uninit(&t.actions.buf);
+    }
+    xdp_flow_table_remove(object->table, c.first.flow, &stats);
+    if (!popped) {
+        c.first.stats.n_packets = c.first.stats.n_bytes = 0;
+    }
+    c.first.stats.tcp_flags = 0;
+    if (!check_stats(&c.first, &stats)) {
+        tunnel_failure(&c, NULL, "statistics before the tunnel");
+    }
+    dp_packet_delete(c.popped);
+}
+
+/* Pushing. */
+
+/* Makes '*push' a header to push, as the functions of userspace that build one
+ * do. */
+static void
+make_push(struct ovs_action_push_tnl *push)
+{
+    struct frame f = { .size = 0 };
+    struct outer o = { .type = 1 + rnd(XDP_TUNNEL_GRE) };
+    bool is_udp = o.type != XDP_TUNNEL_GRE;
+
+    o.is_ipv6 = one_in(2);
+    o.has_csum = one_in(2);
+    put_random(&f, 2 * ETH_ADDR_LEN);
+    put16(&f, o.is_ipv6 ? ETH_TYPE_IPV6 : ETH_TYPE_IP);
+    if (o.is_ipv6) {
+        uint8_t next_hops[2] = { is_udp ? IPPROTO_UDP : IPPROTO_GRE,
+                                 rnd(256) };
+
+        put32(&f, UINT32_C(6) << 28 | rnd(256) << 20);
+        put16(&f, 0);
+        put(&f, next_hops, sizeof next_hops);
+        put_random(&f, 32);
+    } else {
+        struct ip_header *ip = (void *) (f.data + f.size);
+        uint8_t first[2] = { 0x45, rnd(256) };
+        uint8_t ttl_proto[2] = { rnd(256),
+                                 is_udp ? IPPROTO_UDP : IPPROTO_GRE };
+
+        put(&f, first, sizeof first);
+        put32(&f, 0);
+        put16(&f, one_in(2) ? IP_DF : 0);
+        put(&f, ttl_proto, sizeof ttl_proto);
+        put16(&f, 0);
+        put_random(&f, 8);
+        ip->ip_csum = csum(ip, sizeof *ip);
+    }
+    if (is_udp) {
+        put16(&f, 0);
+        put16(&f, rnd(65536));
+        put16(&f, 0);
+        put16(&f, o.has_csum ? UINT16_MAX : 0);
+        put_random(&f, 8 + (o.type == XDP_TUNNEL_GENEVE ? 4 * rnd(8) : 0));
+    } else {
+        put16(&f, (o.has_csum ? GRE_CSUM : 0) | (one_in(2) ? GRE_KEY : 0));
+        put16(&f, ETH_TYPE_TEB);
+        if (o.has_csum) {
+            put32(&f, 0);
+        }
+        if (f.data[o.is_ipv6 ? 54 : 34] & 0x20) {
+            put_random(&f, 4);
+        }
+    }
+
+    memset(push, 0, sizeof *push);
+    push->tnl_type = (o.type == XDP_TUNNEL_VXLAN ? OVS_VPORT_TYPE_VXLAN
+                      : o.type == XDP_TUNNEL_GENEVE ? OVS_VPORT_TYPE_GENEVE
+                      : o.is_ipv6 ? OVS_VPORT_TYPE_IP6GRE
+                      : OVS_VPORT_TYPE_GRE);
+    push->header_len = f.size;
+    memcpy(push->header, f.data, f.size);
+}
+
+/* Runs case 'index' of a push. */
+static void
+test_one_push(unsigned long int index)
+{
+    static struct tested_flow t;
+    struct ovs_action_push_tnl push;
+    struct ovs_action_push_vlan inner_tag = {
+        .vlan_tpid = htons(ETH_TYPE_VLAN_8021Q),
+        .vlan_tci = htons(VLAN_CFI | rnd(4096)),
+    };
+    struct ovs_action_push_vlan outer_tag = inner_tag;
+    uint64_t before[XDP_COUNTER_MAX];
+    uint64_t expected[XDP_COUNTER_MAX] = { [XDP_COUNTER_PACKETS] = 1,
+                                           [XDP_COUNTER_SUBTABLE_HITS] = 1,
+                                           [XDP_COUNTER_TNL_PUSH] = 1 };
+    const char *culprit, *problem = NULL;
+    struct xdp_flow_table_stats stats;
+    struct xdp_translation tr;
+    enum xdp_table_error error;
+    struct ofpbuf *buf = &t.actions.buf;
+    struct dp_packet *packet;
+    uint32_t port = rnd(N_PORTS), verdict;
+    uint8_t out[MAX_OUT];
+    struct frame f;
+    struct flow flow;
+    size_t out_size, ofs = 0;
+    bool in_clone, too_large;
+    uint64_t by;
+
+    rng_start(24, index);
+    set_vlan_limit(XDP_VLAN_MAX);
+    make_any_packet(&f, index);
+    memset(&t.stats, 0, sizeof t.stats);
+    t.device = &devices[rnd(n_devices)];
+    t.flow = NULL;
+    extract(f.data, f.size, ODP_BASE + t.device->port, &flow);
+    make_match(&flow, rnd(N_POOL), &t.match);
+    make_push(&push);
+
+    packet = dp_packet_clone_data_with_headroom(f.data, f.size,
+                                                2 + MAX_OUTER);
+    pkt_metadata_init(&packet->md, flow.in_port.odp_port);
+    flow_extract(packet, &flow);
+    dp_packet_set_rss_hash(packet, flow_hash_5tuple(&flow, 0));
+
+    ofpbuf_init(buf, 0);
+    if (one_in(4)) {
+        nl_msg_put_unspec(buf, OVS_ACTION_ATTR_PUSH_VLAN, &inner_tag,
+                          sizeof inner_tag);
+        eth_push_vlan(packet, inner_tag.vlan_tpid, inner_tag.vlan_tci);
+        expected[XDP_COUNTER_PUSH_VLAN]++;
+    }
+    in_clone = one_in(2);
+    if (in_clone) {
+        ofs = nl_msg_start_nested(buf, OVS_ACTION_ATTR_CLONE);
+    }
+    nl_msg_put_unspec(buf, OVS_ACTION_ATTR_TUNNEL_PUSH, &push, sizeof push);
+    if (push.tnl_type == OVS_VPORT_TYPE_GRE
+        || push.tnl_type == OVS_VPORT_TYPE_IP6GRE) {
+        netdev_gre_push_header(gre_netdev, packet, &push);
+    } else {
+        netdev_tnl_push_udp_header(NULL, packet, &push);
+    }
+    if (one_in(4)) {
+        nl_msg_put_unspec(buf, OVS_ACTION_ATTR_PUSH_VLAN, &outer_tag,
+                          sizeof outer_tag);
+        eth_push_vlan(packet, outer_tag.vlan_tpid, outer_tag.vlan_tci);
+        expected[XDP_COUNTER_PUSH_VLAN]++;
+    }
+    nl_msg_put_odp_port(buf, OVS_ACTION_ATTR_OUTPUT,
+                        u32_to_odp(ODP_BASE + port));
+    if (in_clone) {
+        nl_msg_end_nested(buf, ofs);
+    }
+
+    too_large = (target_ifindex(port) != devices[0].ifindex
+                 && (dp_packet_size(packet)
+                     > ETH_PAYLOAD_MAX + ETH_HEADER_LEN + VLAN_HEADER_LEN));
+    expected[too_large ? XDP_COUNTER_DROP_MTU : XDP_COUNTER_OUTPUT]++;
+    if (put_tested(&t, &error, &tr) || error) {
+        problem = "flow that pushes was refused";
+    } else {
+        set_hints(false);
+        xdp_flow_table_get_counters(object->table, before);
+        verdict = run_program(t.device->ifindex, f.data, f.size, out,
+                              &out_size);
+        account(&t, &flow, f.size);
+        op_count[XDP_OP_TNL_PUSH]++;
+        if (verdict != (too_large ? XDP_DROP : XDP_REDIRECT)) {
+            problem = "verdict on a packet with a header pushed";
+        } else if (out_size != dp_packet_size(packet)
+                   || memcmp(out, dp_packet_data(packet), out_size)) {
+            problem = "packet with a header pushed";
+        } else if (!check_counters(before, expected, &culprit, &by)) {
+            problem = culprit;
+        }
+        xdp_flow_table_remove(object->table, t.flow, &stats);
+        if (!problem && !check_stats(&t, &stats)) {
+            problem = "statistics of a flow that pushes";
+        }
+    }
+    event_count[too_large ? EVENT_TUNNEL_MTU : EVENT_TUNNEL_PUSH]++;
+    n_pushed++;
+    if (problem && case_failure("tunnels", index, "%s", problem)) {
+        print_hex("packet  ", f.data, f.size);
+        print_hex("header  ", push.header, push.header_len);
+        print_hex("expected", dp_packet_data(packet),
+                  dp_packet_size(packet));
+        print_hex("got     ", out, out_size);
+    }
+    dp_packet_delete(packet);
+    ofpbuf_uninit(buf);
+}
+
+/* Part "tunnels". */
+void
+test_tunnels(void)
+{
+    struct xdp_table_flow *all[N_TYPES];
+    unsigned long int n = 0;
+
+    if (!part_wanted("tunnels")) {
+        return;
+    }
+
+    /* What userspace says about the headers that it drops. */
+    vlog_set_levels(vlog_module_from_name("native_tnl"), VLF_CONSOLE,
+                    VLL_OFF);
+    if (netdev_open("oracle_gre", "gre", &gre_netdev)) {
+        ovs_fatal(0, "making a GRE port failed");
+    }
+    add_tunnels();
+    for (size_t i = 1; i < N_TYPES; i++) {
+        all[i] = ask_port(tunnels[i].port, ASK_ALL);
+    }
+    for (unsigned long int i = 0; i < n_actions / ACTIONS_PER_TUNNEL; i++) {
+        if (only_case < 0 || only_case == i) {
+            test_one_pop(i);
+            test_one_push(i);
+            if (++n % 100 == 0) {
+                reclaim();
+            }
+        }
+    }
+    for (size_t i = 1; i < N_TYPES; i++) {
+        unask(all[i]);
+    }
+    remove_tunnels();
+    netdev_close(gre_netdev);
+    reclaim();
+    end_part("tunnels", "%lu headers popped, %lu left to userspace, %lu "
+             "pushed", n_popped, n_left, n_pushed);
+}
