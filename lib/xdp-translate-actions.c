@@ -840,10 +840,15 @@ translate_tnl_push(struct translator *t, const struct nlattr *a)
     struct xdp_op op = { .type = 0 };
     int flags;
 
-    if (nl_attr_get_size(a) < sizeof push) {
+    /* The rest of the header may be missing. */
+    memset(&push, 0, sizeof push);
+    memcpy(&push, nl_attr_get(a), MIN(nl_attr_get_size(a), sizeof push));
+    if (nl_attr_get_size(a) < offsetof(struct ovs_action_push_tnl, header)
+        || push.header_len > sizeof push.header
+        || (nl_attr_get_size(a) - offsetof(struct ovs_action_push_tnl, header)
+            < push.header_len)) {
         return refuse(t, XDP_REASON_ACTION, ", malformed");
     }
-    memcpy(&push, nl_attr_get(a), sizeof push);
     if (push.tnl_type != OVS_VPORT_TYPE_VXLAN
         && push.tnl_type != OVS_VPORT_TYPE_GENEVE
         && push.tnl_type != OVS_VPORT_TYPE_GRE

@@ -1292,7 +1292,9 @@ init_push(struct ovs_action_push_tnl *push, uint32_t type, bool is_ipv6,
 static void
 put_tnl_push(struct ofpbuf *b, const struct ovs_action_push_tnl *push)
 {
-    nl_msg_put_unspec(b, OVS_ACTION_ATTR_TUNNEL_PUSH, push, sizeof *push);
+    nl_msg_put_unspec(b, OVS_ACTION_ATTR_TUNNEL_PUSH, push,
+                      offsetof(struct ovs_action_push_tnl, header)
+                      + MIN(push->header_len, sizeof push->header));
 }
 
 /* Tunnels. */
@@ -1389,9 +1391,16 @@ test_translate_tunnels(void)
     check_actions_refused(&b, &caps, XDP_REASON_ACTION,
                           "tnl_push of this type of tunnel");
     push.tnl_type = OVS_VPORT_TYPE_VXLAN;
-    nl_msg_put_unspec(&b, OVS_ACTION_ATTR_TUNNEL_PUSH, &push, 66);
+    for (size_t size = 0; size < 66; size += 5) {
+        nl_msg_put_unspec(&b, OVS_ACTION_ATTR_TUNNEL_PUSH, &push, size);
+        check_actions_refused(&b, &caps, XDP_REASON_ACTION,
+                              "tnl_push, malformed");
+    }
+    push.header_len = sizeof push.header + 1;
+    put_tnl_push(&b, &push);
     check_actions_refused(&b, &caps, XDP_REASON_ACTION,
                           "tnl_push, malformed");
+    push.header_len = 50;
 
     /* The megaflow does not match on the header that was pushed. */
     put_output(&b, 1);
