@@ -136,6 +136,16 @@ struct {
     __type(value, struct xdp_meter);
 } xdp_meters SEC(".maps");
 
+/* The next sequence numbers of tunnels, by the datapath's number of the port,
+ * in the lower 32 bits.  One map for all objects, made by the provider. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, XDP_SEQUENCE_MAX);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __type(key, __u32);
+    __type(value, __u64);
+} xdp_sequences SEC(".maps");
+
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, XDP_COUNTER_MAX);

@@ -281,6 +281,7 @@ tunnel_look_at(struct xdp_md *ctx, struct xdp_scratch *scratch,
     struct tunnel_header h;
     __u8 type = op->u.tnl_pop.type;
     bool is_gre = type == XDP_TUNNEL_GRE || type == XDP_TUNNEL_ERSPAN;
+    const __u8 *version;
 
     /* The parser has looked at all lengths of the IP header. */
     h.l3_ofs = scratch->layers.net_ofs;
@@ -290,6 +291,12 @@ tunnel_look_at(struct xdp_md *ctx, struct xdp_scratch *scratch,
                                             : sizeof(struct iphdr)))
         || scratch->key.nw_frag
         || scratch->layers.l4_proto != (is_gre ? IPPROTO_GRE : IPPROTO_UDP)) {
+        return false;
+    }
+
+    /* But nobody else looks at its version. */
+    version = parse_at(ctx, h.l3_ofs, sizeof *version);
+    if (!version || *version >> 4 != (is_ipv6 ? 6 : 4)) {
         return false;
     }
     if (!is_ipv6) {
@@ -594,6 +601,15 @@ tunnel_push(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 i)
             return XDP_COUNTER_DROP_TOO_SHORT;
         }
         *csum = ~sum;
+    } else if (flags & XDP_TUNNEL_PUSH_SEQ) {
+        __u32 index = op->u.tnl_push.seq;
+        __u64 *next = bpf_map_lookup_elem(&xdp_sequences, &index);
+        __be32 *seq = parse_at(ctx, op->u.tnl_push.seq_ofs, sizeof *seq);
+
+        if (!next || !seq) {
+            return XDP_COUNTER_DROP_TOO_SHORT;
+        }
+        *seq = bpf_htonl(__sync_fetch_and_add(next, 1));
     }
     stats_count(XDP_COUNTER_TNL_PUSH);
     return SET_OK;

@@ -41,6 +41,7 @@
 #define XDP_MAX_PASSES      7   /* Of one packet, as in userspace. */
 #define XDP_TUNNEL_MAX_OPTS 32  /* Bytes of Geneve options of a key. */
 #define XDP_TUNNEL_MAX_HEADER 128 /* Bytes of a header to push. */
+#define XDP_SEQUENCE_MAX    4096 /* Datapath ports with sequence numbers. */
 #define XDP_METER_MAX       4096 /* Meters, by the datapath's number. */
 #define XDP_METER_MAX_BANDS 8   /* Bands of one meter. */
 
@@ -232,6 +233,7 @@ enum xdp_tunnel_push_flags {
     XDP_TUNNEL_PUSH_UDP = 1 << 1,       /* Set source port and length. */
     XDP_TUNNEL_PUSH_UDP_CSUM = 1 << 2,  /* Compute UDP's checksum. */
     XDP_TUNNEL_PUSH_GRE_CSUM = 1 << 3,  /* Compute GRE's checksum. */
+    XDP_TUNNEL_PUSH_SEQ = 1 << 4,       /* Set the sequence number. */
 };
 
 /* MAC addresses as OVS_KEY_ATTR_ETHERNET, OVS_KEY_ATTR_ND and the second half
@@ -309,7 +311,9 @@ struct xdp_op {
             __u8 flags;     /* enum xdp_tunnel_push_flags. */
             __u16 port_min; /* First UDP source port... */
             __u16 n_ports;  /* ...and how many there are. */
-            __u16 pad;
+            __u8 seq_ofs;   /* Bytes in front of the sequence number. */
+            __u8 pad;
+            __u32 seq;      /* Its index in 'xdp_sequences'. */
         } tnl_push;
         struct {
             __u32 port;     /* The tunnel's index in 'xdp_ports'. */

@@ -5,77 +5,31 @@
 
 #include "xdp-meter.h"
 
-#include <bpf/bpf.h>
-#include <errno.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "dp-packet.h"
 #include "openflow/openflow.h"
-#include "ovs-atomic.h"
 #include "ovs-thread.h"
 #include "util.h"
 #include "xdp-abi.h"
+#include "xdp-shared.h"
 
 /* Longer than any meter will be in use: so much that nothing overflows. */
 #define MAX_DEPTH (UINT64_C(1) << 60)
 
-#define METERS_SIZE (XDP_METER_MAX * sizeof(struct xdp_meter))
-
 static struct ovs_mutex mutex = OVS_MUTEX_INITIALIZER;
 
-/* The map 'xdp_meters' and how many users it has; without any, there is no
- * map. */
-static int map_fd OVS_GUARDED_BY(mutex) = -1;
-static unsigned int n_users OVS_GUARDED_BY(mutex);
-
-/* The meters of the datapath: the contents of the map or, while there is none,
- * zero-filled memory that packets do not see.  NULL until first needed.
- *
- * The address stays the same and always valid; what is mapped there changes.
- * So a thread that runs a meter needs no lock, and nothing of the map is left
- * once it has been replaced. */
-static struct xdp_meter *meters;
-
-/* Is the map what is at 'meters'? */
-static atomic_bool shared = ATOMIC_VAR_INIT(false);
-
-/* Maps METERS_SIZE bytes of the map 'fd' or, if that is negative, zero ones:
- * at 'at', in place of what is there, or somewhere if 'at' is NULL.  Returns
- * NULL on failure.  Not from malloc(): see alloc_log() in xdp-program.c. */
-static void *
-map_meters(int fd, void *at)
-{
-    void *p = mmap(at, METERS_SIZE, PROT_READ | PROT_WRITE,
-                   (fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED)
-                   | (at ? MAP_FIXED : 0), fd, 0);
-
-    return p == MAP_FAILED ? NULL : p;
-}
-
-/* As map_meters(), and does not return on failure. */
-static void *
-xmap_meters(int fd, void *at)
-{
-    void *p = map_meters(fd, at);
-
-    if (!p) {
-        out_of_memory();
-    }
-    return p;
-}
+/* The meters of the datapath, by its number. */
+static struct xdp_shared shared OVS_GUARDED_BY(mutex)
+    = XDP_SHARED_INITIALIZER("xdp_meters", sizeof(struct xdp_meter),
+                             XDP_METER_MAX);
 
 /* Returns the array that has the meters. */
 static struct xdp_meter *
 get_meters(void)
     OVS_REQUIRES(mutex)
 {
-    if (!meters) {
-        meters = xmap_meters(-1, NULL);
-    }
-    return meters;
+    return xdp_shared_values(&shared);
 }
 
 /* Returns the version of 'meter' that packets use. */
@@ -98,64 +52,26 @@ publish(struct xdp_meter *meter, const struct xdp_meter_version *version)
     *(volatile uint32_t *) &meter->current = other;
 }
 
-/* Returns the file descriptor of the map 'xdp_meters', which this function
- * creates if nobody uses it yet.  The caller must give it back with
- * xdp_meter_close().  On failure, returns -1 with a message in '*errp', which
- * the caller frees. */
+/* Returns the file descriptor of the map 'xdp_meters', which the caller must
+ * give back with xdp_meter_close().  On failure, returns -1 with a message in
+ * '*errp', which the caller frees. */
 int
 xdp_meter_open(char **errp)
 {
-    LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
-    void *p;
     int fd;
 
     ovs_mutex_lock(&mutex);
-    if (!n_users) {
-        fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "xdp_meters", sizeof(uint32_t),
-                            sizeof *meters, XDP_METER_MAX, &opts);
-        p = fd < 0 ? NULL : map_meters(fd, NULL);
-        if (!p) {
-            *errp = xasprintf("creating the map of meters failed (%s); it "
-                              "needs %"PRIuSIZE" bytes of memory",
-                              ovs_strerror(errno), METERS_SIZE);
-            if (fd >= 0) {
-                close(fd);
-            }
-            ovs_mutex_unlock(&mutex);
-            return -1;
-        }
-        memcpy(p, get_meters(), METERS_SIZE);
-        munmap(p, METERS_SIZE);
-        xmap_meters(fd, meters);
-        atomic_store_explicit(&shared, true, memory_order_release);
-        map_fd = fd;
-    }
-    n_users++;
-    fd = map_fd;
+    fd = xdp_shared_open(&shared, errp);
     ovs_mutex_unlock(&mutex);
     return fd;
 }
 
-/* Gives the map back, which goes with its last user.  The meters and their
- * statistics stay. */
+/* Gives the map back.  The meters and their statistics stay. */
 void
 xdp_meter_close(void)
 {
     ovs_mutex_lock(&mutex);
-    ovs_assert(n_users);
-    if (!--n_users) {
-        void *copy = xmap_meters(-1, NULL);
-
-        /* A thread that runs a meter right now finds none for a moment, and
-         * lets its packet pass. */
-        atomic_store_relaxed(&shared, false);
-        memcpy(copy, meters, METERS_SIZE);
-        xmap_meters(-1, meters);
-        memcpy(meters, copy, METERS_SIZE);
-        munmap(copy, METERS_SIZE);
-        close(map_fd);
-        map_fd = -1;
-    }
+    xdp_shared_close(&shared);
     ovs_mutex_unlock(&mutex);
 }
 
@@ -263,20 +179,19 @@ take_packet(struct xdp_meter_version *version, uint32_t bytes, uint64_t now)
  * shared with XDP. */
 int
 xdp_meter_run(uint32_t id, struct dp_packet_batch *batch)
+    OVS_NO_THREAD_SAFETY_ANALYSIS
 {
     const size_t size = dp_packet_batch_size(batch);
     struct xdp_meter_version *version;
     struct dp_packet *packet;
     struct timespec ts;
-    bool is_shared;
     uint64_t now;
     size_t i;
 
-    atomic_read_explicit(&shared, &is_shared, memory_order_acquire);
-    if (!is_shared || id >= XDP_METER_MAX) {
+    if (!xdp_shared_is_map(&shared) || id >= XDP_METER_MAX) {
         return -1;
     }
-    version = get_version(&meters[id]);
+    version = get_version((struct xdp_meter *) shared.values + id);
     if (!version->n_bands) {
         return 0;
     }

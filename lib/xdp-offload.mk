@@ -25,6 +25,10 @@ lib_xdp_files = \
 	lib/xdp-port.h \
 	lib/xdp-program.c \
 	lib/xdp-program.h \
+	lib/xdp-sequence.c \
+	lib/xdp-sequence.h \
+	lib/xdp-shared.c \
+	lib/xdp-shared.h \
 	lib/xdp-totals.c \
 	lib/xdp-totals.h \
 	lib/xdp-translate-actions.c \

@@ -30,6 +30,7 @@
 #include "entropy.h"
 #include "util.h"
 #include "xdp-meter.h"
+#include "xdp-sequence.h"
 #include "xdp-upcall.h"
 
 VLOG_DEFINE_THIS_MODULE(xdp_program);
@@ -56,6 +57,9 @@ struct file_id {
     struct timespec ctime;
 };
 
+/* Maps that all objects and userspace share. */
+#define N_SHARED_MAPS 2
+
 struct xdp_object_private {
     unsigned int n_refs;
     struct file_id id;
@@ -63,7 +67,7 @@ struct xdp_object_private {
     struct bpf_object *bpf;
     struct bpf_program *prog;
     struct bpf_map *xsks_map;
-    bool has_meters;            /* Does it use xdp_meter_open()'s map? */
+    bool has_shared[N_SHARED_MAPS]; /* Does it use this one? */
 };
 
 /* All objects, in order of loading. */
@@ -134,6 +138,7 @@ enum table_map {
     MAP_COUNTERS,
     MAP_GROUPS,
     MAP_METERS,
+    MAP_SEQUENCES,
     MAP_PROGRAMS,
     N_TABLE_MAPS
 };
@@ -164,9 +169,22 @@ static const struct table_map_info {
                      .for_outputs = true },
     [MAP_METERS] = { "xdp_meters", BPF_MAP_TYPE_ARRAY,
                      sizeof(struct xdp_meter), .for_op = XDP_OP_METER },
+    [MAP_SEQUENCES] = { "xdp_sequences", BPF_MAP_TYPE_ARRAY, 8,
+                        .for_op = XDP_OP_TNL_PUSH },
     [MAP_PROGRAMS] = { "xdp_programs", BPF_MAP_TYPE_PROG_ARRAY, 4,
                        .for_op = XDP_OP_RECIRC },
 };
+
+/* Those of them that all objects and userspace share. */
+static const struct shared_map {
+    enum table_map map;
+    int (*open)(char **errp);
+    void (*close)(void);
+} shared_maps[] = {
+    { MAP_METERS, xdp_meter_open, xdp_meter_close },
+    { MAP_SEQUENCES, xdp_sequence_open, xdp_sequence_close },
+};
+BUILD_ASSERT_DECL(ARRAY_SIZE(shared_maps) == N_SHARED_MAPS);
 
 /* Returns the path that 'option', the value of options:xdp-obj, stands for:
  * itself if absolute, otherwise relative to the installed objects.  NULL and
@@ -546,6 +564,11 @@ read_contract(const char *path, struct bpf_object *bpf, bool *has_table,
             caps->ops |= UINT64_C(1) << e->val;
         }
     }
+    if (has_op(caps, XDP_OP_TNL_POP) && !has_op(caps, XDP_OP_RECIRC)) {
+        *errp = xasprintf("%s: the object says that it runs XDP_OP_TNL_POP, "
+                          "which takes XDP_OP_RECIRC, too", path);
+        return EINVAL;
+    }
 
     for (size_t i = 0; i < N_TABLE_MAPS; i++) {
         const struct table_map_info *info = &table_maps[i];
@@ -665,18 +688,19 @@ set_magic(const char *path, struct bpf_object *bpf, char **errp)
                         errp);
 }
 
-/* Makes 'bpf', which is not loaded yet, use the map that has the meters.
- * After success, the caller must give that back with xdp_meter_close(). */
+/* Makes 'bpf', which is not loaded yet, use the map 'shared'.  After success,
+ * the caller must give that back. */
 static int
-share_meters(const char *path, struct bpf_object *bpf, char **errp)
+share_map(const char *path, struct bpf_object *bpf,
+          const struct shared_map *shared, char **errp)
 {
     struct bpf_map *map
-        = bpf_object__find_map_by_name(bpf, table_maps[MAP_METERS].name);
+        = bpf_object__find_map_by_name(bpf, table_maps[shared->map].name);
     char *reason;
     int error;
     int fd;
 
-    fd = xdp_meter_open(&reason);
+    fd = shared->open(&reason);
     if (fd < 0) {
         *errp = xasprintf("%s: %s", path, reason);
         free(reason);
@@ -686,9 +710,20 @@ share_meters(const char *path, struct bpf_object *bpf, char **errp)
     if (error) {
         *errp = xasprintf("%s: sharing map %s failed (%s)", path,
                           bpf_map__name(map), ovs_strerror(error));
-        xdp_meter_close();
+        shared->close();
     }
     return error;
+}
+
+/* Gives the shared maps of 'private' back. */
+static void
+unshare_maps(const struct xdp_object_private *private)
+{
+    for (size_t i = 0; i < N_SHARED_MAPS; i++) {
+        if (private->has_shared[i]) {
+            shared_maps[i].close();
+        }
+    }
 }
 
 /* Sizes the maps and sets the constants of the flow table in 'bpf', which is
@@ -834,9 +869,12 @@ load_object(const char *path, struct bpf_object *bpf, const char *log,
     if (!error && has_op(&object->caps, XDP_OP_RECIRC)) {
         error = set_magic(path, bpf, errp);
     }
-    if (!error && has_op(&object->caps, XDP_OP_METER)) {
-        error = share_meters(path, bpf, errp);
-        private->has_meters = !error;
+    for (size_t i = 0; i < N_SHARED_MAPS; i++) {
+        if (!error
+            && has_op(&object->caps, table_maps[shared_maps[i].map].for_op)) {
+            error = share_map(path, bpf, &shared_maps[i], errp);
+            private->has_shared[i] = !error;
+        }
     }
     if (!error) {
         error = bpf_object__load(bpf) ? errno : 0;
@@ -851,9 +889,7 @@ load_object(const char *path, struct bpf_object *bpf, const char *log,
         error = object->table ? 0 : ENOMEM;
     }
     if (error) {
-        if (private->has_meters) {
-            xdp_meter_close();
-        }
+        unshare_maps(private);
         free(private);
         free(object);
         return error;
@@ -963,9 +999,7 @@ xdp_object_put(struct xdp_object *object)
         ovs_list_remove(&object->list_node);
         xdp_flow_table_destroy(object->table);
         bpf_object__close(object->private->bpf);
-        if (object->private->has_meters) {
-            xdp_meter_close();
-        }
+        unshare_maps(object->private);
         free(object->private);
         free(object->path);
         free(object);

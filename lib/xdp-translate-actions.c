@@ -777,9 +777,10 @@ translate_recirc(struct translator *t, const struct nlattr *a,
 }
 
 /* Returns the enum xdp_tunnel_push_flags of the header in 'data', or -1 if it
- * is one that XDP cannot finish. */
+ * is one that XDP cannot finish.  Stores where its sequence number is, if it
+ * has one, in '*seq_ofs'. */
 static int
-get_push_flags(const struct ovs_action_push_tnl *data)
+get_push_flags(const struct ovs_action_push_tnl *data, uint8_t *seq_ofs)
 {
     const struct eth_header *eth = (const void *) data->header;
     const uint8_t *l3 = (const uint8_t *) (eth + 1);
@@ -818,15 +819,30 @@ get_push_flags(const struct ovs_action_push_tnl *data)
         struct gre_base_hdr gre;
 
         memcpy(&gre, l4, sizeof gre);
-        if (gre.flags & htons(GRE_SEQ)) {
-            /* Userspace counts. */
+        switch (ntohs(gre.flags) & (GRE_CSUM | GRE_SEQ)) {
+        case 0:
+            return flags;
+
+        case GRE_CSUM:
+            return (l4_size >= sizeof gre + 4
+                    ? flags | XDP_TUNNEL_PUSH_GRE_CSUM : -1);
+
+        case GRE_SEQ:
+            /* The last field of GRE, which nothing or ERSPAN follows.  Type
+             * III of that has the time, too. */
+            if (gre.protocol == htons(ETH_TYPE_ERSPAN2)
+                || l4_size < sizeof gre + 4) {
+                return -1;
+            }
+            *seq_ofs = (gre.protocol == htons(ETH_TYPE_ERSPAN1)
+                        ? data->header_len - l4_size + sizeof gre
+                        : data->header_len - 4);
+            return flags | XDP_TUNNEL_PUSH_SEQ;
+
+        default:
+            /* Userspace computes the checksum without the number. */
             return -1;
         }
-        if (!(gre.flags & htons(GRE_CSUM))) {
-            return flags;
-        }
-        return (l4_size >= sizeof gre + 4
-                ? flags | XDP_TUNNEL_PUSH_GRE_CSUM : -1);
     }
     return -1;
 }
@@ -852,7 +868,9 @@ translate_tnl_push(struct translator *t, const struct nlattr *a)
     if (push.tnl_type != OVS_VPORT_TYPE_VXLAN
         && push.tnl_type != OVS_VPORT_TYPE_GENEVE
         && push.tnl_type != OVS_VPORT_TYPE_GRE
-        && push.tnl_type != OVS_VPORT_TYPE_IP6GRE) {
+        && push.tnl_type != OVS_VPORT_TYPE_IP6GRE
+        && push.tnl_type != OVS_VPORT_TYPE_ERSPAN
+        && push.tnl_type != OVS_VPORT_TYPE_IP6ERSPAN) {
         return refuse(t, XDP_REASON_ACTION, " of this type of tunnel");
     }
     if (t->n_outputs) {
@@ -864,9 +882,14 @@ translate_tnl_push(struct translator *t, const struct nlattr *a)
     if (t->tunneled) {
         return refuse(t, XDP_REASON_ORDER, " after tnl_push");
     }
-    flags = get_push_flags(&push);
-    if (flags < 0) {
+    flags = get_push_flags(&push, &op.u.tnl_push.seq_ofs);
+    if (flags < 0
+        || (flags & XDP_TUNNEL_PUSH_SEQ
+            && odp_to_u32(push.tnl_port) >= XDP_SEQUENCE_MAX)) {
         return refuse(t, XDP_REASON_ACTION, " with such a header");
+    }
+    if (flags & XDP_TUNNEL_PUSH_SEQ) {
+        op.u.tnl_push.seq = odp_to_u32(push.tnl_port);
     }
 
     op.u.tnl_push.header_len = push.header_len;

@@ -38,6 +38,7 @@
 #include "xdp-flow-table.h"
 #include "xdp-meter.h"
 #include "xdp-program.h"
+#include "xdp-sequence.h"
 #include "xdp-translate.h"
 #include "xdp-upcall.h"
 
@@ -1305,7 +1306,10 @@ test_translate_tunnels(void)
     static const uint8_t csum[16] = { 0, 0, 0x12, 0xb5, 0, 0, 0xff, 0xff, 8 };
     static const uint8_t gre[4] = { 0, 0, 0x65, 0x58 };
     static const uint8_t gre_csum[8] = { 0x80, 0, 0x65, 0x58 };
-    static const uint8_t gre_seq[8] = { 0x10, 0, 0x65, 0x58 };
+    static const uint8_t gre_key_seq[12] = { 0x30, 0, 0x65, 0x58 };
+    static const uint8_t gre_csum_seq[12] = { 0x90, 0, 0x65, 0x58 };
+    static const uint8_t erspan[16] = { 0x10, 0, 0x88, 0xbe };
+    static const uint8_t erspan_iii[20] = { 0x10, 0, 0x22, 0xeb };
     struct ovs_action_push_tnl push;
     struct xdp_translation tr;
     struct xdp_caps caps;
@@ -1365,9 +1369,35 @@ test_translate_tunnels(void)
     CHECK(tr.actions.ops[0].u.tnl_push.flags
           == (XDP_TUNNEL_PUSH_GRE_CSUM | XDP_TUNNEL_PUSH_IPV6));
 
+    /* Sequence numbers, of GRE and of ERSPAN, where other fields follow. */
+    init_push(&push, OVS_VPORT_TYPE_GRE, false, IPPROTO_GRE, gre_key_seq,
+              sizeof gre_key_seq);
+    push.tnl_port = u32_to_odp(7);
+    put_tnl_push(&b, &push);
+    put_output(&b, 1);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.actions.ops[0].u.tnl_push.flags == XDP_TUNNEL_PUSH_SEQ);
+    CHECK(tr.actions.ops[0].u.tnl_push.seq == 7);
+    CHECK(tr.actions.ops[0].u.tnl_push.seq_ofs == 34 + 8);
+    init_push(&push, OVS_VPORT_TYPE_IP6ERSPAN, true, IPPROTO_GRE, erspan,
+              sizeof erspan);
+    put_tnl_push(&b, &push);
+    put_output(&b, 1);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.actions.ops[0].u.tnl_push.seq_ofs == 54 + 4);
+    push.tnl_port = u32_to_odp(XDP_SEQUENCE_MAX);
+    put_tnl_push(&b, &push);
+    check_actions_refused(&b, &caps, XDP_REASON_ACTION,
+                          "tnl_push with such a header");
+
     /* What userspace alone can do. */
-    init_push(&push, OVS_VPORT_TYPE_GRE, false, IPPROTO_GRE, gre_seq,
-              sizeof gre_seq);
+    init_push(&push, OVS_VPORT_TYPE_IP6ERSPAN, true, IPPROTO_GRE, erspan_iii,
+              sizeof erspan_iii);
+    put_tnl_push(&b, &push);
+    check_actions_refused(&b, &caps, XDP_REASON_ACTION,
+                          "tnl_push with such a header");
+    init_push(&push, OVS_VPORT_TYPE_GRE, false, IPPROTO_GRE, gre_csum_seq,
+              sizeof gre_csum_seq);
     put_tnl_push(&b, &push);
     check_actions_refused(&b, &caps, XDP_REASON_ACTION,
                           "tnl_push with such a header");
@@ -3834,6 +3864,39 @@ test_meter_run(void)
     xdp_meter_close();
 }
 
+/* Sequence numbers go on, whoever takes them, as the map comes and goes. */
+static void
+test_sequences(void)
+{
+    const odp_port_t port = u32_to_odp(XDP_SEQUENCE_MAX - 1);
+    uint32_t index = XDP_SEQUENCE_MAX - 1, own = 77;
+    uint32_t first = xdp_sequence_next(port, &own);
+    uint64_t value;
+    char *message;
+    int fd;
+
+    CHECK(xdp_sequence_next(port, &own) == first + 1);
+    CHECK(own == 77);
+    for (uint32_t i = 0; i < 2; i++) {
+        fd = xdp_sequence_open(&message);
+        CHECK(fd >= 0);
+        CHECK(xdp_sequence_open(&message) == fd);
+        CHECK(read_map(fd, index, &value) && value == first + 2 + 4 * i);
+        CHECK(xdp_sequence_next(port, &own) == first + 2 + 4 * i);
+
+        /* As a program does. */
+        value += 2;
+        CHECK(!bpf_map_update_elem(fd, &index, &value, BPF_ANY));
+        CHECK(xdp_sequence_next(port, &own) == first + 4 + 4 * i);
+        xdp_sequence_close();
+        xdp_sequence_close();
+        CHECK(xdp_sequence_next(port, &own) == first + 5 + 4 * i);
+    }
+
+    CHECK(xdp_sequence_next(u32_to_odp(XDP_SEQUENCE_MAX), &own) == 77);
+    CHECK(own == 78);
+}
+
 /* Metadata. */
 
 /* What programs tell about a packet is found, once, and nothing else is taken
@@ -4006,6 +4069,7 @@ static const struct test_case {
     { "meter-rate", test_meter_rate, NEED_BPF },
     { "meter-threads", test_meter_threads, NEED_BPF },
     { "meter-run", test_meter_run, NEED_BPF },
+    { "sequences", test_sequences, NEED_BPF },
     { "upcall-tunnel", test_upcall_tunnel, NEED_NOTHING },
     { "upcall-meta", test_upcall_meta, NEED_NOTHING },
     { "object-path", test_object_path, NEED_NOTHING },
