@@ -364,17 +364,44 @@ actions_run_list(struct xdp_md *ctx, struct xdp_scratch *scratch,
     return run.verdict;
 }
 
-/* Runs all ops of 'flow', which is in 'slot', on the packet of 'scratch' and
- * returns what becomes of it. */
-static __always_inline int
-actions_run(struct xdp_md *ctx, struct xdp_scratch *scratch,
-            const struct xdp_flow *flow, __u32 slot)
+/* Returns true if actions_run_simple() can run the ops of 'flow'. */
+static __always_inline bool
+actions_is_simple(const struct xdp_flow *flow)
 {
-    /* By far the most common list, and twice as fast without the loop. */
-    if (flow->n_ops == 1 && flow->ops[0].type == XDP_OP_OUTPUT) {
+    if (flow->n_ops == 1) {
+        return flow->ops[0].type == XDP_OP_OUTPUT;
+    }
+    return (flow->n_ops == 2 && flow->ops[1].type == XDP_OP_OUTPUT
+            && (flow->ops[0].type == XDP_OP_PUSH_VLAN
+                || flow->ops[0].type == XDP_OP_POP_VLAN));
+}
+
+/* Runs the ops of 'flow', for which actions_is_simple() returns true: by far
+ * the most common lists, and several times as fast as in a loop. */
+static __always_inline int
+actions_run_simple(struct xdp_md *ctx, const struct xdp_flow *flow)
+{
+    int error = SET_OK;
+
+    if (flow->n_ops == 1) {
         return actions_output(flow->ops[0].u.output.port);
     }
-    return actions_run_list(ctx, scratch, flow, slot);
+    if (flow->ops[0].type == XDP_OP_PUSH_VLAN) {
+        if (!actions_push_vlan(ctx, flow->ops[0].u.push_vlan.tpid,
+                               flow->ops[0].u.push_vlan.tci)) {
+            error = XDP_COUNTER_DROP_HEADROOM;
+        }
+    } else {
+        error = actions_pop_vlan(ctx);
+        if (error == ACTIONS_POPPED) {
+            error = SET_OK;
+        }
+    }
+    if (error != SET_OK) {
+        stats_count(error);
+        return XDP_ABORTED;
+    }
+    return actions_output(flow->ops[1].u.output.port);
 }
 
 /* Runs the ops of 'flow' from its first output on, as 'meta' says, on the copy

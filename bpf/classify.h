@@ -12,7 +12,6 @@
 #include "maps.h"
 #include "stats.h"
 
-#define CLASSIFY_HINT_BITS 13   /* For MAPS_N_HINTS. */
 #define CLASSIFY_FIRST_TUNNEL_WORD (XDP_KEY_WORDS - XDP_KEY_TUNNEL_WORDS)
 
 /* The result of a search and what it is passed down to its steps. */
@@ -21,17 +20,23 @@ struct classify_ctx {
     const struct xdp_port *port;
     struct xdp_flow *flow;      /* NULL if there is none. */
     __u32 slot;
+    __u32 valid;
 };
 
-/* Returns the valid flow in 'slot' if the packet's key matches it, otherwise
- * NULL. */
+/* Returns the valid flow in 'slot' if the packet's key matches it, and stores
+ * what the slot has in 'valid' in '*validp'.  Otherwise returns NULL. */
 static __always_inline struct xdp_flow *
-classify_check_slot(const struct xdp_scratch *scratch, __u32 slot)
+classify_check_slot(const struct xdp_scratch *scratch, __u32 slot,
+                    __u32 *validp)
 {
     struct xdp_flow *flow = bpf_map_lookup_elem(&xdp_flows, &slot);
     __u64 diff;
 
-    if (!flow || !*(volatile __u32 *) &flow->valid) {
+    if (!flow) {
+        return NULL;
+    }
+    *validp = *(volatile __u32 *) &flow->valid;
+    if (!*validp) {
         return NULL;
     }
 
@@ -109,7 +114,7 @@ classify_try_mask(__u32 i, struct classify_ctx *ctx)
             return 0;
         }
         ctx->slot = *slot;
-        ctx->flow = classify_check_slot(scratch, ctx->slot);
+        ctx->flow = classify_check_slot(scratch, ctx->slot, &ctx->valid);
         if (ctx->flow) {
             return 1;
         }
@@ -134,50 +139,78 @@ classify_walk(__u32 in_port)
     return ctx.flow ? ctx.slot + 1 : 0;
 }
 
-/* Finds the flow of the packet's key among those of 'port', whose number is
- * 'in_port'.  Stores its slot number in '*slotp' and returns it, or returns
- * NULL if there is none. */
-static __always_inline struct xdp_flow *
-classify(const struct xdp_scratch *scratch, const struct xdp_port *port,
-         __u32 in_port, __u32 *slotp)
+/* Returns a hash of the bits of the packet's key that some flow of 'port'
+ * looks at.  Multiply-shift hashing: good enough to choose among hints, and
+ * half as expensive as a digest.  The high bits are the best. */
+static __always_inline __u64
+classify_hash(const struct xdp_scratch *scratch, const struct xdp_port *port)
 {
-    struct xdp_flow *flow;
-    __u32 *hint, index;
     __u64 hash = 0;
 
-    /* Multiply-shift hashing: good enough to choose among hints, and half as
-     * expensive as a digest. */
 #pragma clang loop unroll(full)
     for (int i = 0; i < XDP_KEY_BASIC_WORDS; i++) {
-        hash += ((scratch->words[i] & port->union_bits[i])
-                 * (xdp_digest_secret[i] | 1));
+        hash += (scratch->words[i] & port->union_bits[i]) * xdp_hint_secret[i];
     }
     if (scratch->extended) {
 #pragma clang loop unroll(full)
         for (int i = XDP_KEY_BASIC_WORDS; i < CLASSIFY_FIRST_TUNNEL_WORD;
              i++) {
             hash += ((scratch->words[i] & port->union_bits[i])
-                     * (xdp_digest_secret[i] | 1));
+                     * xdp_hint_secret[i]);
         }
     }
     if (scratch->in_tunnel) {
 #pragma clang loop unroll(full)
         for (int i = CLASSIFY_FIRST_TUNNEL_WORD; i < XDP_KEY_WORDS; i++) {
             hash += ((scratch->words[i] & port->union_bits[i])
-                     * (xdp_digest_secret[i] | 1));
+                     * xdp_hint_secret[i]);
         }
     }
-    index = hash >> (64 - CLASSIFY_HINT_BITS);
+    return hash;
+}
 
-    hint = bpf_map_lookup_elem(&xdp_hints, &index);
-    if (!hint) {
-        return NULL;
-    }
-    if (*hint) {
-        *slotp = *hint - 1;
-        flow = classify_check_slot(scratch, *slotp);
+/* Returns true if 'hint', without its bits of the hash, leads to a slot. */
+static __always_inline bool
+classify_is_hint(__u32 hint)
+{
+    return hint - 1 < (1u << MAPS_HINT_SLOT_BITS) - 1;
+}
+
+/* Finds the flow of the packet's key among those of 'port', whose number is
+ * 'in_port'.  Stores its slot number in '*slotp', and what the slot had in
+ * 'valid' or 0 in '*validp', and returns it, or returns NULL if there is
+ * none. */
+static __always_inline struct xdp_flow *
+classify(const struct xdp_scratch *scratch, const struct xdp_port *port,
+         __u32 in_port, __u32 *slotp, __u32 *validp)
+{
+    struct xdp_hints_bucket *bucket = NULL;
+    struct xdp_flow *flow;
+    __u32 index, tag = 0;
+
+    if (xdp_n_hint_buckets) {
+        __u64 hash = classify_hash(scratch, port);
+        __u32 hint;
+
+        index = scratch->hints_base + (hash >> 1 >> xdp_hint_shift);
+        bucket = bpf_map_lookup_elem(&xdp_hints, &index);
+        if (!bucket) {
+            return NULL;
+        }
+        tag = (__u32) (hash >> 41) << MAPS_HINT_SLOT_BITS;
+        hint = bucket->hints[0] ^ tag;
+        if (!classify_is_hint(hint)) {
+            hint = bucket->hints[1] ^ tag;
+            if (!classify_is_hint(hint)) {
+                hint = bucket->hints[2] ^ tag;
+                if (!classify_is_hint(hint)) {
+                    hint = bucket->hints[3] ^ tag;
+                }
+            }
+        }
+        *slotp = hint - 1;
+        flow = classify_check_slot(scratch, *slotp, validp);
         if (flow) {
-            stats_count(XDP_COUNTER_HINT_HITS);
             return flow;
         }
     }
@@ -187,8 +220,14 @@ classify(const struct xdp_scratch *scratch, const struct xdp_port *port,
         return NULL;
     }
     stats_count(XDP_COUNTER_SUBTABLE_HITS);
-    *hint = index;
+    if (bucket) {
+        bucket->hints[3] = bucket->hints[2];
+        bucket->hints[2] = bucket->hints[1];
+        bucket->hints[1] = bucket->hints[0];
+        bucket->hints[0] = index ^ tag;
+    }
     *slotp = index - 1;
+    *validp = 0;
     return bpf_map_lookup_elem(&xdp_flows, slotp);
 }
 

@@ -14,6 +14,9 @@
  *
  * A flow may give its packets another pass (recirc.h), in 'xdp_recirc', for
  * instance after it has popped the header of a tunnel (tunnel.h).
+ *
+ * Packets with the headers of the one before skip all but the last step
+ * (train.h).
  */
 
 #include "maps.h"
@@ -22,6 +25,7 @@
 #include "actions.h"
 #include "outputs.h"
 #include "recirc.h"
+#include "train.h"
 #include "tunnel.h"
 #include "upcall.h"
 #include "stats.h"
@@ -56,16 +60,17 @@ run_pass(struct xdp_md *ctx, const struct xdp_port *port, __u32 in_port,
     void *end = (void *) (long) ctx->data_end;
     __u64 length = end - data;
     struct xdp_flow *flow;
-    __u32 slot;
+    __u32 slot, valid;
 
     if (!parse_packet(ctx, in_port, port, scratch)) {
+        stats_count(XDP_COUNTER_UNPARSED);
         return upcall(ctx, in_port);
     }
     if (!is_first) {
         recirc_complete_key(scratch);
     }
 
-    flow = classify(scratch, port, in_port, &slot);
+    flow = classify(scratch, port, in_port, &slot, &valid);
     if (!flow) {
         stats_count(XDP_COUNTER_MISSES);
         return upcall(ctx, in_port);
@@ -75,14 +80,21 @@ run_pass(struct xdp_md *ctx, const struct xdp_port *port, __u32 in_port,
         stats_count(XDP_COUNTER_TNL_ODD);
         return upcall(ctx, in_port);
     }
+    if (is_first) {
+        train_note(ctx, scratch, flow, slot, valid);
+    }
+    if (actions_is_simple(flow)) {
+        stats_flow(scratch, slot, length, stats_tcp_flags(scratch));
+        return actions_run_simple(ctx, flow);
+    }
 
     if (flow->flags & XDP_FLOW_COPIES_DIFFER && !outputs_reserve(ctx)) {
         stats_count(XDP_COUNTER_NO_METADATA);
         return upcall(ctx, in_port);
     }
 
-    stats_flow(scratch, slot, length);
-    return actions_run(ctx, scratch, flow, slot);
+    stats_flow(scratch, slot, length, stats_tcp_flags(scratch));
+    return actions_run_list(ctx, scratch, flow, slot);
 }
 
 SEC("xdp")
@@ -91,16 +103,28 @@ xdp_flowtable(struct xdp_md *ctx)
 {
     struct xdp_scratch *scratch;
     struct xdp_port *port;
+    struct xdp_flow *flow;
+    __u32 ifindex = ctx->ingress_ifindex;
     __u32 zero = 0;
     __u32 in_port = 0;
 
     stats_count(XDP_COUNTER_PACKETS);
+    scratch = bpf_map_lookup_elem(&xdp_scratch, &zero);
+    if (!scratch) {
+        return XDP_PASS;
+    }
+    stats_tick(scratch);
+    flow = train_find(ctx, scratch, ifindex);
+    if (flow) {
+        stats_flow(scratch, scratch->train.slot, ctx->data_end - ctx->data, 0);
+        return actions_run_simple(ctx, flow);
+    }
+    train_end(scratch);
 
     /* A device without entry is one that userspace is about to take the
      * program from, for instance because it moved to another namespace. */
-    port = find_port(ctx->ingress_ifindex, &in_port);
-    scratch = bpf_map_lookup_elem(&xdp_scratch, &zero);
-    if (!port || !scratch) {
+    port = find_port(ifindex, &in_port);
+    if (!port) {
         stats_count(XDP_COUNTER_UNKNOWN_PORT);
         return XDP_PASS;
     }
@@ -122,6 +146,7 @@ xdp_recirc(struct xdp_md *ctx)
     if (!scratch) {
         return XDP_DROP;
     }
+    stats_count(XDP_COUNTER_RECIRC);
     in_port = scratch->key.in_port;
     port = bpf_map_lookup_elem(&xdp_ports, &in_port);
     if (!port) {

@@ -20,8 +20,6 @@
  * be kept in bounds without a branch. */
 #define MAPS_KEY_SPACE 32
 
-#define MAPS_N_HINTS 8192
-
 /* Words of a key that are kept for later passes: see hash.h. */
 #define MAPS_KEPT_WORDS 8
 
@@ -118,13 +116,23 @@ struct {
     __type(value, struct xdp_flow_stats);
 } xdp_flow_stats SEC(".maps");
 
-/* The slot where a packet with this hash was found last, plus one.  Only a
- * hint: whoever follows it compares the packet with the slot. */
+/* Hints of one hash, the newest first.  The low MAPS_HINT_SLOT_BITS of a hint
+ * are the slot where a packet with this hash was found, plus one, or 0; above
+ * them are bits of the hash that tell packets apart.  Only hints: whoever
+ * follows one compares the packet with the slot. */
+struct xdp_hints_bucket {
+    __u32 hints[XDP_MIN_HINTS];
+};
+
+#define MAPS_HINT_SLOT_BITS 23
+
+/* By CPU * (buckets of one CPU) + hash.  Not a per-CPU array, whose elements
+ * have to be asked from memory where they are. */
 struct {
-    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, MAPS_N_HINTS);
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
     __type(key, __u32);
-    __type(value, __u32);
+    __type(value, struct xdp_hints_bucket);
 } xdp_hints SEC(".maps");
 
 /* One map for all objects, made by the provider. */
@@ -152,6 +160,23 @@ struct {
     __type(key, __u32);
     __type(value, __u64);
 } debug_stats SEC(".maps");
+
+/* The headers of a train, as they are in the packets: see train.h. */
+struct xdp_train {
+    __u32 ifindex;          /* Of the ingress device, 0 without a train. */
+    __u32 slot;             /* Where the flow of the last packet was found,
+                             * with or without a train. */
+    __u32 valid;            /* What that slot has in 'valid'. */
+    __u32 min_len;          /* Of the IP packet. */
+    __u64 macs;
+    __u64 mac_type_tos;
+    __u64 addresses;
+    __u32 frag_ttl_proto;
+    __u32 ports;
+    __u16 tcp_ctl;
+    __u16 tcp_ctl_mask;
+    __u32 pad;
+};
 
 /* What one program run knows about its packet, and what it left for the next
  * run on its CPU. */
@@ -196,9 +221,14 @@ struct xdp_scratch {
     __u32 rx_port;              /* Index of the port with the socket. */
     __u32 tunnel_port;          /* Datapath's number of the tunnel. */
 
-    /* What bpf_ktime_get_coarse_ns() returned in this tick of the clock. */
+    /* What bpf_ktime_get_coarse_ns() returned in this tick of the clock, and
+     * what follows from the number of the CPU: see stats.h. */
     __u64 tick;
     __u64 now;
+    __u32 stats_base;           /* First index into 'xdp_flow_stats'. */
+    __u32 hints_base;           /* First index into 'xdp_hints'. */
+
+    struct xdp_train train;
 };
 
 struct {
@@ -210,6 +240,12 @@ struct {
 
 /* Number of flow slots, for the index into 'xdp_flow_stats'. */
 const volatile __u32 xdp_n_flows = 1;
+
+/* Buckets that each CPU has in 'xdp_hints', 2**(63 - xdp_hint_shift), or 0 for
+ * not looking there; and random odd numbers for the hash. */
+const volatile __u32 xdp_n_hint_buckets = 1;
+const volatile __u32 xdp_hint_shift = 63;
+const volatile __u64 xdp_hint_secret[MAPS_KEY_SPACE];
 
 /* Mask that turns a number into an index into 'xdp_ports', whose number of
  * entries is a power of two. */

@@ -79,8 +79,7 @@ parse_ipv4(struct xdp_md *ctx, __u32 net_ofs, __u32 parts, __u64 vlan_word,
     left = end - (void *) ip;
     ip_len = ip->ihl * 4;
     tot_len = bpf_ntohs(ip->tot_len);
-    if (ip_len < sizeof *ip || ip_len > left
-        || tot_len > left || ip_len > tot_len
+    if (ip_len < sizeof *ip || ip_len > tot_len || tot_len > left
         || left - tot_len > 0xffff) {
         return 0;
     }
@@ -120,29 +119,22 @@ parse_ipv4(struct xdp_md *ctx, __u32 net_ofs, __u32 parts, __u64 vlan_word,
     return 0;
 }
 
-/* Fills the key of 'scratch' from the packet, as far as the masks of 'port',
- * whose number is 'in_port', ask for it.  Returns false if the packet must go
- * to userspace: it is too short to have an Ethernet header, or too odd. */
-static __always_inline bool
-parse_packet(struct xdp_md *ctx, __u32 in_port, const struct xdp_port *port,
-             struct xdp_scratch *scratch)
+/* What is between the MAC addresses and the network header. */
+struct parse_ethertype {
+    void *pos;              /* Of the network header. */
+    __u64 vlan_word;        /* Word of the key with 'vlan_tpid0'. */
+    __be16 tci0;            /* As in the key. */
+    __be16 type;            /* As in the key. */
+};
+
+/* Stores in '*e' what 'type', the first Ethertype of a packet, means, with
+ * what follows it at 'pos', if up to 'vlan_limit' VLAN tags are looked at. */
+static __always_inline void
+parse_ethertype(void *pos, void *end, __be16 type, __u32 vlan_limit,
+                struct parse_ethertype *e)
 {
-    void *data = (void *) (long) ctx->data;
-    void *end = (void *) (long) ctx->data_end;
-    struct ethhdr *eth = data;
-    void *pos = data + sizeof *eth;
-    __u32 vlan_limit = port->vlan_limit;
-    __u32 parts = *(volatile const __u32 *) &port->parts;
     __u64 vlan_word = 0;
     __be16 tci0 = 0;
-    __u32 net_ofs;
-    __be16 *macs;
-    __be16 type;
-
-    if (pos > end) {
-        return false;
-    }
-    type = eth->h_proto;
 
     if (parse_is_vlan(type) && vlan_limit) {
         struct parse_vlan_hdr *vlan = pos;
@@ -180,20 +172,57 @@ parse_packet(struct xdp_md *ctx, __u32 in_port, const struct xdp_port *port,
             }
         }
     }
+    e->pos = pos;
+    e->vlan_word = vlan_word;
+    e->tci0 = tci0;
+    e->type = type;
+}
+
+/* Fills the key of 'scratch' from the packet, as far as the masks of 'port',
+ * whose number is 'in_port', ask for it.  Returns false if the packet must go
+ * to userspace: it is too short to have an Ethernet header, or too odd. */
+static __always_inline bool
+parse_packet(struct xdp_md *ctx, __u32 in_port, const struct xdp_port *port,
+             struct xdp_scratch *scratch)
+{
+    void *data = (void *) (long) ctx->data;
+    void *end = (void *) (long) ctx->data_end;
+    void *pos = data + ETH_HLEN;
+    __u32 parts = *(volatile const __u32 *) &port->parts;
+    __u64 vlan_word = 0;
+    __be16 tci0 = 0;
+    __u64 src_word;
+    __u32 net_ofs;
+    __be16 type;
+
+    if (pos > end) {
+        return false;
+    }
+
+    /* Source address and Ethertype. */
+    src_word = *(__u64 *) (data + ETH_ALEN);
+    type = ((__be16 *) data)[ETH_ALEN];
+    if (type != bpf_htons(ETH_P_IP)) {
+        struct parse_ethertype e;
+
+        parse_ethertype(pos, end, type, port->vlan_limit, &e);
+        pos = e.pos;
+        type = e.type;
+        tci0 = e.tci0;
+        vlan_word = e.vlan_word;
+    }
 
     /* A difference of pointers is just a number to the verifier, and the many
      * ways to get here become one.  No way leads beyond two tags and SNAP. */
     net_ofs = (pos - data) & PARSE_NET_OFS_MASK;
-    macs = data;
     scratch->words[PARSE_WORD(in_port)] = PARSE_FIELD(in_port, in_port);
-    scratch->words[PARSE_WORD(dl_dst)] = (PARSE_PLACE(macs[0], 2, 0)
-                                          | PARSE_PLACE(macs[1], 2, 2)
-                                          | PARSE_PLACE(macs[2], 2, 4)
-                                          | PARSE_FIELD(dl_type, type));
-    scratch->words[PARSE_WORD(dl_src)] = (PARSE_PLACE(macs[3], 2, 0)
-                                          | PARSE_PLACE(macs[4], 2, 2)
-                                          | PARSE_PLACE(macs[5], 2, 4)
-                                          | PARSE_FIELD(vlan_tci0, tci0));
+    scratch->words[PARSE_WORD(dl_dst)]
+        = (PARSE_PLACE(((__be16 *) data)[0], 2, 0)
+           | PARSE_PLACE(*(__be32 *) (data + 2), 4, 2)
+           | PARSE_FIELD(dl_type, type));
+    scratch->words[PARSE_WORD(dl_src)]
+        = ((src_word & ~PARSE_FIELD(vlan_tci0, 0xffff))
+           | PARSE_FIELD(vlan_tci0, tci0));
     scratch->words[PARSE_WORD(nw_frag)] = vlan_word;
     scratch->words[PARSE_WORD(nw_src)] = 0;
     scratch->words[PARSE_WORD(tp_src)] = 0;

@@ -67,7 +67,6 @@ recirc_start(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 id)
     }
     scratch->pass++;
     scratch->recirc_id = id;
-    stats_count(XDP_COUNTER_RECIRC);
     bpf_tail_call(ctx, &xdp_programs, 0);
     stats_count(XDP_COUNTER_DROP_RECIRC);
     return XDP_DROP;

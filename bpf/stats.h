@@ -32,38 +32,60 @@ stats_count(enum xdp_counter counter)
     stats_add(counter, 1);
 }
 
-/* Returns the time as bpf_ktime_get_coarse_ns() does.  That clock moves once a
- * tick, so asking once a tick is enough; asking for every packet costs as much
- * as finding its flow. */
-static __always_inline __u64
-stats_now(struct xdp_scratch *scratch)
+/* Brings what 'scratch' knows of the clock and of the CPU up to date.  To be
+ * called before anything else asks for it.
+ *
+ * The coarse clock moves once a tick, so asking once a tick is enough; asking
+ * for every packet costs as much as finding its flow.  What depends on the
+ * CPU alone is there after the first time, and costs a call on kernels before
+ * 6.10. */
+static __always_inline void
+stats_tick(struct xdp_scratch *scratch)
 {
     __u64 tick = bpf_jiffies64();
 
     if (scratch->tick != tick) {
+        __u32 cpu = bpf_get_smp_processor_id();
+
         scratch->tick = tick;
         scratch->now = bpf_ktime_get_coarse_ns();
+        scratch->stats_base = cpu * xdp_n_flows;
+        scratch->hints_base = cpu * xdp_n_hint_buckets;
+
+        /* A number in 'valid' may come back some day, but not so soon. */
+        scratch->train.ifindex = 0;
     }
-    return scratch->now;
 }
 
-/* Accounts the packet of 'scratch', of 'bytes' bytes, to flow slot 'slot'. */
+/* Accounts a packet of 'bytes' bytes with 'tcp_flags', in host byte order, to
+ * flow slot 'slot'. */
 static __always_inline void
-stats_flow(struct xdp_scratch *scratch, __u32 slot, __u64 bytes)
+stats_flow(const struct xdp_scratch *scratch, __u32 slot, __u64 bytes,
+           __u16 tcp_flags)
 {
-    __be16 tcp_flags = scratch->key.tcp_flags;
-    __u32 index = bpf_get_smp_processor_id() * xdp_n_flows + slot;
+    __u32 index = scratch->stats_base + slot;
     struct xdp_flow_stats *stats;
 
     stats = bpf_map_lookup_elem(&xdp_flow_stats, &index);
     if (stats) {
         stats->packets++;
         stats->bytes += bytes;
-        stats->used = stats_now(scratch);
-        if (tcp_flags && scratch->key.nw_proto == IPPROTO_TCP) {
-            stats->tcp_flags |= __builtin_bswap16(tcp_flags);
+        stats->used = scratch->now;
+        if (tcp_flags) {
+            stats->tcp_flags |= tcp_flags;
         }
     }
+}
+
+/* Returns the TCP flags of the packet of 'scratch' in host byte order, or 0 if
+ * it has none. */
+static __always_inline __u16
+stats_tcp_flags(const struct xdp_scratch *scratch)
+{
+    __be16 tcp_flags = scratch->key.tcp_flags;
+
+    return (tcp_flags && scratch->key.nw_proto == IPPROTO_TCP
+            ? __builtin_bswap16(tcp_flags) : 0);
 }
 
 #endif /* stats.h */

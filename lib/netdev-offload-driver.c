@@ -27,6 +27,8 @@ VLOG_DEFINE_THIS_MODULE(netdev_offload_driver);
 #define DEFAULT_MAX_MASKS   XDP_PORT_MAX_MASKS
 #define DEFAULT_MAX_PORTS   1024
 #define MAX_MAX_PORTS       65536
+#define DEFAULT_HINTS       65536
+#define MAX_HINTS           (1 << 22)
 
 /* Protects what follows. */
 static struct ovs_mutex mutex = OVS_MUTEX_INITIALIZER;
@@ -87,6 +89,28 @@ get_limit(const struct smap *other_config, const char *key, uint32_t min,
     return value;
 }
 
+/* Reads the number of hints of a CPU from 'other_config'. */
+static uint32_t
+get_hints(const struct smap *other_config)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 3);
+    const char *s = smap_get(other_config, "xdp-hints");
+    unsigned int value;
+
+    if (!s) {
+        return DEFAULT_HINTS;
+    }
+    if (!str_to_uint(s, 10, &value)
+        || (value && (value < XDP_MIN_HINTS || value > MAX_HINTS
+                      || !is_pow2(value)))) {
+        VLOG_WARN_RL(&rl, "other_config:xdp-hints=%s is neither 0 nor a power "
+                     "of 2 from %d to %d; using %d", s, XDP_MIN_HINTS,
+                     MAX_HINTS, DEFAULT_HINTS);
+        return DEFAULT_HINTS;
+    }
+    return value;
+}
+
 /* Logs that there is no driver of the configured name. */
 static void
 log_unknown_driver(void)
@@ -117,6 +141,7 @@ netdev_offload_driver_configure(const struct smap *other_config)
         .n_masks = get_limit(other_config, "xdp-max-masks", 1,
                              XDP_PORT_MAX_MASKS, DEFAULT_MAX_MASKS),
         .n_ports = ROUND_UP_POW2(n_ports),
+        .n_hints = get_hints(other_config),
     };
 
     ovs_mutex_lock(&mutex);

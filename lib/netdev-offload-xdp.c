@@ -1274,6 +1274,7 @@ static const char *counter_names[XDP_COUNTER_MAX] = {
     [XDP_COUNTER_TNL_POP] = "tunnel headers popped",
     [XDP_COUNTER_TNL_ODD] = "handed to userspace, odd tunnel header",
     [XDP_COUNTER_DROP_MTU] = "dropped, too large with a tunnel header",
+    [XDP_COUNTER_UNPARSED] = "handed to userspace, too odd to parse",
 };
 
 /* Appends the state of 'object' to 's'. */
@@ -1308,6 +1309,7 @@ show_object(const struct xdp_object *object, struct ds *s)
                   limits->n_flows);
     ds_put_format(s, "  masks: %"PRIu32" of %"PRIu32"\n", n_masks,
                   limits->n_masks);
+    ds_put_format(s, "  hints of a CPU: %"PRIu32"\n", limits->n_hints);
     ds_put_format(s, "  groups of outputs: %"PRIu32" of %d\n", n_groups,
                   XDP_MAX_GROUPS - 1);
     for (size_t i = 0; i < XDP_COUNTER_MAX; i++) {

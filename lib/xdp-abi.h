@@ -35,6 +35,7 @@
 #define XDP_MAX_GROUPS      1024 /* Sets of outputs, of which 0 is unused. */
 #define XDP_PORT_MAX_MASKS  256 /* Masks in use on one ingress port. */
 #define XDP_PORT_PROBES     8   /* Places where a port's entry may be. */
+#define XDP_MIN_HINTS       4   /* Hints of one bucket in 'xdp_hints'. */
 #define XDP_PORT_MAX_QUEUES 16  /* AF_XDP sockets of one port. */
 #define XDP_VLAN_MAX        2   /* VLAN tags that the parser can look at. */
 #define XDP_MPLS_MAX        3   /* Label stack entries of a key. */
@@ -359,7 +360,8 @@ union xdp_op_data {
  * flow whose copies differ outputs to that device; it lets packets without its
  * metadata pass. */
 struct xdp_flow {
-    __u32 valid;                    /* 0 or 1. */
+    __u32 valid;                    /* 0, or a number that is another one each
+                                     * time the slot is filled. */
     __u16 parts;                    /* enum xdp_key_part that 'bits' has. */
     __u16 flags;                    /* enum xdp_flow_flags. */
     __u32 n_ops;                    /* 0 (drop) to XDP_FLOW_MAX_OPS slots. */
@@ -500,7 +502,10 @@ enum xdp_counter {
     XDP_COUNTER_UPCALLS = 1,        /* Handed to an AF_XDP socket. */
     XDP_COUNTER_OUTPUT = 2,         /* Redirected to a port by a flow, each
                                      * of several copies. */
-    XDP_COUNTER_HINT_HITS = 3,      /* Found through the hint cache. */
+    XDP_COUNTER_HINT_HITS = 3,      /* Found through the hint cache.  Not
+                                     * counted, but calculated by userspace:
+                                     * all passes without one of the others
+                                     * that a pass can begin with. */
     XDP_COUNTER_SUBTABLE_HITS = 4,  /* Found by walking the subtables. */
     XDP_COUNTER_MISSES = 5,         /* No flow. */
     XDP_COUNTER_PUSH_VLAN = 6,      /* VLAN tags pushed. */
@@ -532,6 +537,7 @@ enum xdp_counter {
     XDP_COUNTER_TNL_ODD = 30,       /* Tunnel header left to userspace. */
     XDP_COUNTER_DROP_MTU = 31,      /* With its tunnel header larger than the
                                      * output device takes. */
+    XDP_COUNTER_UNPARSED = 32,      /* Too odd or too short to parse: upcall. */
     XDP_COUNTER_MAX
 };
 

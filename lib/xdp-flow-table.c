@@ -157,6 +157,7 @@ struct xdp_flow_table {
     uint32_t *free_slots;       /* Stack. */
     uint32_t n_free_slots;
     uint32_t n_flows;
+    uint32_t last_valid;        /* Last number given to a slot's 'valid'. */
     struct ovs_list garbage;    /* Oldest first. */
     uint64_t epoch;
 };
@@ -949,6 +950,16 @@ slot_free(struct xdp_flow_table *table, uint32_t slot)
     table->free_slots[table->n_free_slots++] = slot;
 }
 
+/* Makes the flow in 'slot' valid, or invalid if 'valid' is false. */
+static void
+slot_set_valid(struct xdp_flow_table *table, uint32_t slot, bool valid)
+{
+    if (valid && !++table->last_valid) {
+        table->last_valid = 1;
+    }
+    publish_u32(&table->flows[slot].valid, valid ? table->last_valid : 0);
+}
+
 /* Fills 'slot', which no program can know, with the flow of the masked key
  * 'key' under 'mask', with 'actions' and 'group', from group_get(), and makes
  * it valid. */
@@ -978,7 +989,7 @@ slot_fill(struct xdp_flow_table *table, uint32_t slot,
         memset(&table->flow_stats[(size_t) i * table->limits.n_flows + slot],
                0, sizeof *table->flow_stats);
     }
-    publish_u32(&entry->valid, 1);
+    slot_set_valid(table, slot, true);
 }
 
 /* Withdraws the unpublished 'slot' and makes it garbage that counts for
@@ -989,7 +1000,7 @@ slot_retire(struct xdp_flow_table *table, uint32_t slot,
 {
     struct table_garbage *garbage = xmalloc(sizeof *garbage);
 
-    publish_u32(&table->flows[slot].valid, 0);
+    slot_set_valid(table, slot, false);
     garbage->flow = flow;
     garbage->slot = slot;
     garbage->epoch = table->epoch;
@@ -1095,7 +1106,7 @@ xdp_flow_table_insert(struct xdp_flow_table *table,
                             BPF_NOEXIST)) {
         VLOG_WARN_RL(&rl, "inserting a flow into a subtable failed: %s",
                      ovs_strerror(errno));
-        publish_u32(&table->flows[slot].valid, 0);
+        slot_set_valid(table, slot, false);
         slot_free(table, slot);
         return XDP_TABLE_SYSTEM;
     }
@@ -1148,7 +1159,7 @@ xdp_flow_table_modify(struct xdp_flow_table *table,
                             BPF_EXIST)) {
         VLOG_WARN_RL(&rl, "switching a flow to its new slot failed: %s",
                      ovs_strerror(errno));
-        publish_u32(&table->flows[slot].valid, 0);
+        slot_set_valid(table, slot, false);
         slot_free(table, slot);
         return XDP_TABLE_SYSTEM;
     }
@@ -1166,7 +1177,7 @@ void
 xdp_flow_table_set_running(struct xdp_flow_table *table,
                            struct xdp_table_flow *flow, bool runs)
 {
-    publish_u32(&table->flows[flow->slot].valid, runs);
+    slot_set_valid(table, flow->slot, runs);
 }
 
 /* Removes 'flow', which becomes invalid, and stores its last statistics in
@@ -1181,7 +1192,7 @@ xdp_flow_table_remove(struct xdp_flow_table *table,
 
     /* From here on no hint and no digest leads to the flow, even if taking it
      * out of the subtable should fail. */
-    publish_u32(&table->flows[flow->slot].valid, 0);
+    slot_set_valid(table, flow->slot, false);
     if (bpf_map_delete_elem(mask->subtable_fd, &flow->digest)) {
         VLOG_WARN_RL(&rl, "removing a flow from its subtable failed: %s",
                      ovs_strerror(errno));
@@ -1330,6 +1341,22 @@ xdp_flow_table_get_limits(const struct xdp_flow_table *table)
     return &table->limits;
 }
 
+/* Returns XDP_COUNTER_HINT_HITS, which follows from the other 'counters': what
+ * began a pass and neither ended before the hint cache nor missed there. */
+static uint64_t
+count_hint_hits(const uint64_t counters[XDP_COUNTER_MAX])
+{
+    uint64_t passes = (counters[XDP_COUNTER_PACKETS]
+                       + counters[XDP_COUNTER_RECIRC]);
+    uint64_t others = (counters[XDP_COUNTER_UNKNOWN_PORT]
+                       + counters[XDP_COUNTER_UNPARSED]
+                       + counters[XDP_COUNTER_SUBTABLE_HITS]
+                       + counters[XDP_COUNTER_MISSES]);
+
+    /* They are not all of one moment. */
+    return passes > others ? passes - others : 0;
+}
+
 /* Stores the sum of each counter over all CPUs, zero where reading fails. */
 void
 xdp_flow_table_get_counters(const struct xdp_flow_table *table,
@@ -1350,6 +1377,9 @@ xdp_flow_table_get_counters(const struct xdp_flow_table *table,
         for (unsigned int j = 0; j < table->n_cpus; j++) {
             counters[keys[i]] += values[(size_t) i * table->n_cpus + j];
         }
+    }
+    if (table->limits.n_hints) {
+        counters[XDP_COUNTER_HINT_HITS] = count_hint_hits(counters);
     }
     free(values);
 }

@@ -50,6 +50,8 @@ struct xdp_flow_table_limits {
     uint32_t n_flows;   /* Flow slots, at least 1. */
     uint32_t n_masks;   /* Masks, 1 to XDP_PORT_MAX_MASKS. */
     uint32_t n_ports;   /* Ports, a power of 2, >= XDP_PORT_PROBES. */
+    uint32_t n_hints;   /* Hints of a CPU: a power of 2, >= XDP_MIN_HINTS, or
+                         * 0 for none. */
 };
 
 /* What a flow does with its packets: the members of "struct xdp_flow" that

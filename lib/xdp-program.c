@@ -39,6 +39,7 @@ VLOG_DEFINE_THIS_MODULE(xdp_program);
 #define META_SECTION ".ovs_meta"
 #define EGRESS_PROGRAM "xdp_egress"
 #define RECIRC_PROGRAM "xdp_recirc"
+#define HINTS_MAP "xdp_hints"
 
 /* More than any sensible object has; an ELF file is read into memory. */
 #define MAX_FILE_SIZE (64 * 1024 * 1024)
@@ -726,6 +727,59 @@ unshare_maps(const struct xdp_object_private *private)
     }
 }
 
+/* Sizes the hint cache of 'bpf', which is not loaded yet, and sets its
+ * constants.  Does nothing to an object that has none. */
+static int
+prepare_hints(const char *path, struct bpf_object *bpf, uint32_t n_hints,
+              char **errp)
+{
+    struct bpf_map *map = bpf_object__find_map_by_name(bpf, HINTS_MAP);
+    int n_cpus = libbpf_num_possible_cpus();
+    uint32_t n_buckets = n_hints / XDP_MIN_HINTS;
+    uint64_t n_entries = (uint64_t) MAX(n_buckets, 1) * MAX(n_cpus, 1);
+    uint64_t secret[XDP_KEY_WORDS];
+    uint32_t shift;
+    int error;
+
+    if (!map) {
+        return 0;
+    }
+    if (n_entries > UINT32_MAX) {
+        *errp = xasprintf("%s: %"PRIu32" hints for each of %d CPUs do not fit "
+                          "into a map; lower other_config:xdp-hints", path,
+                          n_hints, n_cpus);
+        return EINVAL;
+    }
+    if (bpf_map__set_max_entries(map, n_entries)) {
+        error = errno;
+        *errp = xasprintf("%s: sizing map "HINTS_MAP" failed (%s)", path,
+                          ovs_strerror(error));
+        return error;
+    }
+    error = get_entropy(secret, sizeof secret);
+    if (error) {
+        *errp = xasprintf("reading random numbers failed (%s)",
+                          ovs_strerror(error));
+        return error;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(secret); i++) {
+        secret[i] |= 1;
+    }
+
+    shift = 63 - (n_buckets ? log_2_floor(n_buckets) : 0);
+    error = set_constant(path, bpf, "xdp_n_hint_buckets", &n_buckets,
+                         sizeof n_buckets, errp);
+    if (!error) {
+        error = set_constant(path, bpf, "xdp_hint_shift", &shift,
+                             sizeof shift, errp);
+    }
+    if (!error) {
+        error = set_constant(path, bpf, "xdp_hint_secret", secret,
+                             sizeof secret, errp);
+    }
+    return error;
+}
+
 /* Sizes the maps and sets the constants of the flow table in 'bpf', which is
  * not loaded yet. */
 static int
@@ -779,6 +833,9 @@ prepare_table(const char *path, struct bpf_object *bpf,
     if (!error) {
         error = set_constant(path, bpf, "xdp_port_index_mask", &index_mask,
                              sizeof index_mask, errp);
+    }
+    if (!error) {
+        error = prepare_hints(path, bpf, limits->n_hints, errp);
     }
     return error;
 }

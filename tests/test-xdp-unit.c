@@ -2072,12 +2072,13 @@ test_table_slot(void)
     memcpy(words, &key, sizeof words);
     memcpy(bits, &mask, sizeof bits);
     memset(&expected, 0, sizeof expected);
-    expected.valid = 1;
     expected.parts = (XDP_PART_NETWORK | XDP_PART_TRANSPORT
                       | XDP_PART_EXTENDED | XDP_PART_TUNNEL);
     expected.n_ops = actions.n_ops;
     memcpy(expected.ops, actions.ops, sizeof expected.ops);
     CHECK(fixture_find_mask(&f, &key, &slot, &flow, &mask_id));
+    CHECK(flow.valid);
+    expected.valid = flow.valid;
     CHECK(read_map(f.fds.masks, mask_id, &tmask));
     for (size_t i = 0; i < XDP_KEY_WORDS; i++) {
         *slot_bits(&expected, i) = bits[i];
@@ -2096,6 +2097,8 @@ test_table_slot(void)
     memset(expected.ops, 0, sizeof expected.ops);
     expected.n_ops = 0;
     CHECK(fixture_find(&f, &key, &slot, &flow));
+    CHECK(flow.valid && flow.valid != expected.valid);
+    expected.valid = flow.valid;
     CHECK(!memcmp(&flow, &expected, sizeof flow));
     xdp_flow_table_remove(f.table, tf, &s);
     fixture_destroy(&f);

@@ -94,6 +94,7 @@ extern unsigned long int tags_count[MAX_TAGS + 1];
     EVENT(METERED, "dropped by a meter")            \
     EVENT(PORT_GONE, "output to a port that left")  \
     EVENT(MODIFY, "modified flow")                  \
+    EVENT(TRAIN, "packet of a train")               \
     EVENT(HIT, "packet of a flow")                  \
     EVENT(VARIANT_HIT, "variant still of a flow")   \
     EVENT(VARIANT_MISS, "variant of no flow")       \

@@ -18,6 +18,8 @@
  *     passes               the same of several passes, with recirculations
  *     tunnels              headers of tunnels that are popped and pushed,
  *                          against lib/netdev-native-tnl.c
+ *     trains               the same of packets that come several times in a
+ *                          row, and of such that hardly differ
  *     digest               two flows with one digest
  *     refusals             flows that match something else, and full tables
  *     classifier           the flow found among many, while flows come, change
@@ -65,6 +67,7 @@ uint64_t seed;
 unsigned long int n_packets = 600000;
 unsigned long int n_actions;
 unsigned long int race_seconds = 20;
+uint32_t n_hints = 8192;
 long int only_case = -1;
 const char *only_part;
 static const char *object_path = "bpf/flowtable_afxdp.o";
@@ -99,11 +102,13 @@ usage(void)
            "\"classifier\" only\n"
            "  --race-seconds N how long part \"race\" takes, 0 for not at all "
            "(default: %lu)\n"
+           "  --hints N        hints of a CPU: a power of 2 from %d, or 0 "
+           "(default: %"PRIu32")\n"
            "  --replay HEX     compare the keys of this packet only\n"
            "  --vlan-limit N   VLAN tags that --replay looks at "
            "(default: 2)\n"
            "  --asked N        what --replay parses (default: all)\n",
-           object_path, n_packets, race_seconds);
+           object_path, n_packets, race_seconds, XDP_MIN_HINTS, n_hints);
 }
 
 /* Returns the number in 'arg' of option 'name', which must be 'min' to
@@ -129,8 +134,8 @@ static const char *
 parse_options(int argc, char *argv[], int *vlan_limit, int *asked)
 {
     enum { OPT_OBJECT = 1, OPT_CORPUS, OPT_PACKETS, OPT_ACTIONS, OPT_SEED,
-           OPT_PART, OPT_CASE, OPT_RACE_SECONDS, OPT_REPLAY, OPT_VLAN_LIMIT,
-           OPT_ASKED, OPT_HELP };
+           OPT_PART, OPT_CASE, OPT_RACE_SECONDS, OPT_HINTS, OPT_REPLAY,
+           OPT_VLAN_LIMIT, OPT_ASKED, OPT_HELP };
     static const struct option options[] = {
         { "object", required_argument, NULL, OPT_OBJECT },
         { "corpus", required_argument, NULL, OPT_CORPUS },
@@ -140,6 +145,7 @@ parse_options(int argc, char *argv[], int *vlan_limit, int *asked)
         { "part", required_argument, NULL, OPT_PART },
         { "case", required_argument, NULL, OPT_CASE },
         { "race-seconds", required_argument, NULL, OPT_RACE_SECONDS },
+        { "hints", required_argument, NULL, OPT_HINTS },
         { "replay", required_argument, NULL, OPT_REPLAY },
         { "vlan-limit", required_argument, NULL, OPT_VLAN_LIMIT },
         { "asked", required_argument, NULL, OPT_ASKED },
@@ -174,6 +180,13 @@ parse_options(int argc, char *argv[], int *vlan_limit, int *asked)
             break;
         case OPT_RACE_SECONDS:
             race_seconds = parse_number("race-seconds", optarg, 0, 86400);
+            break;
+        case OPT_HINTS:
+            n_hints = parse_number("hints", optarg, 0, 1 << 20);
+            if (n_hints && (n_hints < XDP_MIN_HINTS || !is_pow2(n_hints))) {
+                ovs_fatal(0, "--hints: \"%s\" is neither 0 nor a power of 2 "
+                          "from %d", optarg, XDP_MIN_HINTS);
+            }
             break;
         case OPT_REPLAY: hex = optarg; break;
         case OPT_VLAN_LIMIT:
@@ -234,7 +247,7 @@ raise_fd_limit(void)
 int
 main(int argc, char *argv[])
 {
-    const struct xdp_flow_table_limits limits = {
+    struct xdp_flow_table_limits limits = {
         .n_flows = N_FLOWS,
         .n_masks = XDP_PORT_MAX_MASKS,
         .n_ports = N_PORTS,
@@ -270,6 +283,7 @@ main(int argc, char *argv[])
 
     raise_fd_limit();
     make_devices();
+    limits.n_hints = n_hints;
     if (xdp_object_get(object_path, &limits, &object, &message)) {
         ovs_fatal(0, "%s", message);
     }
@@ -296,6 +310,7 @@ main(int argc, char *argv[])
         test_actions();
         test_passes();
         test_tunnels();
+        test_trains();
         test_digest();
         test_refusals();
         test_classifier();

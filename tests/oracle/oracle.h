@@ -31,6 +31,7 @@ extern uint64_t seed;
 extern unsigned long int n_packets;
 extern unsigned long int n_actions;
 extern unsigned long int race_seconds;
+extern uint32_t n_hints;
 extern long int only_case;
 extern const char *only_part;
 
@@ -87,6 +88,7 @@ void test_digest(void);
 void test_refusals(void);
 void test_passes(void);
 void test_tunnels(void);
+void test_trains(void);
 void test_classifier(void);
 void test_race(void);
 void test_coverage(void);

@@ -24,7 +24,7 @@ static int prog_fd;
 static int scratch_fd;          /* xdp_scratch. */
 static uint32_t scratch_size;   /* Of one CPU's value. */
 static int hints_fd;            /* xdp_hints. */
-static uint32_t n_hints;
+static uint32_t n_hint_buckets; /* Of all CPUs. */
 uint64_t digest_secret[XDP_KEY_WORDS];
 
 /* Opens the map 'name' of the loaded object.  Returns its fd, or a negative
@@ -94,7 +94,7 @@ find_internals(void)
             scratch_size = ROUND_UP(map.value_size, 8);
         } else if (!strcmp(map.name, "xdp_hints")) {
             hints_fd = fd;
-            n_hints = map.max_entries;
+            n_hint_buckets = map.max_entries;
         } else if (strstr(map.name, ".rodata")) {
             rodata_fd = fd;
             rodata_size = map.value_size;
@@ -207,42 +207,78 @@ read_key(struct xdp_key *key)
     free(values);
 }
 
+/* A bucket of hints, as in bpf/maps.h: the low bits of a hint are a slot, plus
+ * one, the others come from the hash. */
+struct hints_bucket {
+    uint32_t hints[XDP_MIN_HINTS];
+};
+#define HINT_SLOT_BITS 23
+
+/* Gives 'bucket' random slots: often one that is or was in use, sometimes one
+ * that does not exist.  What a hint has from the hash of a packet is left, so
+ * that such a packet follows it. */
+static void
+scramble_bucket(struct hints_bucket *bucket)
+{
+    for (size_t i = 0; i < XDP_MIN_HINTS; i++) {
+        uint32_t *hint = &bucket->hints[i];
+
+        if (!*hint) {
+            *hint = rnd(1 << (32 - HINT_SLOT_BITS)) << HINT_SLOT_BITS;
+        }
+        *hint &= ~((1 << HINT_SLOT_BITS) - 1);
+        *hint |= rnd(one_in(16) ? N_FLOWS + 3 : 200);
+    }
+}
+
 /* Sets the hint cache: to random slots if 'random', or else to nothing. */
 void
 set_hints(bool random)
 {
-    uint32_t *values = xcalloc(n_cpus, 2 * sizeof *values);
+    static struct hints_bucket *buckets;
+    static uint32_t *indexes;
+    uint32_t n = n_hint_buckets;
+    uint32_t last;
 
-    for (uint32_t i = 0; i < n_hints; i++) {
-        for (int j = 0; random && j < n_cpus; j++) {
-            /* Per-CPU values are 8 bytes apart.  Often a slot that is or was
-             * in use, sometimes one that does not exist. */
-            values[2 * j] = rnd(one_in(16) ? N_FLOWS + 3 : 200);
-        }
-        if (bpf_map_update_elem(hints_fd, &i, values, BPF_ANY)) {
-            ovs_fatal(errno, "writing the map xdp_hints failed");
+    if (!buckets) {
+        buckets = xcalloc(n, sizeof *buckets);
+        indexes = xcalloc(n, sizeof *indexes);
+        for (uint32_t i = 0; i < n; i++) {
+            indexes[i] = i;
         }
     }
-    free(values);
+    if (random) {
+        if (bpf_map_lookup_batch(hints_fd, NULL, &last, indexes, buckets, &n,
+                                 NULL) && errno != ENOENT) {
+            ovs_fatal(errno, "reading the map xdp_hints failed");
+        }
+        for (uint32_t i = 0; i < n; i++) {
+            scramble_bucket(&buckets[i]);
+        }
+    } else {
+        memset(buckets, 0, n * sizeof *buckets);
+    }
+    if (bpf_map_update_batch(hints_fd, indexes, buckets, &n, NULL)) {
+        ovs_fatal(errno, "writing the map xdp_hints failed");
+    }
 }
 
-/* Sets 'n' random places of the hint cache to random slots. */
+/* Sets 'n' random buckets of the hint cache to random slots. */
 void
 scramble_hints(uint32_t n)
 {
-    uint32_t *values = xcalloc(n_cpus, 2 * sizeof *values);
-
     while (n--) {
-        uint32_t i = rnd(n_hints);
+        uint32_t i = rnd(n_hint_buckets);
+        struct hints_bucket bucket;
 
-        for (int j = 0; j < n_cpus; j++) {
-            values[2 * j] = rnd(N_FLOWS + 3);
+        if (bpf_map_lookup_elem(hints_fd, &i, &bucket)) {
+            ovs_fatal(errno, "reading the map xdp_hints failed");
         }
-        if (bpf_map_update_elem(hints_fd, &i, values, BPF_ANY)) {
+        scramble_bucket(&bucket);
+        if (bpf_map_update_elem(hints_fd, &i, &bucket, BPF_ANY)) {
             ovs_fatal(errno, "writing the map xdp_hints failed");
         }
     }
-    free(values);
 }
 
 /* Checks that the counters have grown by 'expected' from 'before' to
@@ -262,7 +298,8 @@ check_counters_between(const uint64_t before[XDP_COUNTER_MAX],
         NAME(DROP_BAD_OP), NAME(NO_SOCKET), NAME(UNKNOWN_PORT),
         NAME(EXPLICIT_DROPS), NAME(SET_FIELD), NAME(PUSH_MPLS),
         NAME(POP_MPLS), NAME(TRUNC), NAME(METER_DROPS), NAME(COPIES),
-        NAME(DROP_TOO_SHORT), NAME(DROP_EGRESS), NAME(NO_METADATA)
+        NAME(DROP_TOO_SHORT), NAME(DROP_EGRESS), NAME(NO_METADATA),
+        NAME(UNPARSED)
 #undef NAME
     };
 

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Part "trains": packets that come several times in a row, which the program
+ * then does not parse any more, and what comes after them: packets that differ
+ * a little, and changes of their flow.
+ */
+
+#include <config.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "coverage.h"
+#include "flow.h"
+#include "flows.h"
+#include "frames.h"
+#include "netlink.h"
+#include "odp-netlink.h"
+#include "oracle.h"
+#include "packets.h"
+#include "rng.h"
+#include "run.h"
+#include "util.h"
+
+#define N_STEPS 30          /* Of a case. */
+#define N_REPEATS 3         /* As many as make a train for sure. */
+
+static unsigned long int n_trains;
+
+/* Gives 't' actions that a train may have, or may not. */
+static void
+make_train_actions(struct tested_flow *t)
+{
+    struct ofpbuf *buf = &t->actions.buf;
+    uint32_t what = rnd(5);
+
+    if (!what) {
+        make_label(t, 1 + rnd(4000));
+        return;
+    }
+    ofpbuf_use_stub(buf, t->actions.stub, sizeof t->actions.stub);
+    if (what == 1) {
+        nl_msg_put_flag(buf, OVS_ACTION_ATTR_POP_VLAN);
+    }
+    if (what != 2) {
+        nl_msg_put_odp_port(buf, OVS_ACTION_ATTR_OUTPUT,
+                            u32_to_odp(ODP_BASE + rnd(N_PORTS)));
+    }
+}
+
+/* Makes a packet that may become a train. */
+static void
+make_train_packet(struct frame *f, unsigned long int index)
+{
+    if (one_in(8)) {
+        make_any_packet(f, index);
+    } else {
+        make_packet(f, one_in(2) ? KIND_TCP : KIND_UDP, one_in(8));
+    }
+}
+
+/* Changes 'f' a little, somewhere in the headers: what a train compares, what
+ * it leaves out, and the length. */
+static void
+change_packet(struct frame *f)
+{
+    uint32_t what = rnd(8);
+
+    if (!what) {
+        f->size = MIN(f->size, ETH_HEADER_LEN + rnd(60));
+    } else if (what == 1 && f->size >= ETH_HEADER_LEN + 4) {
+        /* Total length. */
+        f->data[ETH_HEADER_LEN + 2] = 0;
+        f->data[ETH_HEADER_LEN + 3] = rnd(80);
+    } else if (what == 2 && f->size >= ETH_HEADER_LEN + 36) {
+        /* TCP data offset and flags. */
+        rnd_bytes(f->data + ETH_HEADER_LEN + 32, 2);
+    } else {
+        mutate(f);
+    }
+}
+
+/* Runs 'f', of which 'flow' was extracted. */
+static bool
+run_one(unsigned long int index, struct tested_flow *t, const struct frame *f,
+        const struct flow *flow, const char *what)
+{
+    bool hit = flow_equal_except(flow, &t->match.flow, &t->match.wc);
+
+    if (!check_packet("trains", index, what, t, f, hit, false)) {
+        return false;
+    }
+    if (hit) {
+        account(t, flow, f->size);
+    }
+    return true;
+}
+
+/* Runs 'f' so often that it becomes a train, if it can.  Then no subtable and
+ * no hint needs to be asked. */
+static bool
+run_train(unsigned long int index, struct tested_flow *t,
+          const struct frame *f, const struct flow *flow)
+{
+    uint64_t before[XDP_COUNTER_MAX], after[XDP_COUNTER_MAX];
+
+    for (int i = 0; i < N_REPEATS; i++) {
+        if (!run_one(index, t, f, flow, "packet that is repeated")) {
+            return false;
+        }
+    }
+
+    set_hints(false);
+    xdp_flow_table_get_counters(object->table, before);
+    if (!run_one(index, t, f, flow, "packet of a train")) {
+        return false;
+    }
+    xdp_flow_table_get_counters(object->table, after);
+    if (after[XDP_COUNTER_HINT_HITS] > before[XDP_COUNTER_HINT_HITS]) {
+        event_count[EVENT_TRAIN]++;
+        n_trains++;
+    }
+    return true;
+}
+
+/* Runs 'f', a packet of the train, as if it came from another device than that
+ * of 't'. */
+static bool
+run_elsewhere(unsigned long int index, const struct tested_flow *t,
+              const struct frame *f)
+{
+    struct tested_flow other = *t;
+
+    other.device = &devices[rnd(n_devices)];
+    return (other.device == t->device
+            || check_packet("trains", index, "packet from another device",
+                            &other, f, false, false));
+}
+
+/* Runs case 'index'. */
+static void
+test_one_train(unsigned long int index)
+{
+    struct xdp_flow_table_stats stats;
+    struct xdp_translation tr;
+    enum xdp_table_error error;
+    struct tested_flow t;
+    struct frame f;
+    struct flow flow;
+    bool ok;
+
+    rng_start(18, index);
+    set_vlan_limit(rnd(3));
+    memset(&t.stats, 0, sizeof t.stats);
+    t.device = &devices[rnd(n_devices)];
+    t.flow = NULL;
+    make_train_packet(&f, index);
+    extract(f.data, f.size, ODP_BASE + t.device->port, &flow);
+    make_match(&flow, rnd(N_POOL), &t.match);
+    make_train_actions(&t);
+    if (put_tested(&t, &error, &tr) || error) {
+        /* The pool's masks do not have what every action needs. */
+        ofpbuf_uninit(&t.actions.buf);
+        return;
+    }
+
+    ok = run_train(index, &t, &f, &flow);
+    for (int i = 0; ok && i < N_STEPS; i++) {
+        struct frame changed = f;
+        struct flow changed_flow;
+
+        if (one_in(10)) {
+            ofpbuf_uninit(&t.actions.buf);
+            make_train_actions(&t);
+            if (put_tested(&t, &error, &tr) || error) {
+                case_failure("trains", index, "modification refused");
+                break;
+            }
+            event_count[EVENT_MODIFY]++;
+            ok = run_one(index, &t, &f, &flow, "packet after a modification");
+            continue;
+        }
+
+        change_packet(&changed);
+        extract(changed.data, changed.size, ODP_BASE + t.device->port,
+                &changed_flow);
+        ok = (run_one(index, &t, &changed, &changed_flow,
+                      "packet that differs from the train")
+              && (one_in(2)
+                  ? run_train(index, &t, &changed, &changed_flow) : true)
+              && run_train(index, &t, &f, &flow)
+              && run_elsewhere(index, &t, &f));
+    }
+
+    xdp_flow_table_remove(object->table, t.flow, &stats);
+    if (ok && !check_stats(&t, &stats)) {
+        case_failure("trains", index, "statistics: %"PRIu64" packets, %"PRIu64
+                     " bytes, flags %#"PRIx16" instead of %"PRIu64", %"PRIu64
+                     ", %#"PRIx16, stats.n_packets, stats.n_bytes,
+                     stats.tcp_flags, t.stats.n_packets, t.stats.n_bytes,
+                     t.stats.tcp_flags);
+        ok = false;
+    }
+    if (ok) {
+        check_packet("trains", index, "packet after the removal", &t, &f,
+                     false, false);
+    }
+    ofpbuf_uninit(&t.actions.buf);
+}
+
+/* Part "trains". */
+void
+test_trains(void)
+{
+    unsigned long int n_cases = n_actions / 50 + 100;
+    unsigned long int n = 0;
+
+    if (!part_wanted("trains")) {
+        return;
+    }
+    set_hints(false);
+    for (unsigned long int i = 0; i < n_cases; i++) {
+        if (only_case < 0 || only_case == i) {
+            test_one_train(i);
+            if (++n % 100 == 0) {
+                reclaim();
+            }
+        }
+    }
+    reclaim();
+    end_part("trains", "%lu trains of %lu flows", n_trains, n);
+}
