@@ -19,6 +19,8 @@ struct classify_ctx {
     const struct xdp_scratch *scratch;
     const struct xdp_port *port;
     struct xdp_flow *flow;      /* NULL if there is none. */
+    __u32 in_port;
+    __u32 list;                 /* Of the port's masks. */
     __u32 slot;
     __u32 valid;
 };
@@ -66,6 +68,19 @@ classify_check_slot(const struct xdp_scratch *scratch, __u32 slot,
     return diff ? NULL : flow;
 }
 
+/* Counts that the walk 'ctx' ended at mask 'mask_id'. */
+static __always_inline void
+classify_count_mask(const struct classify_ctx *ctx, __u32 mask_id)
+{
+    __u32 index = xdp_mask_hits_index(ctx->scratch->cpu, ctx->in_port,
+                                      mask_id);
+    __u64 *hits = bpf_map_lookup_elem(&xdp_mask_hits, &index);
+
+    if (hits) {
+        (*hits)++;
+    }
+}
+
 /* Tries the 'i'th mask of the port.  Returns 1 to end the walk. */
 static long
 classify_try_mask(__u32 i, struct classify_ctx *ctx)
@@ -81,7 +96,7 @@ classify_try_mask(__u32 i, struct classify_ctx *ctx)
     if (i >= XDP_PORT_MAX_MASKS) {
         return 1;
     }
-    mask_id = port->masks[i];
+    mask_id = port->lists[ctx->list & 1].ids[i];
     mask = bpf_map_lookup_elem(&xdp_masks, &mask_id);
     if (!mask) {
         return 0;
@@ -116,6 +131,7 @@ classify_try_mask(__u32 i, struct classify_ctx *ctx)
         ctx->slot = *slot;
         ctx->flow = classify_check_slot(scratch, ctx->slot, &ctx->valid);
         if (ctx->flow) {
+            classify_count_mask(ctx, mask_id);
             return 1;
         }
     }
@@ -127,7 +143,7 @@ classify_try_mask(__u32 i, struct classify_ctx *ctx)
 __noinline int
 classify_walk(__u32 in_port)
 {
-    struct classify_ctx ctx = { .flow = NULL };
+    struct classify_ctx ctx = { .flow = NULL, .in_port = in_port };
     __u32 zero = 0;
 
     ctx.scratch = bpf_map_lookup_elem(&xdp_scratch, &zero);
@@ -135,7 +151,8 @@ classify_walk(__u32 in_port)
     if (!ctx.scratch || !ctx.port) {
         return 0;
     }
-    bpf_loop(ctx.port->n_masks, classify_try_mask, &ctx, 0);
+    ctx.list = *(volatile const __u32 *) &ctx.port->list;
+    bpf_loop(ctx.port->lists[ctx.list & 1].n, classify_try_mask, &ctx, 0);
     return ctx.flow ? ctx.slot + 1 : 0;
 }
 

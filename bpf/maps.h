@@ -135,6 +135,15 @@ struct {
     __type(value, struct xdp_hints_bucket);
 } xdp_hints SEC(".maps");
 
+/* See xdp_mask_hits_index(). */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __type(key, __u32);
+    __type(value, __u64);
+} xdp_mask_hits SEC(".maps");
+
 /* One map for all objects, made by the provider. */
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -227,6 +236,8 @@ struct xdp_scratch {
     __u64 now;
     __u32 stats_base;           /* First index into 'xdp_flow_stats'. */
     __u32 hints_base;           /* First index into 'xdp_hints'. */
+    __u32 cpu;
+    __u32 pad;
 
     struct xdp_train train;
 };

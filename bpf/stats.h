@@ -48,6 +48,7 @@ stats_tick(struct xdp_scratch *scratch)
         __u32 cpu = bpf_get_smp_processor_id();
 
         scratch->tick = tick;
+        scratch->cpu = cpu;
         scratch->now = bpf_ktime_get_coarse_ns();
         scratch->stats_base = cpu * xdp_n_flows;
         scratch->hints_base = cpu * xdp_n_hint_buckets;

@@ -78,6 +78,10 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
  * wait for a grace period at most, in ms. */
 #define RETRY_INTERVAL 200
 
+/* How often the masks of the ports are put into the order of their use, in
+ * ms. */
+#define SORT_INTERVAL 1000
+
 /* How long a stopped flow waits for its deletion, in ms.  If it has not come
  * by then, other threads of the datapath still have the flow. */
 #define STOP_TIME 1000
@@ -1096,6 +1100,22 @@ reclaim(void)
     } while (again);
 }
 
+/* Has the masks of all ports tried in the order of their use. */
+static void
+sort_masks(void)
+    OVS_EXCLUDED(xdp_mutex)
+{
+    struct xdp_object *object;
+
+    ovs_mutex_lock(&xdp_mutex);
+    LIST_FOR_EACH (object, list_node, xdp_object_list()) {
+        if (object->has_table) {
+            xdp_flow_table_sort_masks(object->table);
+        }
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+}
+
 /* Implements xdp_features_func. */
 static void
 handle_event(enum xdp_features_event event, int ifindex, void *aux OVS_UNUSED)
@@ -1109,6 +1129,7 @@ offload_main(void *monitor_)
 {
     struct xdp_features_monitor *monitor = monitor_;
     long long int published = LLONG_MIN;
+    long long int next_sort = LLONG_MIN;
     long long int next = LLONG_MIN;
 
     for (;;) {
@@ -1120,6 +1141,10 @@ offload_main(void *monitor_)
         if (time_msec() >= next) {
             bool retry;
 
+            if (time_msec() >= next_sort) {
+                sort_masks();
+                next_sort = time_msec() + SORT_INTERVAL;
+            }
             reclaim();
             ovs_mutex_lock(&xdp_mutex);
             retry = retry_wanted;
@@ -1142,6 +1167,7 @@ offload_main(void *monitor_)
             poll_timer_wait_until(next);
         } else {
             seq_wait(wakeup, seqno);
+            poll_timer_wait_until(next_sort);
         }
         if (time_msec() < published + 2 * COVERAGE_CLEAR_INTERVAL) {
             /* Then at the latest poll_block() collects what was published. */

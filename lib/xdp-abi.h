@@ -34,6 +34,7 @@
 #define XDP_FLOW_MAX_OPS    16  /* Op slots of one flow. */
 #define XDP_MAX_GROUPS      1024 /* Sets of outputs, of which 0 is unused. */
 #define XDP_PORT_MAX_MASKS  256 /* Masks in use on one ingress port. */
+#define XDP_MASK_HITS       4096 /* Counters of 'xdp_mask_hits' of a CPU. */
 #define XDP_PORT_PROBES     8   /* Places where a port's entry may be. */
 #define XDP_MIN_HINTS       4   /* Hints of one bucket in 'xdp_hints'. */
 #define XDP_PORT_MAX_QUEUES 16  /* AF_XDP sockets of one port. */
@@ -435,6 +436,12 @@ struct xdp_flow_stats {
     __u64 tcp_flags;    /* Bitwise OR, host byte order. */
 };
 
+/* The masks to try on a port, in order. */
+struct xdp_port_masks {
+    __u32 n;
+    __u16 ids[XDP_PORT_MAX_MASKS];
+};
+
 /* An ingress port, value of the map 'xdp_ports'.
  *
  * The entry of the device with ifindex I is at one of the indexes
@@ -443,17 +450,33 @@ struct xdp_flow_stats {
  * XDP_PORT_MAX_QUEUES plus the receive queue, in 'xsks_map'.
  *
  * Behind XDP_OP_TNL_POP, packets come in on the tunnel.  It has an entry at any
- * index I, and XDP_PORT_TUNNEL + I instead of a device. */
+ * index I, and XDP_PORT_TUNNEL + I instead of a device.
+ *
+ * A mask is added at the end of the current list; the place of one that leaves
+ * is taken by the last.  When the order is to change, the other list is written
+ * and becomes the current one, and is left alone until all programs that may
+ * be at the old one have ended. */
 struct xdp_port {
     __u32 ifindex;      /* 0 in a free entry. */
     __u32 vlan_limit;   /* VLAN tags to parse, 0 to XDP_VLAN_MAX. */
-    __u32 n_masks;      /* Entries of 'masks' in use. */
+    __u32 list;         /* The current one of 'lists', 0 or 1. */
     __u32 parts;        /* enum xdp_key_part that these masks touch. */
     __u64 union_bits[XDP_KEY_WORDS];    /* Bitwise OR of these masks. */
-    __u16 masks[XDP_PORT_MAX_MASKS];    /* The masks to try, in order. */
+    struct xdp_port_masks lists[2];
 };
 
 #define XDP_PORT_TUNNEL 0x80000000
+
+/* Returns the index in the map 'xdp_mask_hits', which says how often a walk
+ * over the masks of 'port' on CPU 'cpu' ended at 'mask'.  Others may share the
+ * counter: it is there to choose a good order, and to be set to anything by
+ * userspace. */
+static inline __attribute__((always_inline)) __u32
+xdp_mask_hits_index(__u32 cpu, __u32 port, __u32 mask)
+{
+    return (cpu * XDP_MASK_HITS
+            + ((port * 37 + mask) & (XDP_MASK_HITS - 1)));
+}
 
 /* Packets of one ingress port on one CPU, value of the per-CPU map
  * 'xdp_port_stats'.  What the flow table carried is in 'xdp_flow_stats'. */

@@ -145,6 +145,7 @@ struct xdp_flow_table {
     struct xdp_flow_stats *flow_stats;
     struct xdp_mask *masks_map;
     struct xdp_port *ports_map;
+    uint64_t *mask_hits;        /* NULL if the object does not count them. */
 
     struct table_mask *masks;   /* By mask id. */
     struct hmap masks_by_bits;
@@ -159,6 +160,9 @@ struct xdp_flow_table {
     uint32_t n_flows;
     uint32_t last_valid;        /* Last number given to a slot's 'valid'. */
     struct ovs_list garbage;    /* Oldest first. */
+    bool lists_busy;            /* Are there lists of masks that programs may
+                                 * still look at? */
+    uint64_t lists_epoch;       /* When they were replaced. */
     uint64_t epoch;
 };
 
@@ -279,6 +283,16 @@ xdp_flow_table_create(const struct xdp_flow_table_maps *fds,
         goto error;
     }
 
+    if (fds->mask_hits) {
+        table->mask_hits = map_memory(fds->mask_hits, "xdp_mask_hits",
+                                      (size_t) XDP_MASK_HITS * table->n_cpus,
+                                      sizeof *table->mask_hits,
+                                      PROT_READ | PROT_WRITE, errp);
+        if (!table->mask_hits) {
+            goto error;
+        }
+    }
+
     table->dummy_fd = create_subtable(1);
     if (table->dummy_fd < 0
         || bpf_map_update_elem(fds->subtables, &dummy, &table->dummy_fd,
@@ -345,6 +359,8 @@ xdp_flow_table_destroy(struct xdp_flow_table *table)
                  sizeof *table->masks_map);
     unmap_memory(table->ports_map, table->limits.n_ports,
                  sizeof *table->ports_map);
+    unmap_memory(table->mask_hits, (size_t) XDP_MASK_HITS * table->n_cpus,
+                 sizeof *table->mask_hits);
     hmap_destroy(&table->masks_by_bits);
     hmap_destroy(&table->groups_by_outputs);
     free(table->masks);
@@ -372,6 +388,15 @@ bool
 xdp_flow_table_has_port(const struct xdp_flow_table *table, uint32_t port)
 {
     return table->ports[port].n_flows != NULL;
+}
+
+/* Returns the masks of 'port', in the order in which they are tried. */
+static struct xdp_port_masks *
+port_masks(const struct xdp_flow_table *table, uint32_t port)
+{
+    struct xdp_port *entry = &table->ports_map[port];
+
+    return &entry->lists[entry->list];
 }
 
 /* Makes the device 'ifindex' ingress port 'port', whose number must be one
@@ -414,7 +439,7 @@ xdp_flow_table_remove_port(struct xdp_flow_table *table, uint32_t port)
 {
     struct xdp_port *entry = &table->ports_map[port];
 
-    ovs_assert(!entry->n_masks);
+    ovs_assert(!port_masks(table, port)->n);
     publish_u32(&entry->ifindex, 0);
     free(table->ports[port].n_flows);
     table->ports[port].n_flows = NULL;
@@ -475,7 +500,7 @@ xdp_flow_table_set_vlan_limit(struct xdp_flow_table *table, uint32_t port,
 uint32_t
 xdp_flow_table_port_n_masks(const struct xdp_flow_table *table, uint32_t port)
 {
-    return table->ports_map[port].n_masks;
+    return port_masks(table, port)->n;
 }
 
 /* Returns the parts of the key that a parser must fill for 'mask'. */
@@ -520,14 +545,15 @@ mask_parts(const struct xdp_key *mask)
 static void
 port_update_union(struct xdp_flow_table *table, uint32_t port)
 {
+    const struct xdp_port_masks *masks = port_masks(table, port);
     struct xdp_port *entry = &table->ports_map[port];
     struct xdp_key bits;
     uint64_t *words = (uint64_t *) &bits;
 
     memset(&bits, 0, sizeof bits);
-    for (uint32_t i = 0; i < entry->n_masks; i++) {
+    for (uint32_t i = 0; i < masks->n; i++) {
         const uint64_t *mask
-            = (const uint64_t *) &table->masks[entry->masks[i]].bits;
+            = (const uint64_t *) &table->masks[masks->ids[i]].bits;
 
         for (size_t j = 0; j < XDP_KEY_WORDS; j++) {
             words[j] |= mask[j];
@@ -561,11 +587,11 @@ port_remove_parts(struct xdp_flow_table *table, uint32_t port, uint16_t parts)
 static void
 port_add_flow(struct xdp_flow_table *table, uint32_t port, uint32_t mask)
 {
-    struct xdp_port *entry = &table->ports_map[port];
+    struct xdp_port_masks *masks = port_masks(table, port);
 
     if (!table->ports[port].n_flows[mask]++) {
-        entry->masks[entry->n_masks] = mask;
-        publish_u32(&entry->n_masks, entry->n_masks + 1);
+        masks->ids[masks->n] = mask;
+        publish_u32(&masks->n, masks->n + 1);
         port_update_union(table, port);
     }
 }
@@ -576,17 +602,99 @@ port_add_flow(struct xdp_flow_table *table, uint32_t port, uint32_t mask)
 static void
 port_remove_flow(struct xdp_flow_table *table, uint32_t port, uint32_t mask)
 {
-    struct xdp_port *entry = &table->ports_map[port];
+    struct xdp_port_masks *masks = port_masks(table, port);
 
     if (!--table->ports[port].n_flows[mask]) {
-        for (uint32_t i = 0; i < entry->n_masks; i++) {
-            if (entry->masks[i] == mask) {
-                entry->masks[i] = entry->masks[entry->n_masks - 1];
-                publish_u32(&entry->n_masks, entry->n_masks - 1);
+        for (uint32_t i = 0; i < masks->n; i++) {
+            if (masks->ids[i] == mask) {
+                masks->ids[i] = masks->ids[masks->n - 1];
+                publish_u32(&masks->n, masks->n - 1);
                 break;
             }
         }
         port_update_union(table, port);
+    }
+}
+
+/* A mask of a port and how often a walk ended there. */
+struct mask_hits {
+    uint64_t n;
+    uint32_t id;
+};
+
+/* Returns how often a walk over the masks of 'port' ended at 'mask', and makes
+ * it half as often, so that new hits count more than old ones.  What a program
+ * counts at the same time may get lost. */
+static uint64_t
+take_mask_hits(struct xdp_flow_table *table, uint32_t port, uint32_t mask)
+{
+    uint64_t n = 0;
+
+    for (unsigned int i = 0; i < table->n_cpus; i++) {
+        volatile uint64_t *hits
+            = &table->mask_hits[xdp_mask_hits_index(i, port, mask)];
+
+        if (*hits) {
+            n += *hits;
+            *hits /= 2;
+        }
+    }
+    return n;
+}
+
+/* Compares for qsort(): the most hits first. */
+static int
+compare_mask_hits(const void *a_, const void *b_)
+{
+    const struct mask_hits *a = a_;
+    const struct mask_hits *b = b_;
+
+    return a->n < b->n ? 1 : a->n > b->n ? -1 : 0;
+}
+
+/* Puts the masks of 'port' into a better order, if that is worth while. */
+static void
+port_sort_masks(struct xdp_flow_table *table, uint32_t port)
+{
+    const struct xdp_port_masks *masks = port_masks(table, port);
+    struct xdp_port *entry = &table->ports_map[port];
+    struct xdp_port_masks *new_masks = &entry->lists[!entry->list];
+    struct mask_hits hits[XDP_PORT_MAX_MASKS];
+    bool is_bad = false;
+
+    if (masks->n < 2) {
+        return;
+    }
+    for (uint32_t i = 0; i < masks->n; i++) {
+        hits[i].id = masks->ids[i];
+        hits[i].n = take_mask_hits(table, port, hits[i].id);
+        is_bad |= i && hits[i].n > hits[i - 1].n + hits[i - 1].n / 4;
+    }
+    if (!is_bad) {
+        return;
+    }
+
+    qsort(hits, masks->n, sizeof *hits, compare_mask_hits);
+    for (uint32_t i = 0; i < masks->n; i++) {
+        new_masks->ids[i] = hits[i].id;
+    }
+    new_masks->n = masks->n;
+    publish_u32(&entry->list, !entry->list);
+    table->lists_busy = true;
+    table->lists_epoch = table->epoch;
+}
+
+/* Has the masks of each port tried in the order of their use.  Does nothing if
+ * programs may still be at a list that was replaced by the last call. */
+void
+xdp_flow_table_sort_masks(struct xdp_flow_table *table)
+{
+    if (table->mask_hits && !table->lists_busy) {
+        for (uint32_t i = 0; i < table->limits.n_ports; i++) {
+            if (table->ports[i].n_flows) {
+                port_sort_masks(table, i);
+            }
+        }
     }
 }
 
@@ -1260,13 +1368,14 @@ xdp_flow_table_stats_add(struct xdp_flow_table_stats *dst,
 
 /* Garbage. */
 
-/* If there is garbage, ends the epoch, stores its number in '*epoch', and
- * returns true: after xdp_flow_table_wait(), xdp_flow_table_reclaim() can free
- * the garbage of this epoch. */
+/* If there is garbage, or a list of masks that was replaced, ends the epoch,
+ * stores its number in '*epoch', and returns true: after
+ * xdp_flow_table_wait(), xdp_flow_table_reclaim() can free what there is of
+ * this epoch. */
 bool
 xdp_flow_table_begin_reclaim(struct xdp_flow_table *table, uint64_t *epoch)
 {
-    if (ovs_list_is_empty(&table->garbage)) {
+    if (ovs_list_is_empty(&table->garbage) && !table->lists_busy) {
         return false;
     }
     *epoch = table->epoch++;
@@ -1295,12 +1404,14 @@ xdp_flow_table_wait(const struct xdp_flow_table *table)
     return 0;
 }
 
-/* Frees the slots that became garbage in 'epoch' or before. */
+/* Frees the slots that became garbage in 'epoch' or before, and the lists of
+ * masks that were replaced then. */
 void
 xdp_flow_table_reclaim(struct xdp_flow_table *table, uint64_t epoch)
 {
     struct table_garbage *garbage;
 
+    table->lists_busy &= table->lists_epoch > epoch;
     LIST_FOR_EACH_SAFE (garbage, list_node, &table->garbage) {
         if (garbage->epoch > epoch) {
             break;

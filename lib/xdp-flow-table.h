@@ -43,6 +43,10 @@ struct xdp_flow_table_maps {
      * 0. */
     int groups;         /* xdp_groups */
     int egress;         /* The program xdp_egress. */
+
+    /* Only of an object that counts where walks over masks end, otherwise
+     * 0. */
+    int mask_hits;      /* xdp_mask_hits */
 };
 
 /* How many of each a table holds.  The maps have to be made for this. */
@@ -98,6 +102,7 @@ void xdp_flow_table_set_vlan_limit(struct xdp_flow_table *, uint32_t port,
                                    uint32_t vlan_limit);
 uint32_t xdp_flow_table_port_n_masks(const struct xdp_flow_table *,
                                      uint32_t port);
+void xdp_flow_table_sort_masks(struct xdp_flow_table *);
 
 /* Flows. */
 enum xdp_table_error xdp_flow_table_insert(

@@ -141,6 +141,7 @@ enum table_map {
     MAP_METERS,
     MAP_SEQUENCES,
     MAP_PROGRAMS,
+    MAP_MASK_HITS,
     N_TABLE_MAPS
 };
 
@@ -149,6 +150,7 @@ static const struct table_map_info {
     enum bpf_map_type type;
     uint32_t value_size;
     bool for_outputs;           /* Only for more than one output? */
+    bool optional;              /* May an object do without it? */
     enum xdp_op_type for_op;    /* Only for this op? */
 } table_maps[N_TABLE_MAPS] = {
     [MAP_XSKS] = { "xsks_map", BPF_MAP_TYPE_XSKMAP, 4 },
@@ -174,6 +176,8 @@ static const struct table_map_info {
                         .for_op = XDP_OP_TNL_PUSH },
     [MAP_PROGRAMS] = { "xdp_programs", BPF_MAP_TYPE_PROG_ARRAY, 4,
                        .for_op = XDP_OP_RECIRC },
+    [MAP_MASK_HITS] = { "xdp_mask_hits", BPF_MAP_TYPE_ARRAY, 8,
+                        .optional = true },
 };
 
 /* Those of them that all objects and userspace share. */
@@ -576,7 +580,8 @@ read_contract(const char *path, struct bpf_object *bpf, bool *has_table,
         struct bpf_map *map = bpf_object__find_map_by_name(bpf, info->name);
 
         if ((info->for_outputs && caps->max_outputs <= 1)
-            || (info->for_op && !has_op(caps, info->for_op))) {
+            || (info->for_op && !has_op(caps, info->for_op))
+            || (info->optional && !map)) {
             continue;
         }
         if (!map || bpf_map__type(map) != info->type
@@ -800,6 +805,7 @@ prepare_table(const char *path, struct bpf_object *bpf,
         [MAP_FLOWS] = limits->n_flows,
         [MAP_FLOW_STATS] = n_stats,
         [MAP_GROUPS] = XDP_MAX_GROUPS,
+        [MAP_MASK_HITS] = XDP_MASK_HITS * MAX(n_cpus, 1),
     };
     int error;
 
@@ -897,6 +903,9 @@ create_table(struct bpf_object *bpf, const struct xdp_caps *caps,
     if (caps->max_outputs > 1) {
         maps.groups = table_map_fd(bpf, MAP_GROUPS);
         maps.egress = bpf_program__fd(find_egress_program(bpf));
+    }
+    if (bpf_object__find_map_by_name(bpf, table_maps[MAP_MASK_HITS].name)) {
+        maps.mask_hits = table_map_fd(bpf, MAP_MASK_HITS);
     }
     return xdp_flow_table_create(&maps, limits, digest_secret, errp);
 }

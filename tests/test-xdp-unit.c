@@ -1708,6 +1708,7 @@ fixture_close(struct fixture *f)
     close(f->fds.flow_stats);
     close(f->fds.port_stats);
     close(f->fds.counters);
+    close(f->fds.mask_hits);
     if (f->fds.groups) {
         close(f->fds.groups);
         close(f->fds.egress);
@@ -1747,6 +1748,9 @@ fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_masks,
                                    -1);
     f->fds.counters = create_map(BPF_MAP_TYPE_PERCPU_ARRAY, 8,
                                  XDP_COUNTER_MAX, 0, -1);
+    f->fds.mask_hits = create_map(BPF_MAP_TYPE_ARRAY, 8,
+                                  XDP_MASK_HITS * f->n_cpus, BPF_F_MMAPABLE,
+                                  -1);
     close(inner_fd);
 }
 
@@ -1831,6 +1835,7 @@ fixture_find_mask(const struct fixture *f, const struct xdp_key *key,
                   uint32_t *slotp, struct xdp_flow *flow, uint32_t *mask_id)
 {
     uint64_t words[XDP_KEY_WORDS];
+    const struct xdp_port_masks *masks;
     struct xdp_port port;
     bool found = false;
 
@@ -1838,14 +1843,15 @@ fixture_find_mask(const struct fixture *f, const struct xdp_key *key,
     if (!read_map(f->fds.ports, key->in_port, &port) || !port.ifindex) {
         return false;
     }
-    for (uint32_t i = 0; i < port.n_masks && !found; i++) {
+    masks = &port.lists[port.list];
+    for (uint32_t i = 0; i < masks->n && !found; i++) {
         uint64_t digest = 0;
         struct xdp_mask mask;
         uint32_t slot, id;
         int fd;
 
-        if (!read_map(f->fds.masks, port.masks[i], &mask)
-            || !read_map(f->fds.subtables, port.masks[i], &id)) {
+        if (!read_map(f->fds.masks, masks->ids[i], &mask)
+            || !read_map(f->fds.subtables, masks->ids[i], &id)) {
             continue;
         }
         for (uint32_t j = 0; j < mask.n_words; j++) {
@@ -1868,7 +1874,7 @@ fixture_find_mask(const struct fixture *f, const struct xdp_key *key,
                 fail("the port's parts lack some of the flow");
             }
             *slotp = slot;
-            *mask_id = port.masks[i];
+            *mask_id = masks->ids[i];
         }
         if (fd >= 0) {
             close(fd);
@@ -2028,6 +2034,109 @@ test_table_insert(void)
     CHECK(!xdp_flow_table_port_n_masks(f.table, 2));
     CHECK(fixture_reclaim(&f));
     CHECK(!fixture_reclaim(&f));
+    fixture_destroy(&f);
+}
+
+/* Lets 'n' walks over the masks of 'port' end at mask 'mask', on the last
+ * CPU. */
+static void
+hit_mask(const struct fixture *f, uint32_t port, uint32_t mask, uint64_t n)
+{
+    uint32_t index = xdp_mask_hits_index(f->n_cpus - 1, port, mask);
+    uint64_t hits;
+
+    if (!read_map(f->fds.mask_hits, index, &hits)) {
+        ovs_fatal(errno, "reading a BPF map failed");
+    }
+    hits += n;
+    if (bpf_map_update_elem(f->fds.mask_hits, &index, &hits, BPF_ANY)) {
+        ovs_fatal(errno, "writing a BPF map failed");
+    }
+}
+
+/* Returns the masks of 'port' in their order, one digit each. */
+static unsigned int
+mask_order(const struct fixture *f, uint32_t port)
+{
+    const struct xdp_port_masks *masks;
+    struct xdp_port entry;
+    unsigned int order = 0;
+
+    if (!read_map(f->fds.ports, port, &entry)) {
+        ovs_fatal(errno, "reading a BPF map failed");
+    }
+    masks = &entry.lists[entry.list];
+    for (uint32_t i = 0; i < masks->n; i++) {
+        order = order * 10 + masks->ids[i];
+    }
+    return order;
+}
+
+/* The most used masks of a port come first. */
+static void
+test_table_mask_order(void)
+{
+    struct xdp_table_flow *flows[5];
+    struct xdp_flow_table_stats s;
+    struct xdp_port before, after;
+    struct fixture f;
+
+    fixture_init(&f, 16, 8);
+    for (int i = 0; i < 4; i++) {
+        CHECK(!insert(&f, 1, 100 << i, i, 11 + i, &flows[i]));
+    }
+    CHECK(!insert(&f, 2, 100, 0, 15, &flows[4]));
+    CHECK(mask_order(&f, 1) == 123);    /* 0, 1, 2, 3 */
+    xdp_flow_table_sort_masks(f.table);
+    CHECK(mask_order(&f, 1) == 123);
+    CHECK(!fixture_reclaim(&f));
+
+    /* The list that is read is not the one that is written. */
+    CHECK(read_map(f.fds.ports, 1, &before));
+    hit_mask(&f, 1, 2, 100);
+    hit_mask(&f, 1, 3, 50);
+    xdp_flow_table_sort_masks(f.table);
+    CHECK(mask_order(&f, 1) / 100 == 23);
+    CHECK(mask_order(&f, 2) == 0);
+    CHECK(read_map(f.fds.ports, 1, &after));
+    CHECK(after.list == !before.list);
+    CHECK(!memcmp(&after.lists[before.list], &before.lists[before.list],
+                  sizeof after.lists[0]));
+    for (int i = 0; i < 4; i++) {
+        CHECK(find(&f, 1, 100 << i, NULL) == 11 + i);
+    }
+
+    /* Programs may be at the old list, until they have ended. */
+    hit_mask(&f, 1, 1, 1000);
+    xdp_flow_table_sort_masks(f.table);
+    CHECK(mask_order(&f, 1) / 100 == 23);
+    CHECK(fixture_reclaim(&f));
+    CHECK(!fixture_reclaim(&f));
+    xdp_flow_table_sort_masks(f.table);
+    CHECK(mask_order(&f, 1) / 10 == 123);
+    CHECK(fixture_reclaim(&f));
+
+    /* Old hits count less and less, and a small difference does not. */
+    for (int i = 0; i < 20; i++) {
+        xdp_flow_table_sort_masks(f.table);
+        CHECK(!fixture_reclaim(&f));
+    }
+    hit_mask(&f, 1, 1, 100);
+    hit_mask(&f, 1, 2, 110);
+    xdp_flow_table_sort_masks(f.table);
+    CHECK(mask_order(&f, 1) / 10 == 123);
+
+    /* Masks come and go in the current list. */
+    xdp_flow_table_remove(f.table, flows[1], &s);
+    CHECK(mask_order(&f, 1) / 100 == 0 && mask_order(&f, 1) % 100 == 23);
+    CHECK(!insert(&f, 1, 200, 1, 12, &flows[1]));
+    for (int i = 0; i < 4; i++) {
+        CHECK(find(&f, 1, 100 << i, NULL) == 11 + i);
+    }
+    for (int i = 0; i < 5; i++) {
+        xdp_flow_table_remove(f.table, flows[i], &s);
+    }
+    fixture_reclaim(&f);
     fixture_destroy(&f);
 }
 
@@ -2537,7 +2646,7 @@ test_table_ports(void)
         CHECK(!xdp_flow_table_add_port(f.table, number, 1000 + i * 16, i % 3));
         CHECK(read_map(f.fds.ports, number, &port));
         CHECK(port.ifindex == 1000 + i * 16 && port.vlan_limit == i % 3
-              && !port.n_masks);
+              && !port.lists[port.list].n);
         CHECK(is_all_zeros(port.union_bits, sizeof port.union_bits));
         xdp_flow_table_set_vlan_limit(f.table, number, 2);
         CHECK(read_map(f.fds.ports, number, &port) && port.vlan_limit == 2);
@@ -4049,6 +4158,7 @@ static const struct test_case {
     { "translate-missing-ops", test_translate_missing_ops, NEED_NOTHING },
     { "translate-reasons", test_translate_reasons, NEED_NOTHING },
     { "table-insert", test_table_insert, NEED_BPF },
+    { "table-mask-order", test_table_mask_order, NEED_BPF },
     { "table-slot", test_table_slot, NEED_BPF },
     { "table-running", test_table_running, NEED_BPF },
     { "table-modify", test_table_modify, NEED_BPF },

@@ -2,7 +2,7 @@
 /*
  * Part "race": packets run while another thread inserts, modifies and removes
  * flows as fast as it can, and a third one makes the slots of the latter free
- * again, as the provider's threads do.
+ * again and sorts the masks of the ports, as the provider's threads do.
  *
  * All flows that ever are in the table, the universe, are disjoint, and OVS's
  * classifier says which of them a packet belongs to.  Each insertion and
@@ -716,7 +716,7 @@ change_main(void *aux OVS_UNUSED)
     }
 }
 
-/* The thread that makes slots free. */
+/* The thread that makes slots free, and sorts the masks. */
 static void *
 reclaim_main(void *aux OVS_UNUSED)
 {
@@ -730,6 +730,7 @@ reclaim_main(void *aux OVS_UNUSED)
         }
 
         ovs_mutex_lock(&table_mutex);
+        xdp_flow_table_sort_masks(object->table);
         garbage = xdp_flow_table_begin_reclaim(object->table, &epoch);
         ovs_mutex_unlock(&table_mutex);
         if (garbage && !xdp_flow_table_wait(object->table)) {

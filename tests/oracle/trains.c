@@ -212,7 +212,7 @@ test_one_train(unsigned long int index)
 void
 test_trains(void)
 {
-    unsigned long int n_cases = n_actions / 50 + 100;
+    unsigned long int n_cases = n_actions / 40 + 20;
     unsigned long int n = 0;
 
     if (!part_wanted("trains")) {
