@@ -30,6 +30,10 @@ VLOG_DEFINE_THIS_MODULE(netdev_offload_driver);
 #define DEFAULT_HINTS       65536
 #define MAX_HINTS           (1 << 22)
 
+/* Flow slots that a table has more than flows, beside a fraction of these: a
+ * modified flow needs a second one until a grace period has passed. */
+#define SPARE_SLOTS         64
+
 /* Protects what follows. */
 static struct ovs_mutex mutex = OVS_MUTEX_INITIALIZER;
 
@@ -130,14 +134,16 @@ netdev_offload_driver_configure(const struct smap *other_config)
 {
     const char *new_driver = smap_get(other_config, "offload-driver");
     struct xdp_flow_table_limits limits;
-    uint32_t n_ports;
+    uint32_t n_flows, n_ports;
     bool use_xdp;
 
     n_ports = get_limit(other_config, "xdp-max-ports", XDP_PORT_PROBES,
                         MAX_MAX_PORTS, DEFAULT_MAX_PORTS);
+    n_flows = get_limit(other_config, "xdp-max-flows", 1, MAX_MAX_FLOWS,
+                        DEFAULT_MAX_FLOWS);
     limits = (struct xdp_flow_table_limits) {
-        .n_flows = get_limit(other_config, "xdp-max-flows", 1, MAX_MAX_FLOWS,
-                             DEFAULT_MAX_FLOWS),
+        .n_flows = n_flows,
+        .n_slots = n_flows + n_flows / 32 + SPARE_SLOTS,
         .n_masks = get_limit(other_config, "xdp-max-masks", 1,
                              XDP_PORT_MAX_MASKS, DEFAULT_MAX_MASKS),
         .n_ports = ROUND_UP_POW2(n_ports),

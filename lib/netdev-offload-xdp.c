@@ -86,6 +86,17 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
  * by then, other threads of the datapath still have the flow. */
 #define STOP_TIME 1000
 
+/* The megaflows of one ingress port. */
+struct netdev_flows {
+    struct hmap_node node;      /* In 'netdevs', by hash of 'netdev'. */
+    const struct netdev *netdev; /* Not a reference. */
+    struct ovs_list flows;      /* "struct offload_flow"s by 'netdev_node'. */
+};
+
+/* Those of all ports that have megaflows. */
+static struct hmap netdevs OVS_GUARDED_BY(xdp_mutex)
+    = HMAP_INITIALIZER(&netdevs);
+
 /* A megaflow in our custody. */
 struct offload_flow {
     struct hmap_node node;      /* In 'flows', by hash of 'ufid'. */
@@ -93,6 +104,7 @@ struct offload_flow {
     const struct netdev *netdev; /* Ingress port, not a reference. */
     odp_port_t orig_in_port;    /* Behind a tunnel, where the packet came in
                                  * that the flow was made for. */
+    struct ovs_list netdev_node; /* In the list of its 'netdev'. */
     struct minimatch match;
     struct nlattr *actions;
     size_t actions_len;
@@ -106,6 +118,7 @@ struct offload_flow {
     long long int stopped_at;   /* When it was stopped, or 0. */
 
     /* Otherwise. */
+    struct ovs_list refused_node; /* In 'refused_flows'. */
     enum xdp_reason reason;
     char *detail;               /* See "struct xdp_translation". */
 
@@ -131,11 +144,33 @@ static size_t n_flows_by_reason[XDP_N_REASONS] OVS_GUARDED_BY(xdp_mutex);
 static struct ovs_list stopped_flows OVS_GUARDED_BY(xdp_mutex)
     = OVS_LIST_INITIALIZER(&stopped_flows);
 
+/* Flows that are not in XDP. */
+static struct ovs_list refused_flows OVS_GUARDED_BY(xdp_mutex)
+    = OVS_LIST_INITIALIZER(&refused_flows);
+
 /* Set if refused flows may be worth another try. */
 static bool retry_wanted OVS_GUARDED_BY(xdp_mutex);
 
-/* Changed to wake up the "xdp_offload" thread. */
+/* Changed to wake up the "xdp_offload" thread: some time, or at once to free
+ * slots. */
 static struct seq *wakeup;
+static struct seq *shortage;
+
+/* Taken before 'xdp_mutex' by those who may want it again and again.  Without,
+ * a thread that gives it back and takes it at once leaves others waiting for
+ * seconds, those that it depends on among them. */
+static struct ovs_mutex turn OVS_ACQ_BEFORE(xdp_mutex)
+    = OVS_MUTEX_INITIALIZER;
+
+/* Locks 'xdp_mutex' when it is our turn. */
+static void
+lock_in_turn(void)
+    OVS_ACQUIRES(xdp_mutex)
+{
+    ovs_mutex_lock(&turn);
+    ovs_mutex_lock(&xdp_mutex);
+    ovs_mutex_unlock(&turn);
+}
 
 /* A datapath port that some action names, looked up without 'xdp_mutex'. */
 struct resolved_port {
@@ -178,6 +213,21 @@ get_tunnel_type(const struct netdev *netdev)
     return XDP_TUNNEL_NONE;
 }
 
+/* Returns the megaflows of 'netdev', or NULL if it has none. */
+static struct netdev_flows *
+find_netdev_flows(const struct netdev *netdev)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct netdev_flows *nf;
+
+    HMAP_FOR_EACH_WITH_HASH (nf, node, hash_pointer(netdev, 0), &netdevs) {
+        if (nf->netdev == netdev) {
+            return nf;
+        }
+    }
+    return NULL;
+}
+
 /* Returns the flow 'ufid' of 'netdev', or NULL. */
 static struct offload_flow *
 find_flow(const struct netdev *netdev, const ovs_u128 *ufid)
@@ -192,6 +242,30 @@ find_flow(const struct netdev *netdev, const ovs_u128 *ufid)
         }
     }
     return NULL;
+}
+
+/* Makes a flow of 'netdev', refused for no reason yet. */
+static struct offload_flow *
+create_flow(const struct netdev *netdev, const ovs_u128 *ufid,
+            const struct match *match)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct netdev_flows *nf = find_netdev_flows(netdev);
+    struct offload_flow *flow = xzalloc(sizeof *flow);
+
+    if (!nf) {
+        nf = xzalloc(sizeof *nf);
+        nf->netdev = netdev;
+        ovs_list_init(&nf->flows);
+        hmap_insert(&netdevs, &nf->node, hash_pointer(netdev, 0));
+    }
+    flow->ufid = *ufid;
+    flow->netdev = netdev;
+    minimatch_init(&flow->match, match);
+    hmap_insert(&flows, &flow->node, hash_bytes(ufid, sizeof *ufid, 0));
+    ovs_list_push_back(&nf->flows, &flow->netdev_node);
+    ovs_list_push_back(&refused_flows, &flow->refused_node);
+    return flow;
 }
 
 /* Stores the statistics of all of the life of 'flow' in '*stats'.  Counts the
@@ -313,8 +387,12 @@ leave_table(struct offload_flow *flow)
 
         unstop(flow);
         xdp_flow_table_remove(flow->table, flow->table_flow, &stats);
+        if (xdp_flow_table_is_short(flow->table)) {
+            seq_change(shortage);
+        }
         flow->table_flow = NULL;
         flow->table = NULL;
+        ovs_list_push_back(&refused_flows, &flow->refused_node);
         xdp_flow_table_stats_add(&flow->base, &stats);
         if (port) {
             xdp_flow_table_stats_add(&port->carried, &stats);
@@ -333,6 +411,20 @@ withdraw(struct offload_flow *flow, enum xdp_reason reason,
     set_reason(flow, reason, detail);
 }
 
+/* Takes 'flow' from the list of its netdev, which goes with its last flow. */
+static void
+forget_netdev_node(struct offload_flow *flow)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct netdev_flows *nf = find_netdev_flows(flow->netdev);
+
+    ovs_list_remove(&flow->netdev_node);
+    if (ovs_list_is_empty(&nf->flows)) {
+        hmap_remove(&netdevs, &nf->node);
+        free(nf);
+    }
+}
+
 /* Forgets 'flow', with its statistics in '*stats'. */
 static void
 delete_flow(struct offload_flow *flow, struct xdp_flow_table_stats *stats)
@@ -342,6 +434,8 @@ delete_flow(struct offload_flow *flow, struct xdp_flow_table_stats *stats)
     get_stats(flow, stats);
     n_flows_by_reason[flow->reason]--;
     hmap_remove(&flows, &flow->node);
+    ovs_list_remove(&flow->refused_node);
+    forget_netdev_node(flow);
     minimatch_destroy(&flow->match);
     free(flow->detail);
     free(flow->actions);
@@ -534,8 +628,14 @@ offload(struct offload_flow *flow, const struct hmap *resolved)
             error = xdp_flow_table_insert(home->object->table, &tr.key,
                                           &tr.mask, &tr.actions,
                                           &flow->table_flow);
-            flow->table = home->object->table;
-            flow->home = home->netdev;
+            if (!error) {
+                flow->table = home->object->table;
+                flow->home = home->netdev;
+                ovs_list_remove(&flow->refused_node);
+            }
+        }
+        if (xdp_flow_table_is_short(home->object->table)) {
+            seq_change(shortage);
         }
         reason = table_error_to_reason(error);
     }
@@ -650,7 +750,7 @@ netdev_offload_xdp_flow_put(struct netdev *netdev, struct match *match,
     collect_port(info->orig_in_port, &resolved);
     resolve_ports(&resolved, netdev_get_dpif_type(netdev));
 
-    ovs_mutex_lock(&xdp_mutex);
+    lock_in_turn();
     xdp_port_check_vlan_limit();
     check_source_ports();
     port = xdp_port_lookup(netdev);
@@ -661,11 +761,7 @@ netdev_offload_xdp_flow_put(struct netdev *netdev, struct match *match,
 
     flow = find_flow(netdev, ufid);
     if (!flow) {
-        flow = xzalloc(sizeof *flow);
-        flow->ufid = *ufid;
-        flow->netdev = netdev;
-        minimatch_init(&flow->match, match);
-        hmap_insert(&flows, &flow->node, hash_bytes(ufid, sizeof *ufid, 0));
+        flow = create_flow(netdev, ufid, match);
     } else {
         struct xdp_flow_table_stats s;
 
@@ -706,7 +802,7 @@ netdev_offload_xdp_stop_flow(const ovs_u128 *ufid)
 {
     struct offload_flow *flow;
 
-    ovs_mutex_lock(&xdp_mutex);
+    lock_in_turn();
     HMAP_FOR_EACH_WITH_HASH (flow, node, hash_bytes(ufid, sizeof *ufid, 0),
                              &flows) {
         if (ovs_u128_equals(flow->ufid, *ufid) && flow->table_flow
@@ -728,7 +824,7 @@ netdev_offload_xdp_flow_del(struct netdev *netdev, const ovs_u128 *ufid,
     struct offload_flow *flow;
     int error = 0;
 
-    ovs_mutex_lock(&xdp_mutex);
+    lock_in_turn();
     flow = find_flow(netdev, ufid);
     if (flow) {
         struct xdp_flow_table_stats s;
@@ -777,7 +873,7 @@ netdev_offload_xdp_flow_get(struct netdev *netdev, struct match *match,
     struct offload_flow *flow;
     int error = 0;
 
-    ovs_mutex_lock(&xdp_mutex);
+    lock_in_turn();
     check_source_ports();
     flow = find_flow(netdev, ufid);
     if (flow) {
@@ -802,7 +898,7 @@ netdev_offload_xdp_share_stats(const struct netdev *netdev,
 {
     struct offload_flow *flow;
 
-    ovs_mutex_lock(&xdp_mutex);
+    lock_in_turn();
     flow = find_flow(netdev, ufid);
     if (flow) {
         struct xdp_flow_table_stats total;
@@ -823,13 +919,12 @@ static int
 netdev_offload_xdp_flow_flush(struct netdev *netdev)
 {
     struct xdp_flow_table_stats stats;
-    struct offload_flow *flow;
+    struct netdev_flows *nf;
 
-    ovs_mutex_lock(&xdp_mutex);
-    HMAP_FOR_EACH_SAFE (flow, node, &flows) {
-        if (flow->netdev == netdev) {
-            delete_flow(flow, &stats);
-        }
+    lock_in_turn();
+    while ((nf = find_netdev_flows(netdev)) != NULL) {
+        delete_flow(CONTAINER_OF(ovs_list_front(&nf->flows),
+                                 struct offload_flow, netdev_node), &stats);
     }
     ovs_mutex_unlock(&xdp_mutex);
     return 0;
@@ -839,12 +934,16 @@ netdev_offload_xdp_flow_flush(struct netdev *netdev)
 static int
 netdev_offload_xdp_flow_get_n_flows(struct netdev *netdev, uint64_t *n_flows)
 {
+    const struct netdev_flows *nf;
     const struct offload_flow *flow;
 
-    ovs_mutex_lock(&xdp_mutex);
-    HMAP_FOR_EACH (flow, node, &flows) {
-        if (flow->netdev == netdev && flow->table_flow) {
-            n_flows[netdev_offload_ufid_to_thread_id(flow->ufid)]++;
+    lock_in_turn();
+    nf = find_netdev_flows(netdev);
+    if (nf) {
+        LIST_FOR_EACH (flow, netdev_node, &nf->flows) {
+            if (flow->table_flow) {
+                n_flows[netdev_offload_ufid_to_thread_id(flow->ufid)]++;
+            }
         }
     }
     ovs_mutex_unlock(&xdp_mutex);
@@ -866,14 +965,19 @@ netdev_offload_xdp_flow_dump_create(struct netdev *netdev,
                                     bool terse)
 {
     struct offload_dump *dump = xzalloc(sizeof *dump);
+    const struct netdev_flows *nf;
     const struct offload_flow *flow;
     size_t allocated = 0;
 
     dump->up.netdev = netdev_ref(netdev);
     dump->up.terse = terse;
-    ovs_mutex_lock(&xdp_mutex);
-    HMAP_FOR_EACH (flow, node, &flows) {
-        if (flow->netdev == netdev && flow->table_flow) {
+    lock_in_turn();
+    nf = find_netdev_flows(netdev);
+    if (nf) {
+        LIST_FOR_EACH (flow, netdev_node, &nf->flows) {
+            if (!flow->table_flow) {
+                continue;
+            }
             if (dump->n >= allocated) {
                 dump->ufids = x2nrealloc(dump->ufids, &allocated,
                                          sizeof *dump->ufids);
@@ -900,7 +1004,7 @@ netdev_offload_xdp_flow_dump_next(struct netdev_flow_dump *dump_,
     struct offload_dump *dump = CONTAINER_OF(dump_, struct offload_dump, up);
     bool found = false;
 
-    ovs_mutex_lock(&xdp_mutex);
+    lock_in_turn();
     while (!found && dump->next < dump->n) {
         struct offload_flow *flow;
 
@@ -929,6 +1033,40 @@ netdev_offload_xdp_flow_dump_destroy(struct netdev_flow_dump *dump_)
 
 /* Called from xdp-port.c and by the thread. */
 
+/* Returns the number of flows in all tables that lead to 'port'. */
+static size_t
+count_leading_to(const struct xdp_netdev *port)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct xdp_object *object;
+    size_t n = 0;
+
+    LIST_FOR_EACH (object, list_node, xdp_object_list()) {
+        if (object->has_table) {
+            n += xdp_flow_table_n_leading_to(object->table, port->number);
+        }
+    }
+    return n;
+}
+
+/* Takes out of XDP the flows of 'netdev', or those of them that are in the
+ * table of 'home', if that is nonnull. */
+static void
+withdraw_flows_of(const struct netdev *netdev, const struct netdev *home)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct netdev_flows *nf = find_netdev_flows(netdev);
+    struct offload_flow *flow;
+
+    if (nf) {
+        LIST_FOR_EACH (flow, netdev_node, &nf->flows) {
+            if (flow->table_flow && (!home || flow->home == home)) {
+                withdraw(flow, XDP_REASON_NO_TABLE, NULL);
+            }
+        }
+    }
+}
+
 /* Takes out of XDP all flows that output to 'port', or pop the header of the
  * tunnel that it is, and, if 'ingress', those that come from it or are in its
  * table. */
@@ -936,23 +1074,37 @@ void
 netdev_offload_xdp_evict(const struct xdp_netdev *port, bool ingress)
 {
     struct offload_flow *flow;
+    size_t n_left;
 
+    if (ingress) {
+        const struct xdp_netdev *tunnel;
+
+        withdraw_flows_of(port->netdev, NULL);
+        HMAP_FOR_EACH (tunnel, node, xdp_port_all()) {
+            if (tunnel->tunnel) {
+                withdraw_flows_of(tunnel->netdev, port->netdev);
+            }
+        }
+    }
+
+    n_left = count_leading_to(port);
     HMAP_FOR_EACH (flow, node, &flows) {
-        if (!flow->table_flow) {
+        const struct xdp_netdev *from;
+
+        if (!n_left) {
+            break;
+        }
+        if (!flow->table_flow
+            || !xdp_flow_table_leads_to(flow->table, flow->table_flow,
+                                        port->number)) {
             continue;
         }
-        if (ingress && (flow->netdev == port->netdev
-                        || flow->home == port->netdev)) {
-            withdraw(flow, XDP_REASON_NO_TABLE, NULL);
-        } else if (xdp_flow_table_leads_to(flow->table, flow->table_flow,
-                                           port->number)) {
-            const struct xdp_netdev *from = xdp_port_lookup(flow->netdev);
-
-            if (ingress || !xdp_port_takes_from(port, from)) {
-                withdraw(flow, ingress ? XDP_REASON_TARGET_TYPE
-                                       : XDP_REASON_TARGET,
-                         netdev_get_name(port->netdev));
-            }
+        n_left--;
+        from = xdp_port_lookup(flow->netdev);
+        if (ingress || !xdp_port_takes_from(port, from)) {
+            withdraw(flow, ingress ? XDP_REASON_TARGET_TYPE
+                                   : XDP_REASON_TARGET,
+                     netdev_get_name(port->netdev));
         }
     }
 }
@@ -1007,11 +1159,12 @@ retry_flows(void)
     struct hmap resolved = HMAP_INITIALIZER(&resolved);
     const char *dpif_type = NULL;
     struct offload_flow *flow;
+    bool is_full = false;
 
-    ovs_mutex_lock(&xdp_mutex);
+    lock_in_turn();
     retry_wanted = false;
-    HMAP_FOR_EACH (flow, node, &flows) {
-        if (!flow->table_flow && is_temporary(flow->reason)) {
+    LIST_FOR_EACH (flow, refused_node, &refused_flows) {
+        if (is_temporary(flow->reason)) {
             collect_ports(flow->actions, flow->actions_len, &resolved);
             collect_port(flow->orig_in_port, &resolved);
             dpif_type = netdev_get_dpif_type(flow->netdev);
@@ -1025,10 +1178,12 @@ retry_flows(void)
     }
     resolve_ports(&resolved, dpif_type);
 
-    ovs_mutex_lock(&xdp_mutex);
-    HMAP_FOR_EACH (flow, node, &flows) {
-        if (!flow->table_flow && is_temporary(flow->reason)) {
+    lock_in_turn();
+    LIST_FOR_EACH_SAFE (flow, refused_node, &refused_flows) {
+        if (is_temporary(flow->reason)
+            && !(is_full && flow->reason == XDP_REASON_FLOWS_FULL)) {
             offload(flow, &resolved);
+            is_full |= flow->reason == XDP_REASON_FLOWS_FULL;
         }
     }
     ovs_mutex_unlock(&xdp_mutex);
@@ -1044,7 +1199,7 @@ start_flows(void)
     long long int next = LLONG_MAX;
     struct offload_flow *flow;
 
-    ovs_mutex_lock(&xdp_mutex);
+    lock_in_turn();
     LIST_FOR_EACH_SAFE (flow, stopped_node, &stopped_flows) {
         if (time_msec() < flow->stopped_at + STOP_TIME) {
             next = flow->stopped_at + STOP_TIME;
@@ -1057,6 +1212,21 @@ start_flows(void)
     return next;
 }
 
+/* Returns the 'index'th object, or NULL if there are not so many. */
+static struct xdp_object *
+nth_object(size_t index)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct xdp_object *object;
+
+    LIST_FOR_EACH (object, list_node, xdp_object_list()) {
+        if (!index--) {
+            return object;
+        }
+    }
+    return NULL;
+}
+
 /* Frees the slots of all tables that were withdrawn before the call, when no
  * program can know them any more.  Waits for that without 'xdp_mutex', which
  * statistics and puts need meanwhile. */
@@ -1064,40 +1234,34 @@ static void
 reclaim(void)
     OVS_EXCLUDED(xdp_mutex)
 {
-    struct xdp_object *object;
-    bool again;
+    lock_in_turn();
+    for (size_t i = 0; ; i++) {
+        struct xdp_object *object = nth_object(i);
+        uint64_t epoch;
+        bool waited;
 
-    do {
-        uint64_t epoch = 0;
-
-        again = false;
-        ovs_mutex_lock(&xdp_mutex);
-        LIST_FOR_EACH (object, list_node, xdp_object_list()) {
-            if (object->has_table
-                && xdp_flow_table_begin_reclaim(object->table, &epoch)) {
-                xdp_object_ref(object);
-                again = true;
-                break;
-            }
+        if (!object) {
+            break;
         }
+        if (!object->has_table
+            || !xdp_flow_table_begin_reclaim(object->table, &epoch)) {
+            continue;
+        }
+
+        xdp_object_ref(object);
         ovs_mutex_unlock(&xdp_mutex);
-
-        if (again) {
-            bool waited = !xdp_flow_table_wait(object->table);
-
-            ovs_mutex_lock(&xdp_mutex);
-            if (waited) {
-                xdp_flow_table_reclaim(object->table, epoch);
-                retry_wanted |= (n_flows_by_reason[XDP_REASON_FLOWS_FULL]
-                                 || n_flows_by_reason[XDP_REASON_MASKS_FULL]
-                                 || n_flows_by_reason[XDP_REASON_GROUPS_FULL]
-                                 || n_flows_by_reason[XDP_REASON_DIGEST]);
-            }
-            xdp_object_put(object);
-            ovs_mutex_unlock(&xdp_mutex);
-            again = waited;
+        waited = !xdp_flow_table_wait(object->table);
+        lock_in_turn();
+        if (waited) {
+            xdp_flow_table_reclaim(object->table, epoch);
+            retry_wanted |= (n_flows_by_reason[XDP_REASON_FLOWS_FULL]
+                             || n_flows_by_reason[XDP_REASON_MASKS_FULL]
+                             || n_flows_by_reason[XDP_REASON_GROUPS_FULL]
+                             || n_flows_by_reason[XDP_REASON_DIGEST]);
         }
-    } while (again);
+        xdp_object_put(object);
+    }
+    ovs_mutex_unlock(&xdp_mutex);
 }
 
 /* Has the masks of all ports tried in the order of their use. */
@@ -1107,7 +1271,7 @@ sort_masks(void)
 {
     struct xdp_object *object;
 
-    ovs_mutex_lock(&xdp_mutex);
+    lock_in_turn();
     LIST_FOR_EACH (object, list_node, xdp_object_list()) {
         if (object->has_table) {
             xdp_flow_table_sort_masks(object->table);
@@ -1131,9 +1295,11 @@ offload_main(void *monitor_)
     long long int published = LLONG_MIN;
     long long int next_sort = LLONG_MIN;
     long long int next = LLONG_MIN;
+    uint64_t last_shortage = seq_read(shortage);
 
     for (;;) {
         uint64_t seqno = seq_read(wakeup);
+        uint64_t shortage_seqno = seq_read(shortage);
         bool pending;
 
         xdp_features_monitor_run(monitor, handle_event, NULL);
@@ -1146,7 +1312,7 @@ offload_main(void *monitor_)
                 next_sort = time_msec() + SORT_INTERVAL;
             }
             reclaim();
-            ovs_mutex_lock(&xdp_mutex);
+            lock_in_turn();
             retry = retry_wanted;
             ovs_mutex_unlock(&xdp_mutex);
             if (retry) {
@@ -1158,9 +1324,14 @@ offload_main(void *monitor_)
             next = time_msec() + RETRY_INTERVAL;
             pending = false;
         } else {
+            if (shortage_seqno != last_shortage) {
+                reclaim();
+            }
             pending = true;
         }
+        last_shortage = shortage_seqno;
 
+        seq_wait(shortage, shortage_seqno);
         poll_timer_wait_until(start_flows());
         xdp_features_monitor_wait(monitor);
         if (pending) {
@@ -1218,7 +1389,7 @@ netdev_offload_xdp_init_flow_api(struct netdev *netdev)
         ovsthread_once_done(&once);
     }
 
-    ovs_mutex_lock(&xdp_mutex);
+    lock_in_turn();
     port = (!tunnel || xdp_port_add_tunnel(netdev, tunnel)
             ? xdp_port_lookup(netdev) : NULL);
     if (port) {
@@ -1236,7 +1407,7 @@ netdev_offload_xdp_uninit_flow_api(struct netdev *netdev)
 {
     struct xdp_netdev *port;
 
-    ovs_mutex_lock(&xdp_mutex);
+    lock_in_turn();
     port = xdp_port_lookup(netdev);
     if (port) {
         port->offload_initialized = false;
@@ -1365,13 +1536,14 @@ show_port(const struct xdp_netdev *port, struct ds *s)
     OVS_REQUIRES(xdp_mutex)
 {
     bool generic = port->xdp_flags & XDP_FLAGS_SKB_MODE;
+    const struct netdev_flows *nf = find_netdev_flows(port->netdev);
     const struct offload_flow *flow;
     struct xdp_flow_table_stats carried = port->carried;
     struct xdp_port_stats port_stats;
     size_t n_flows = 0, n_offloaded = 0;
 
-    HMAP_FOR_EACH (flow, node, &flows) {
-        if (flow->netdev == port->netdev) {
+    if (nf) {
+        LIST_FOR_EACH (flow, netdev_node, &nf->flows) {
             n_flows++;
             if (flow->table_flow) {
                 struct xdp_flow_table_stats stats;
@@ -1543,10 +1715,10 @@ unixctl_refused(struct unixctl_conn *conn, int argc, const char *argv[],
         return;
     }
 
-    HMAP_FOR_EACH (flow, node, &flows) {
+    LIST_FOR_EACH (flow, refused_node, &refused_flows) {
         struct match match;
 
-        if (flow->table_flow || (port && flow->netdev != port->netdev)) {
+        if (port && flow->netdev != port->netdev) {
             continue;
         }
         minimatch_expand(&flow->match, &match);
@@ -1571,6 +1743,7 @@ void
 netdev_offload_xdp_register(void)
 {
     wakeup = seq_create();
+    shortage = seq_create();
     ovs_mutex_lock(&xdp_mutex);
     xdp_totals_init(&totals);
     ovs_mutex_unlock(&xdp_mutex);

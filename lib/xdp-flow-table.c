@@ -114,6 +114,7 @@ struct table_port {
     uint32_t *n_flows;          /* By mask id, NULL if no ingress port. */
     uint32_t n_deep;            /* Flows whose ops need all parts. */
     uint32_t ifindex;           /* Device to redirect to, or 0. */
+    uint32_t n_leading;         /* Flows that lead there. */
     bool egress;                /* All its entries have 'xdp_egress'? */
 };
 
@@ -220,7 +221,8 @@ xdp_flow_table_create(const struct xdp_flow_table_maps *fds,
     int n_cpus = libbpf_num_possible_cpus();
     uint32_t dummy = limits->n_masks;
 
-    ovs_assert(limits->n_flows && limits->n_masks
+    ovs_assert(limits->n_flows && limits->n_slots >= limits->n_flows
+               && limits->n_masks
                && limits->n_masks <= XDP_PORT_MAX_MASKS
                && is_pow2(limits->n_ports)
                && limits->n_ports >= XDP_PORT_PROBES);
@@ -236,8 +238,8 @@ xdp_flow_table_create(const struct xdp_flow_table_maps *fds,
     ovs_list_init(&table->garbage);
     table->masks = xcalloc(limits->n_masks, sizeof *table->masks);
     table->ports = xcalloc(limits->n_ports, sizeof *table->ports);
-    table->slot_groups = xcalloc(limits->n_flows, sizeof *table->slot_groups);
-    table->free_slots = xcalloc(limits->n_flows, sizeof *table->free_slots);
+    table->slot_groups = xcalloc(limits->n_slots, sizeof *table->slot_groups);
+    table->free_slots = xcalloc(limits->n_slots, sizeof *table->free_slots);
     for (uint32_t i = 0; i < limits->n_masks; i++) {
         hmap_init(&table->masks[i].flows);
         table->masks[i].subtable_fd = -1;
@@ -246,10 +248,10 @@ xdp_flow_table_create(const struct xdp_flow_table_maps *fds,
     for (uint32_t i = 0; i < XDP_MAX_GROUPS; i++) {
         table->groups[i].fd = -1;
     }
-    for (uint32_t i = 0; i < limits->n_flows; i++) {
-        table->free_slots[i] = limits->n_flows - 1 - i;
+    for (uint32_t i = 0; i < limits->n_slots; i++) {
+        table->free_slots[i] = limits->n_slots - 1 - i;
     }
-    table->n_free_slots = limits->n_flows;
+    table->n_free_slots = limits->n_slots;
 
     if (n_cpus < 0) {
         *errp = xasprintf("counting the possible CPUs failed: %s",
@@ -257,14 +259,14 @@ xdp_flow_table_create(const struct xdp_flow_table_maps *fds,
         goto error;
     }
 
-    table->flows = map_memory(fds->flows, "xdp_flows", limits->n_flows,
+    table->flows = map_memory(fds->flows, "xdp_flows", limits->n_slots,
                               sizeof *table->flows, PROT_READ | PROT_WRITE,
                               errp);
     if (!table->flows) {
         goto error;
     }
     table->flow_stats = map_memory(fds->flow_stats, "xdp_flow_stats",
-                                   (size_t) limits->n_flows * table->n_cpus,
+                                   (size_t) limits->n_slots * table->n_cpus,
                                    sizeof *table->flow_stats,
                                    PROT_READ | PROT_WRITE, errp);
     if (!table->flow_stats) {
@@ -351,9 +353,9 @@ xdp_flow_table_destroy(struct xdp_flow_table *table)
     if (table->dummy_fd >= 0) {
         close(table->dummy_fd);
     }
-    unmap_memory(table->flows, table->limits.n_flows, sizeof *table->flows);
+    unmap_memory(table->flows, table->limits.n_slots, sizeof *table->flows);
     unmap_memory(table->flow_stats,
-                 (size_t) table->limits.n_flows * table->n_cpus,
+                 (size_t) table->limits.n_slots * table->n_cpus,
                  sizeof *table->flow_stats);
     unmap_memory(table->masks_map, table->limits.n_masks,
                  sizeof *table->masks_map);
@@ -485,6 +487,14 @@ xdp_flow_table_set_target(struct xdp_flow_table *table, uint32_t port,
         p->ifindex = ifindex;
     }
     return error;
+}
+
+/* Returns true if 'port' redirects to the device 'ifindex'. */
+bool
+xdp_flow_table_has_target(const struct xdp_flow_table *table, uint32_t port,
+                          uint32_t ifindex)
+{
+    return table->ports[port].ifindex == ifindex;
 }
 
 /* Sets how many VLAN tags of packets from 'port' are parsed, 0 to
@@ -1094,7 +1104,7 @@ slot_fill(struct xdp_flow_table *table, uint32_t slot,
     memcpy(entry->tunnel_words, (const char *) key + TUNNEL_OFS, TUNNEL_SIZE);
     memcpy(entry->ops, actions->ops, actions->n_ops * sizeof *actions->ops);
     for (unsigned int i = 0; i < table->n_cpus; i++) {
-        memset(&table->flow_stats[(size_t) i * table->limits.n_flows + slot],
+        memset(&table->flow_stats[(size_t) i * table->limits.n_slots + slot],
                0, sizeof *table->flow_stats);
     }
     slot_set_valid(table, slot, true);
@@ -1118,6 +1128,38 @@ slot_retire(struct xdp_flow_table *table, uint32_t slot,
     }
 }
 
+/* If 'op' leads packets to a port, by an output or by popping the header of a
+ * tunnel, stores that in '*portp' and returns true. */
+static bool
+op_leads_to(const struct xdp_op *op, uint32_t *portp)
+{
+    switch (op->type) {
+    case XDP_OP_OUTPUT:
+        *portp = op->u.output.port;
+        return true;
+    case XDP_OP_TNL_POP:
+        *portp = op->u.tnl_pop.port;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Adds 'change' to the number of flows that lead to each port that the flow in
+ * 'slot' leads to. */
+static void
+slot_count_ports(struct xdp_flow_table *table, uint32_t slot, int change)
+{
+    const struct xdp_flow *entry = &table->flows[slot];
+    uint32_t port;
+
+    for (size_t i = 0; i < entry->n_ops; i += 1 + entry->ops[i].n_data) {
+        if (op_leads_to(&entry->ops[i], &port)) {
+            table->ports[port].n_leading += change;
+        }
+    }
+}
+
 /* Adds the statistics of 'slot' to '*stats'. */
 static void
 slot_add_stats(const struct xdp_flow_table *table, uint32_t slot,
@@ -1125,7 +1167,7 @@ slot_add_stats(const struct xdp_flow_table *table, uint32_t slot,
 {
     for (unsigned int i = 0; i < table->n_cpus; i++) {
         const volatile struct xdp_flow_stats *s
-            = &table->flow_stats[(size_t) i * table->limits.n_flows + slot];
+            = &table->flow_stats[(size_t) i * table->limits.n_slots + slot];
 
         stats->n_packets += s->packets;
         stats->n_bytes += s->bytes;
@@ -1205,7 +1247,8 @@ xdp_flow_table_insert(struct xdp_flow_table *table,
         return error;
     }
 
-    slot = slot_alloc(table);
+    slot = (table->n_flows < table->limits.n_flows
+            ? slot_alloc(table) : NO_SLOT);
     if (slot == NO_SLOT) {
         return XDP_TABLE_FLOWS_FULL;
     }
@@ -1229,6 +1272,7 @@ xdp_flow_table_insert(struct xdp_flow_table *table,
     hmap_insert(&tmask->flows, &flow->node, hash_uint64(digest));
     port_add_flow(table, flow->in_port, mask_id);
     port_add_parts(table, flow->in_port, flow->parts);
+    slot_count_ports(table, slot, 1);
     table->n_flows++;
     *flowp = flow;
     return XDP_TABLE_OK;
@@ -1271,6 +1315,8 @@ xdp_flow_table_modify(struct xdp_flow_table *table,
         slot_free(table, slot);
         return XDP_TABLE_SYSTEM;
     }
+    slot_count_ports(table, slot, 1);
+    slot_count_ports(table, flow->slot, -1);
     slot_retire(table, flow->slot, flow);
     flow->slot = slot;
     port_add_parts(table, flow->in_port, actions->parts);
@@ -1316,6 +1362,7 @@ xdp_flow_table_remove(struct xdp_flow_table *table,
     LIST_FOR_EACH_POP (garbage, flow_node, &flow->old_slots) {
         garbage->flow = NULL;
     }
+    slot_count_ports(table, flow->slot, -1);
     slot_retire(table, flow->slot, NULL);
     table->n_flows--;
     free(flow);
@@ -1343,16 +1390,21 @@ xdp_flow_table_leads_to(const struct xdp_flow_table *table,
                           const struct xdp_table_flow *flow, uint32_t port)
 {
     const struct xdp_flow *entry = &table->flows[flow->slot];
+    uint32_t other;
 
     for (size_t i = 0; i < entry->n_ops; i += 1 + entry->ops[i].n_data) {
-        const struct xdp_op *op = &entry->ops[i];
-
-        if ((op->type == XDP_OP_OUTPUT && op->u.output.port == port)
-            || (op->type == XDP_OP_TNL_POP && op->u.tnl_pop.port == port)) {
+        if (op_leads_to(&entry->ops[i], &other) && other == port) {
             return true;
         }
     }
     return false;
+}
+
+/* Returns the number of flows that lead to 'port'. */
+uint32_t
+xdp_flow_table_n_leading_to(const struct xdp_flow_table *table, uint32_t port)
+{
+    return table->ports[port].n_leading;
 }
 
 /* Adds '*src' to '*dst'. */
@@ -1367,6 +1419,18 @@ xdp_flow_table_stats_add(struct xdp_flow_table_stats *dst,
 }
 
 /* Garbage. */
+
+/* Returns true if there are few free slots, and garbage that could become
+ * some: then it should not wait. */
+bool
+xdp_flow_table_is_short(const struct xdp_flow_table *table)
+{
+    const struct xdp_flow_table_limits *limits = &table->limits;
+
+    return (table->n_free_slots <= MAX(limits->n_slots - limits->n_flows,
+                                       limits->n_slots / 32)
+            && !ovs_list_is_empty(&table->garbage));
+}
 
 /* If there is garbage, or a list of masks that was replaced, ends the epoch,
  * stores its number in '*epoch', and returns true: after

@@ -51,7 +51,10 @@ struct xdp_flow_table_maps {
 
 /* How many of each a table holds.  The maps have to be made for this. */
 struct xdp_flow_table_limits {
-    uint32_t n_flows;   /* Flow slots, at least 1. */
+    uint32_t n_flows;   /* Flows, at least 1. */
+    uint32_t n_slots;   /* Flow slots, at least 'n_flows'.  What there are more
+                         * of is for changes while the table is full, since
+                         * slots are not free at once. */
     uint32_t n_masks;   /* Masks, 1 to XDP_PORT_MAX_MASKS. */
     uint32_t n_ports;   /* Ports, a power of 2, >= XDP_PORT_PROBES. */
     uint32_t n_hints;   /* Hints of a CPU: a power of 2, >= XDP_MIN_HINTS, or
@@ -98,6 +101,8 @@ int xdp_flow_table_add_port(struct xdp_flow_table *, uint32_t port,
 void xdp_flow_table_remove_port(struct xdp_flow_table *, uint32_t port);
 int xdp_flow_table_set_target(struct xdp_flow_table *, uint32_t port,
                               uint32_t ifindex);
+bool xdp_flow_table_has_target(const struct xdp_flow_table *, uint32_t port,
+                               uint32_t ifindex);
 void xdp_flow_table_set_vlan_limit(struct xdp_flow_table *, uint32_t port,
                                    uint32_t vlan_limit);
 uint32_t xdp_flow_table_port_n_masks(const struct xdp_flow_table *,
@@ -121,10 +126,13 @@ void xdp_flow_table_get_stats(const struct xdp_flow_table *,
                               struct xdp_flow_table_stats *);
 bool xdp_flow_table_leads_to(const struct xdp_flow_table *,
                              const struct xdp_table_flow *, uint32_t port);
+uint32_t xdp_flow_table_n_leading_to(const struct xdp_flow_table *,
+                                     uint32_t port);
 void xdp_flow_table_stats_add(struct xdp_flow_table_stats *dst,
                               const struct xdp_flow_table_stats *src);
 
 /* Reuse of what programs may still look at. */
+bool xdp_flow_table_is_short(const struct xdp_flow_table *);
 bool xdp_flow_table_begin_reclaim(struct xdp_flow_table *, uint64_t *epoch);
 int xdp_flow_table_wait(const struct xdp_flow_table *);
 void xdp_flow_table_reclaim(struct xdp_flow_table *, uint64_t epoch);

@@ -309,7 +309,10 @@ add_targets(struct xdp_netdev *port)
     if (port->object->has_table) {
         HMAP_FOR_EACH (other, node, &ports) {
             /* A device that is just being deleted is no reason to fail. */
-            if (other->object) {
+            if (other->object
+                && !xdp_flow_table_has_target(port->object->table,
+                                              other->number,
+                                              other->ifindex)) {
                 xdp_flow_table_set_target(port->object->table, other->number,
                                           other->ifindex);
             }

@@ -794,7 +794,7 @@ prepare_table(const char *path, struct bpf_object *bpf,
 {
     uint32_t index_mask = limits->n_ports - 1;
     int n_cpus = libbpf_num_possible_cpus();
-    uint64_t n_stats = (uint64_t) limits->n_flows * MAX(n_cpus, 1);
+    uint64_t n_stats = (uint64_t) limits->n_slots * MAX(n_cpus, 1);
     const uint32_t max_entries[N_TABLE_MAPS] = {
         [MAP_XSKS] = limits->n_ports * XDP_PORT_MAX_QUEUES,
         [MAP_TX_PORTS] = limits->n_ports,
@@ -802,7 +802,7 @@ prepare_table(const char *path, struct bpf_object *bpf,
         [MAP_PORT_STATS] = limits->n_ports,
         [MAP_MASKS] = limits->n_masks,
         [MAP_SUBTABLES] = limits->n_masks + 1,
-        [MAP_FLOWS] = limits->n_flows,
+        [MAP_FLOWS] = limits->n_slots,
         [MAP_FLOW_STATS] = n_stats,
         [MAP_GROUPS] = XDP_MAX_GROUPS,
         [MAP_MASK_HITS] = XDP_MASK_HITS * MAX(n_cpus, 1),
@@ -833,8 +833,8 @@ prepare_table(const char *path, struct bpf_object *bpf,
     error = set_constant(path, bpf, "xdp_digest_secret", digest_secret,
                          XDP_KEY_WORDS * sizeof *digest_secret, errp);
     if (!error) {
-        error = set_constant(path, bpf, "xdp_n_flows", &limits->n_flows,
-                             sizeof limits->n_flows, errp);
+        error = set_constant(path, bpf, "xdp_n_flows", &limits->n_slots,
+                             sizeof limits->n_slots, errp);
     }
     if (!error) {
         error = set_constant(path, bpf, "xdp_port_index_mask", &index_mask,

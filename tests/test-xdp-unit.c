@@ -1727,6 +1727,7 @@ fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_masks,
     memset(f, 0, sizeof *f);
     f->n_cpus = libbpf_num_possible_cpus();
     f->limits.n_flows = n_flows;
+    f->limits.n_slots = n_slots;
     f->limits.n_masks = n_masks;
     f->limits.n_ports = n_ports;
     f->fds.ports = create_map(BPF_MAP_TYPE_ARRAY, sizeof(struct xdp_port),
@@ -1754,6 +1755,9 @@ fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_masks,
     close(inner_fd);
 }
 
+/* Ports of fixture_init(). */
+#define MAX_PORTS 4096
+
 /* Creates a table with the given limits and, for convenience, two ports: 1 and
  * 2. */
 static void
@@ -1761,13 +1765,13 @@ fixture_init(struct fixture *f, uint32_t n_flows, uint32_t n_masks)
 {
     char *error;
 
-    fixture_open(f, n_flows, n_masks, 16, n_flows);
+    fixture_open(f, n_flows, n_masks, MAX_PORTS, n_flows);
     f->table = xdp_flow_table_create(&f->fds, &f->limits, secret, &error);
     if (!f->table) {
         ovs_fatal(0, "%s", error);
     }
     if (xdp_flow_table_add_port(f->table, 1, 1, 2)
-        || xdp_flow_table_add_port(f->table, 2, 17, 2)) {
+        || xdp_flow_table_add_port(f->table, 2, MAX_PORTS + 1, 2)) {
         ovs_fatal(0, "adding a port failed");
     }
 }
@@ -1916,7 +1920,8 @@ make_actions(uint32_t label, struct xdp_flow_actions *actions)
     actions->n_ops = 2;
     actions->ops[0].type = XDP_OP_POP_VLAN;
     actions->ops[1].type = XDP_OP_OUTPUT;
-    actions->ops[1].u.output.port = label;
+    actions->ops[1].u.output.port = label % MAX_PORTS;
+    actions->ops[1].u.output.ifindex = label;
 }
 
 /* Inserts such a flow with such ops. */
@@ -1949,7 +1954,7 @@ find(const struct fixture *f, uint32_t port, uint32_t dst, uint32_t *slot)
         || flow.ops[1].type != XDP_OP_OUTPUT) {
         fail("the flow has other ops");
     }
-    return flow.ops[1].u.output.port;
+    return flow.ops[1].u.output.ifindex;
 }
 
 /* Adds a packet of 'bytes' bytes on 'cpu' to the statistics of 'slot'. */
@@ -1957,7 +1962,7 @@ static void
 count(const struct fixture *f, int cpu, uint32_t slot, uint64_t bytes,
       uint64_t used, uint64_t tcp_flags)
 {
-    uint32_t index = cpu * f->limits.n_flows + slot;
+    uint32_t index = cpu * f->limits.n_slots + slot;
     struct xdp_flow_stats s;
 
     if (!read_map(f->fds.flow_stats, index, &s)) {
@@ -2296,6 +2301,51 @@ test_table_flows_full(void)
         }
         fixture_reclaim(&f);
     }
+    fixture_destroy(&f);
+}
+
+/* A full table that has more slots than flows takes changes. */
+static void
+test_table_spare_slots(void)
+{
+    struct xdp_table_flow *flows[8], *extra;
+    struct xdp_flow_actions actions;
+    struct xdp_flow_table_stats s;
+    struct fixture f;
+    char *error;
+
+    fixture_open(&f, 8, 4, MAX_PORTS, 12);
+    f.table = xdp_flow_table_create(&f.fds, &f.limits, secret, &error);
+    CHECK(f.table && !xdp_flow_table_add_port(f.table, 1, 1, 2));
+    for (int i = 0; i < 8; i++) {
+        CHECK(!insert(&f, 1, 100 + i, 0, 10 + i, &flows[i]));
+    }
+    CHECK(!xdp_flow_table_is_short(f.table));
+    CHECK(insert(&f, 1, 200, 0, 99, &extra) == XDP_TABLE_FLOWS_FULL);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 4; i++) {
+            make_actions(20 + round, &actions);
+            CHECK(!xdp_flow_table_modify(f.table, flows[i], &actions));
+            CHECK(find(&f, 1, 100 + i, NULL) == 20 + round);
+            CHECK(xdp_flow_table_is_short(f.table));
+        }
+        CHECK(xdp_flow_table_modify(f.table, flows[4], &actions)
+              == XDP_TABLE_FLOWS_FULL);
+        CHECK(find(&f, 1, 104, NULL) == 14);
+        CHECK(fixture_reclaim(&f));
+        CHECK(!xdp_flow_table_is_short(f.table));
+    }
+
+    /* Statistics of all slots. */
+    for (int i = 0; i < 8; i++) {
+        uint32_t slot;
+
+        CHECK(find(&f, 1, 100 + i, &slot));
+        count(&f, f.n_cpus - 1, slot, 60 + i, 1000000, 0);
+        xdp_flow_table_remove(f.table, flows[i], &s);
+        CHECK(stats_are(&s, 1, 60 + i, 1, 0));
+    }
+    fixture_reclaim(&f);
     fixture_destroy(&f);
 }
 
@@ -2642,10 +2692,12 @@ test_table_ports(void)
     fixture_init(&f, 16, 4);
     values = xcalloc(f.n_cpus, sizeof *values);
     for (int i = 0; i < 50; i++) {
+        uint32_t ifindex = number - 1 + (i + 1) * MAX_PORTS;
+
         CHECK(read_map(f.fds.ports, number, &port) && !port.ifindex);
-        CHECK(!xdp_flow_table_add_port(f.table, number, 1000 + i * 16, i % 3));
+        CHECK(!xdp_flow_table_add_port(f.table, number, ifindex, i % 3));
         CHECK(read_map(f.fds.ports, number, &port));
-        CHECK(port.ifindex == 1000 + i * 16 && port.vlan_limit == i % 3
+        CHECK(port.ifindex == ifindex && port.vlan_limit == i % 3
               && !port.lists[port.list].n);
         CHECK(is_all_zeros(port.union_bits, sizeof port.union_bits));
         xdp_flow_table_set_vlan_limit(f.table, number, 2);
@@ -3242,7 +3294,7 @@ create_bad_table(const char *arg OVS_UNUSED)
     char *error;
 
     fixture_open(&f, 64, 4, 16, 1);
-    f.limits.n_flows = 65536;
+    f.limits.n_flows = f.limits.n_slots = 65536;
     table = xdp_flow_table_create(&f.fds, &f.limits, secret, &error);
     if (table || !error || !strstr(error, "xdp_flows")) {
         fail("expected an error about xdp_flows, got: %s", error);
@@ -3287,7 +3339,7 @@ test_table_create(void)
 static char *temp_dir;
 
 static const struct xdp_flow_table_limits object_limits = {
-    .n_flows = 64, .n_masks = 8, .n_ports = 16
+    .n_flows = 64, .n_slots = 64, .n_masks = 8, .n_ports = 16
 };
 
 /* Returns the name of a test object.  The caller frees it. */
@@ -3671,6 +3723,7 @@ test_object_sharing(void)
 
     /* Other limits, another file with the same contents, the file changed. */
     more.n_flows++;
+    more.n_slots++;
     c = get_object(path, &more);
     CHECK(c && c != a);
     CHECK(xdp_flow_table_get_limits(c->table)->n_flows == more.n_flows);
@@ -4163,6 +4216,7 @@ static const struct test_case {
     { "table-running", test_table_running, NEED_BPF },
     { "table-modify", test_table_modify, NEED_BPF },
     { "table-flows-full", test_table_flows_full, NEED_BPF },
+    { "table-spare-slots", test_table_spare_slots, NEED_BPF },
     { "table-reclaim", test_table_reclaim, NEED_BPF },
     { "table-masks-full", test_table_masks_full, NEED_BPF },
     { "table-masks-reuse", test_table_masks_reuse, NEED_BPF },

@@ -249,6 +249,7 @@ main(int argc, char *argv[])
 {
     struct xdp_flow_table_limits limits = {
         .n_flows = N_FLOWS,
+        .n_slots = N_FLOWS,
         .n_masks = XDP_PORT_MAX_MASKS,
         .n_ports = N_PORTS,
     };
