@@ -867,6 +867,11 @@ test_one_push(unsigned long int index)
     rng_start(24, index);
     set_vlan_limit(XDP_VLAN_MAX);
     make_any_packet(&f, index);
+    if (one_in(20)) {
+        /* Around the MTU, with a header. */
+        put_random(&f, MAX_PACKET - f.size - rnd(MIN(100, MAX_PACKET - f.size
+                                                         + 1)));
+    }
     memset(&t.stats, 0, sizeof t.stats);
     t.device = &devices[rnd(n_devices)];
     t.flow = NULL;
