@@ -218,6 +218,138 @@ traffic_third_received () {
     ip netns exec third cat /proc/net/dev | awk '/p-third:/ { print $3 }'
 }
 
+# Adds a second bridge, whose local port has the addresses of one end of a
+# tunnel, with a port to the namespace "far", which has the other end.
+#
+#     ns left: p-left -- v-left [br0] tun ... [br-phy] v-far -- p-far ... tun0
+traffic_tunnel_start () {
+    ip link add v-far numrxqueues 1 numtxqueues 1 type veth \
+        peer name p-far numrxqueues 1 numtxqueues 1
+    ip netns add far
+    ip link set p-far netns far
+    ip netns exec far ethtool -K p-far tx off txvlan off gro on
+    ip link set v-far up
+    vsctl add-br br-phy -- set bridge br-phy datapath_type=netdev \
+        other-config:hwaddr=02:00:00:00:00:ee \
+        -- add-port br-phy v-far -- set interface v-far \
+        type=afxdp options:xdp-mode=native
+    echo 0 > /proc/sys/net/ipv6/conf/br-phy/disable_ipv6
+    ip addr add 172.31.1.100/24 dev br-phy
+    ip addr add fd31::100/64 dev br-phy nodad
+    ip link set br-phy up
+    ip netns exec far sh -c \
+        'echo 0 > /proc/sys/net/ipv6/conf/p-far/disable_ipv6'
+    ip -n far addr add 172.31.1.1/24 dev p-far
+    ip -n far addr add fd31::1/64 dev p-far nodad
+    ip -n far link set p-far up
+    for address in 172.31.1.100 fd31::100; do
+        ip -n far neigh replace $address lladdr 02:00:00:00:00:ee dev p-far
+    done
+    errors=$(vsctl --bare --columns=error find interface type=afxdp)
+    test -z "$errors" || die "$errors"
+    for i in 1 2 3 4 5 6 7 8 9 10; do
+        if ovs-appctl ovs/route/show > /tmp/routes &&
+           grep -q 172.31.1.0/24 /tmp/routes &&
+           grep -q fd31::/64 /tmp/routes; then
+            echo "the underlay is there"
+            return 0
+        fi
+        sleep 1
+    done
+    cat /tmp/routes
+    die "OVS has no route to the other end"
+}
+
+# Pings, and a TCP stream, to and from the kernel's device for tunnel type $1,
+# over IPv4 and over IPv6.
+traffic_tunnel () {
+    result=
+    for near in 172.31.1.100 fd31::100; do
+        far=${near%00}
+        ends="local $far remote $near"
+        options="options:key=123"
+        case $1.$near in
+            vxlan.*) link="vxlan id 123 dstport 4789 $ends" ;;
+            geneve.*) link="geneve id 123 remote $near" ;;
+            gre.1*) link="gretap key 123 $ends" ;;
+            gre.*) link="ip6gretap key 123 $ends" ;;
+            erspan.1*) link="erspan seq key 123 $ends erspan_ver 1 erspan 7" ;;
+            *) link="ip6erspan seq key 123 $ends erspan_ver 1 erspan 7" ;;
+        esac
+        case $1.$near in
+            erspan.*) options="$options options:erspan_ver=1
+                               options:erspan_idx=7" ;;
+            gre.*) ;;
+            *.f*) options="$options options:csum=true" ;;
+        esac
+        ip -n far link del tun0 2> /dev/null || :
+        # shellcheck disable=SC2086
+        ip -n far link add tun0 address 02:00:00:00:00:10 type $link
+        ip -n far addr add 10.1.1.9/24 dev tun0
+        ip -n far link set tun0 mtu 1400 up
+        # shellcheck disable=SC2086
+        vsctl --if-exists del-port br0 tun -- add-port br0 tun \
+            -- set interface tun type=$1 options:remote_ip="\"$far\"" $options
+        for i in 1 2 3 4 5 6 7 8; do
+            if ip netns exec left ping -c 2 -i 0.2 -W 2 10.1.1.9 &&
+               traffic_tunnel_offloaded; then
+                break
+            fi
+        done
+        pushed=$(traffic_counter 28)
+        popped=$(traffic_counter 29)
+        traffic_ping 10 10.1.1.9
+        traffic_tunnel_tcp
+        pushed=$(($(traffic_counter 28) - pushed))
+        popped=$(($(traffic_counter 29) - popped))
+        # 300 kB are 223 segments, of which each second one is answered.
+        if test $pushed -lt 228 || test $popped -lt 60; then
+            ovs-appctl dpctl/dump-flows -m
+            ovs-appctl xdp/show
+            ovs-appctl xdp/refused
+            die "XDP pushed $pushed headers of $1 to $far, and popped $popped"
+        fi
+        result="$result $pushed/$popped"
+    done
+    echo "XDP pushed/popped${result} headers, over IPv4 and IPv6"
+}
+
+# Tells whether both directions through the tunnel are offloaded.
+traffic_tunnel_offloaded () {
+    ovs-appctl dpctl/dump-flows -m type=offloaded > /tmp/flows
+    grep -q 'in_port(v-left).*0x0800.*tnl_push' /tmp/flows &&
+        grep -q 'in_port(v-far).*tnl_pop' /tmp/flows &&
+        grep -q 'tunnel(.*0x0800.*actions:v-left' /tmp/flows
+}
+
+# Sends 300 kB from left to the other end of the tunnel.
+traffic_tunnel_tcp () {
+    head -c 300000 /dev/urandom > /tmp/sent
+    sleep 1000 | ip netns exec far nc -l -p 5001 > /tmp/received &
+    sleep 1
+    ip netns exec left sh -c \
+        '{ cat /tmp/sent; sleep 1000; } | nc 10.1.1.9 5001' > /dev/null &
+    waited=0
+    until test "$(wc -c < /tmp/received)" -ge 300000; do
+        waited=$((waited + 1))
+        test $waited -le 20 || die "the TCP transfer does not end"
+        sleep 1
+    done
+    cmp /tmp/sent /tmp/received || die "TCP data arrived damaged"
+    # Whoever sleeps has a nc behind it.
+    ip netns pids far | xargs -r kill 2> /dev/null || :
+}
+
+# Takes the tunnel and its bridge away.
+traffic_tunnel_stop () {
+    vsctl del-br br-phy -- --if-exists del-port br0 tun
+    ip -n far link del tun0
+    flows=$(ovs-appctl dpctl/dump-flows type=offloaded | grep -E 'tunnel|tnl_') ||
+        :
+    test -z "$flows" || die "flows are left: $flows"
+    echo "no flow of a tunnel left over"
+}
+
 # XDP pushes and pops VLAN tags between an access port and a trunk port.
 traffic_offload_vlan () {
     vsctl set port v-left tag=10
