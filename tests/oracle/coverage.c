@@ -123,6 +123,7 @@ can_happen(size_t event)
 {
     switch (event) {
     case EVENT_COPIES:
+    case EVENT_TUNNEL_MTU:
         return has_targets();
 
     case EVENT_TRAIN:
