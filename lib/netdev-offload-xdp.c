@@ -188,8 +188,8 @@ is_afxdp(const struct netdev *netdev)
     return class == &netdev_afxdp_class || class == &netdev_afxdp_nonpmd_class;
 }
 
-/* Returns the type of the tunnel 'netdev', or XDP_TUNNEL_NONE if it is none, or
- * one whose header XDP cannot pop. */
+/* Returns the type of the tunnel 'netdev', or XDP_TUNNEL_NONE if it is none,
+ * or one whose header XDP cannot pop. */
 static enum xdp_tunnel_type
 get_tunnel_type(const struct netdev *netdev)
 {

@@ -215,8 +215,8 @@ enum xdp_op_type {
     XDP_OP_RECIRC = 21,     /* As OVS_ACTION_ATTR_RECIRC, the last op. */
     XDP_OP_TNL_PUSH = 22,   /* + the header.  As OVS_ACTION_ATTR_TUNNEL_PUSH,
                              * of a packet whose ports the key has. */
-    XDP_OP_TNL_POP = 23,    /* As OVS_ACTION_ATTR_TUNNEL_POP, the last op, after
-                             * nothing but XDP_OP_POP_VLAN. */
+    XDP_OP_TNL_POP = 23,    /* As OVS_ACTION_ATTR_TUNNEL_POP, the last op,
+                             * after nothing but XDP_OP_POP_VLAN. */
 };
 
 /* What follows the outer IP header.  As in OVS's lib/netdev-native-tnl.c. */
@@ -399,10 +399,10 @@ struct xdp_egress_meta {
  * has room for it, so that userspace can go on with the pass in which XDP
  * found no flow.  Metadata with another magic number are none.
  *
- * Behind a tunnel, the packet begins with 'tunnel_len' bytes that do not belong
- * to it: the tunnel words of its key, but only the first four, those with
- * Geneve options if 'tun_opts_len' is nonzero, and those with IPv6 addresses
- * if 'tun_ip_dst' is zero.  (Kernels before 6.8 have no room for more than 32
+ * Behind a tunnel, the packet begins with 'tunnel_len' bytes that do not
+ * belong to it: the tunnel words of its key, but only the first four, those
+ * with Geneve options if 'tun_opts_len' is nonzero, and those with IPv6
+ * addresses if 'tun_ip_dst' is zero.  (Kernels before 6.8 have no room for more than 32
  * bytes of metadata.)  That is not more than was popped, or little. */
 struct xdp_upcall_meta {
     __u64 magic;        /* 'xdp_upcall_magic' of the object. */
@@ -449,13 +449,13 @@ struct xdp_port_masks {
  * number everywhere else: in keys, in 'tx_ports', and, times
  * XDP_PORT_MAX_QUEUES plus the receive queue, in 'xsks_map'.
  *
- * Behind XDP_OP_TNL_POP, packets come in on the tunnel.  It has an entry at any
- * index I, and XDP_PORT_TUNNEL + I instead of a device.
+ * Behind XDP_OP_TNL_POP, packets come in on the tunnel.  It has an entry at
+ * any index I, and XDP_PORT_TUNNEL + I instead of a device.
  *
  * A mask is added at the end of the current list; the place of one that leaves
- * is taken by the last.  When the order is to change, the other list is written
- * and becomes the current one, and is left alone until all programs that may
- * be at the old one have ended. */
+ * is taken by the last.  When the order is to change, the other list is
+ * written and becomes the current one, and is left alone until all programs
+ * that may be at the old one have ended. */
 struct xdp_port {
     __u32 ifindex;      /* 0 in a free entry. */
     __u32 vlan_limit;   /* VLAN tags to parse, 0 to XDP_VLAN_MAX. */
@@ -560,7 +560,7 @@ enum xdp_counter {
     XDP_COUNTER_TNL_ODD = 30,       /* Tunnel header left to userspace. */
     XDP_COUNTER_DROP_MTU = 31,      /* With its tunnel header larger than the
                                      * output device takes. */
-    XDP_COUNTER_UNPARSED = 32,      /* Too odd or too short to parse: upcall. */
+    XDP_COUNTER_UNPARSED = 32,      /* Too odd, too short to parse: upcall. */
     XDP_COUNTER_MAX
 };
 

@@ -171,63 +171,33 @@ numbers_reclaim(void)
     }
 }
 
-/* Makes the numbers, if that has not been done. */
-static void
-numbers_init(void)
-    OVS_REQUIRES(xdp_mutex)
-{
-    if (!numbers) {
-        n_numbers = limits.n_ports;
-        numbers = xcalloc(n_numbers, sizeof *numbers);
-    }
-}
-
-/* Takes a number for the device 'ifindex', where xdp-abi.h allows it to be.
- * Returns false if there is none. */
+/* Takes a number for the device 'ifindex', where xdp-abi.h allows it to be, or
+ * for a tunnel if that is 0: any one, but from the end, where devices with
+ * small interface numbers do not look.  Returns false if there is none. */
 static bool
 number_alloc(int ifindex, uint32_t *number)
     OVS_REQUIRES(xdp_mutex)
 {
+    uint32_t n_places;
     bool any_retired;
 
-    numbers_init();
+    if (!numbers) {
+        n_numbers = limits.n_ports;
+        numbers = xcalloc(n_numbers, sizeof *numbers);
+    }
+
+    n_places = ifindex ? XDP_PORT_PROBES : n_numbers;
     do {
         any_retired = false;
-        for (uint32_t i = 0; i < XDP_PORT_PROBES; i++) {
-            uint32_t n = (ifindex + i) & (n_numbers - 1);
+        for (uint32_t i = 0; i < n_places; i++) {
+            uint32_t n = (ifindex ? (ifindex + i) & (n_numbers - 1)
+                          : n_numbers - 1 - i);
 
             if (numbers[n].state == NUMBER_FREE
-                || (numbers[n].state == NUMBER_RETIRED
+                || (numbers[n].state == NUMBER_RETIRED && ifindex
                     && numbers[n].ifindex == ifindex)) {
                 numbers[n].state = NUMBER_USED;
                 numbers[n].ifindex = ifindex;
-                *number = n;
-                return true;
-            }
-            any_retired |= numbers[n].state == NUMBER_RETIRED;
-        }
-        if (any_retired) {
-            numbers_reclaim();
-        }
-    } while (any_retired);
-    return false;
-}
-
-/* Takes a number for a tunnel.  Returns false if there is none.  They begin at
- * the end, where devices with small interface numbers do not look. */
-static bool
-number_alloc_tunnel(uint32_t *number)
-    OVS_REQUIRES(xdp_mutex)
-{
-    bool any_retired;
-
-    numbers_init();
-    do {
-        any_retired = false;
-        for (uint32_t n = n_numbers; n-- > 0; ) {
-            if (numbers[n].state == NUMBER_FREE) {
-                numbers[n].state = NUMBER_USED;
-                numbers[n].ifindex = 0;
                 *number = n;
                 return true;
             }
@@ -389,7 +359,7 @@ xdp_port_add_tunnel(struct netdev *netdev, enum xdp_tunnel_type type)
     if (port) {
         return true;
     }
-    if (!number_alloc_tunnel(&number)) {
+    if (!number_alloc(0, &number)) {
         VLOG_WARN_RL(&rl, "%s: no free port number for the tunnel, so its "
                      "packets stay in userspace; raise other_config:"
                      "xdp-max-ports (now %"PRIu32") and restart ovs-vswitchd",

@@ -46,9 +46,9 @@ xdp_sequence_next(odp_port_t tunnel, uint32_t *own)
     return __sync_fetch_and_add(&get_sequences()[odp_to_u32(tunnel)], 1);
 }
 
-/* Returns the file descriptor of the map 'xdp_sequences', which the caller must
- * give back with xdp_sequence_close().  On failure, returns -1 with a message
- * in '*errp', which the caller frees. */
+/* Returns the file descriptor of the map 'xdp_sequences', which the caller
+ * must give back with xdp_sequence_close().  On failure, returns -1 with a
+ * message in '*errp', which the caller frees. */
 int
 xdp_sequence_open(char **errp)
 {

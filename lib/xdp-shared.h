@@ -4,11 +4,11 @@
  * operations.
  *
  * Such an array is in memory of ours; as long as an object is loaded that
- * needs it, that memory is the contents of a BPF map that all objects use.  Its
- * address stays the same and always valid, and what is there is replaced as a
- * whole.  So a thread that works on it needs no lock, and nothing of the map is
- * left once its last user is gone.  (What somebody changes at the very moment
- * when it is replaced may be lost.)
+ * needs it, that memory is the contents of a BPF map that all objects use.
+ * Its address stays the same and always valid, and what is there is replaced
+ * as a whole.  So a thread that works on it needs no lock, and nothing of the
+ * map is left once its last user is gone.  (What somebody changes at the very
+ * moment when it is replaced may be lost.)
  *
  * The caller serializes the functions for one array; any thread may call
  * xdp_shared_is_map() at any time.

@@ -74,10 +74,10 @@ struct xdp_translate_port {
  * header of the tunnel that it has to be.  Fills in '*port' and returns
  * XDP_REASON_NONE, or returns the reason why XDP cannot do that, and puts the
  * port's name into 'detail', which has room for 'size' bytes. */
-typedef enum xdp_reason xdp_translate_port_func(odp_port_t odp_port, bool pop,
-                                                struct xdp_translate_port *port,
-                                                char *detail, size_t size,
-                                                void *aux);
+typedef enum xdp_reason
+xdp_translate_port_func(odp_port_t odp_port, bool pop,
+                        struct xdp_translate_port *port, char *detail,
+                        size_t size, void *aux);
 
 enum xdp_reason xdp_translate_match(const struct match *, uint32_t in_port,
                                     const struct xdp_caps *,

@@ -61,9 +61,8 @@ xdp_upcall_take_meta(struct dp_packet *packet, struct xdp_upcall_meta *meta)
     return true;
 }
 
-/* Takes the tunnel words off 'packet', which has 'meta', of 'tunnel_len' bytes,
- * and stores what they say in '*tnl', which is that of a packet without
- * tunnel. */
+/* Takes the tunnel words, of 'meta->tunnel_len' bytes, off 'packet' and stores
+ * what they say in '*tnl', which is that of a packet without tunnel. */
 void
 xdp_upcall_take_tunnel(struct dp_packet *packet,
                        const struct xdp_upcall_meta *meta,

@@ -4,8 +4,8 @@
  * functions of OVS's lib/netdev-native-tnl.c that the userspace datapath uses.
  *
  * A packet to be popped has a random outer header, which in one of some cases
- * has something wrong or unusual about it.  What userspace drops, and what only
- * userspace can pop, XDP must leave alone.  For the others, the key behind the
+ * has something wrong or unusual about it.  What userspace drops, and what
+ * only userspace can pop, XDP must leave alone.  For the others, the key behind the
  * tunnel is compared with flow_extract(), and what a flow there makes of the
  * packet with odp_execute_actions().
  */
@@ -607,8 +607,8 @@ check_pop(struct tunnel_case *c)
     return c->popped && !c->outer.is_hard;
 }
 
-/* Puts a flow behind the tunnel of 'c' into the table as 't', of which a bit of
- * the tunnel's match is wrong if 'flip'.  Returns false if that is not
+/* Puts a flow behind the tunnel of 'c' into the table as 't', of which a bit
+ * of the tunnel's match is wrong if 'flip'.  Returns false if that is not
  * possible. */
 static bool
 put_second(struct tunnel_case *c, struct tested_flow *t, bool flip)
