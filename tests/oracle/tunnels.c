@@ -356,6 +356,81 @@ make_outer(struct outer *o, struct frame *f, const struct frame *inner)
     finish_outer(o, f);
 }
 
+/* Makes '*push' a header to push, as the functions of userspace that build one
+ * do. */
+static void
+make_push(struct ovs_action_push_tnl *push)
+{
+    struct frame f = { .size = 0 };
+    struct outer o = { .type = 1 + rnd(XDP_TUNNEL_ERSPAN) };
+    bool is_udp = o.type != XDP_TUNNEL_GRE && o.type != XDP_TUNNEL_ERSPAN;
+
+    o.is_ipv6 = one_in(2);
+    o.has_csum = one_in(2);
+    put_random(&f, 2 * ETH_ADDR_LEN);
+    put16(&f, o.is_ipv6 ? ETH_TYPE_IPV6 : ETH_TYPE_IP);
+    if (o.is_ipv6) {
+        uint8_t next_hops[2] = { is_udp ? IPPROTO_UDP : IPPROTO_GRE,
+                                 rnd(256) };
+
+        put32(&f, UINT32_C(6) << 28 | rnd(256) << 20);
+        put16(&f, 0);
+        put(&f, next_hops, sizeof next_hops);
+        put_random(&f, 32);
+    } else {
+        struct ip_header *ip = (void *) (f.data + f.size);
+        uint8_t first[2] = { 0x45, rnd(256) };
+        uint8_t ttl_proto[2] = { rnd(256),
+                                 is_udp ? IPPROTO_UDP : IPPROTO_GRE };
+
+        put(&f, first, sizeof first);
+        put32(&f, 0);
+        put16(&f, one_in(2) ? IP_DF : 0);
+        put(&f, ttl_proto, sizeof ttl_proto);
+        put16(&f, 0);
+        put_random(&f, 8);
+        ip->ip_csum = csum(ip, sizeof *ip);
+    }
+    if (is_udp) {
+        put16(&f, 0);
+        put16(&f, rnd(65536));
+        put16(&f, 0);
+        put16(&f, o.has_csum ? UINT16_MAX : 0);
+        put_random(&f, 8 + (o.type == XDP_TUNNEL_GENEVE ? 4 * rnd(8) : 0));
+    } else if (o.type == XDP_TUNNEL_GRE) {
+        bool has_key = one_in(2), has_seq = !o.has_csum && one_in(2);
+
+        put16(&f, ((o.has_csum ? GRE_CSUM : 0) | (has_key ? GRE_KEY : 0)
+                   | (has_seq ? GRE_SEQ : 0)));
+        put16(&f, ETH_TYPE_TEB);
+        if (o.has_csum) {
+            put32(&f, 0);
+        }
+        if (has_key) {
+            put_random(&f, 4);
+        }
+        if (has_seq) {
+            put32(&f, 0);
+        }
+    } else {
+        put16(&f, GRE_SEQ);
+        put16(&f, ETH_TYPE_ERSPAN1);
+        put32(&f, 0);
+        put16(&f, 0x1000 | rnd(1 << 12));
+        put_random(&f, 6);
+    }
+
+    memset(push, 0, sizeof *push);
+    push->tnl_port = u32_to_odp(rnd(XDP_SEQUENCE_MAX));
+    push->tnl_type = (o.type == XDP_TUNNEL_VXLAN ? OVS_VPORT_TYPE_VXLAN
+                      : o.type == XDP_TUNNEL_GENEVE ? OVS_VPORT_TYPE_GENEVE
+                      : o.type == XDP_TUNNEL_ERSPAN ? OVS_VPORT_TYPE_ERSPAN
+                      : o.is_ipv6 ? OVS_VPORT_TYPE_IP6GRE
+                      : OVS_VPORT_TYPE_GRE);
+    push->header_len = f.size;
+    memcpy(push->header, f.data, f.size);
+}
+
 /* Popping. */
 
 /* Returns what userspace makes of 'f', which 'o' describes, when it pops tags
@@ -465,6 +540,8 @@ struct tunnel_case {
     struct tested_flow first;   /* Pops the header. */
     struct dp_packet *popped;   /* By userspace, or NULL. */
     struct flow flow;           /* Of 'popped'. */
+    bool pushes;                /* Does the flow behind the tunnel push... */
+    struct ovs_action_push_tnl push; /* ...this header? */
 };
 
 /* Says what is wrong with 'c', of which 'second' is the flow behind the
@@ -649,7 +726,21 @@ put_second(struct tunnel_case *c, struct tested_flow *t, bool flip)
         }
     }
     match_init(&t->match, &flow, &wc);
-    make_pass(&t->actions, &c->flow, &wc, 0);
+    c->pushes = one_in(4);
+    if (c->pushes) {
+        /* From one tunnel into the next. */
+        do {
+            make_push(&c->push);
+        } while (c->push.tnl_type != OVS_VPORT_TYPE_VXLAN);
+        ofpbuf_use_stub(&t->actions.buf, t->actions.stub,
+                        sizeof t->actions.stub);
+        nl_msg_put_unspec(&t->actions.buf, OVS_ACTION_ATTR_TUNNEL_PUSH,
+                          &c->push, sizeof c->push);
+        nl_msg_put_odp_port(&t->actions.buf, OVS_ACTION_ATTR_OUTPUT,
+                            u32_to_odp(ODP_BASE));
+    } else {
+        make_pass(&t->actions, &c->flow, &wc, 0);
+    }
     if (put_tested(t, &error, &tr) || error) {
         ofpbuf_uninit(&t->actions.buf);
         return false;
@@ -665,14 +756,26 @@ static void
 check_second(struct tunnel_case *c, struct tested_flow *t)
 {
     static struct executed executed;
-    const struct copy *copy = &executed.copies[0];
+    struct copy *copy = &executed.copies[0];
+    uint32_t hash = flow_hash_5tuple(&c->flow, 0);
     uint8_t out[MAX_OUT];
     size_t out_size;
     uint32_t verdict;
 
-    execute_pass(dp_packet_data(c->popped), dp_packet_size(c->popped),
-                 flow_hash_5tuple(&c->flow, 0), 0, &t->actions.buf, &t->ops,
-                 &executed);
+    if (c->pushes) {
+        struct dp_packet *packet = dp_packet_clone_with_headroom(c->popped,
+                                                                 MAX_OUTER);
+
+        memset(&executed.common, 0, sizeof executed.common);
+        dp_packet_set_rss_hash(packet, hash);
+        netdev_tnl_push_udp_header(NULL, packet, &c->push);
+        copy->size = dp_packet_size(packet);
+        memcpy(copy->data, dp_packet_data(packet), copy->size);
+        dp_packet_delete(packet);
+    } else {
+        execute_pass(dp_packet_data(c->popped), dp_packet_size(c->popped),
+                     hash, 0, &t->actions.buf, &t->ops, &executed);
+    }
     verdict = run_program(c->first.device->ifindex, c->frame.data,
                           c->frame.size, out, &out_size);
     c->first.stats.n_packets++;
@@ -718,6 +821,10 @@ test_one_pop(unsigned long int index)
             tunnel_failure(&c, &t, "statistics behind the tunnel");
         }
         ofpbuf_uninit(&t.actions.buf);
+        if (one_in(16)) {
+            /* The next flow gets the slot that a hint leads to. */
+            reclaim();
+        }
     }
     if (popped && put_second(&c, &t, true)) {
         if (check_pop(&c)) {
@@ -738,81 +845,6 @@ test_one_pop(unsigned long int index)
 }
 
 /* Pushing. */
-
-/* Makes '*push' a header to push, as the functions of userspace that build one
- * do. */
-static void
-make_push(struct ovs_action_push_tnl *push)
-{
-    struct frame f = { .size = 0 };
-    struct outer o = { .type = 1 + rnd(XDP_TUNNEL_ERSPAN) };
-    bool is_udp = o.type != XDP_TUNNEL_GRE && o.type != XDP_TUNNEL_ERSPAN;
-
-    o.is_ipv6 = one_in(2);
-    o.has_csum = one_in(2);
-    put_random(&f, 2 * ETH_ADDR_LEN);
-    put16(&f, o.is_ipv6 ? ETH_TYPE_IPV6 : ETH_TYPE_IP);
-    if (o.is_ipv6) {
-        uint8_t next_hops[2] = { is_udp ? IPPROTO_UDP : IPPROTO_GRE,
-                                 rnd(256) };
-
-        put32(&f, UINT32_C(6) << 28 | rnd(256) << 20);
-        put16(&f, 0);
-        put(&f, next_hops, sizeof next_hops);
-        put_random(&f, 32);
-    } else {
-        struct ip_header *ip = (void *) (f.data + f.size);
-        uint8_t first[2] = { 0x45, rnd(256) };
-        uint8_t ttl_proto[2] = { rnd(256),
-                                 is_udp ? IPPROTO_UDP : IPPROTO_GRE };
-
-        put(&f, first, sizeof first);
-        put32(&f, 0);
-        put16(&f, one_in(2) ? IP_DF : 0);
-        put(&f, ttl_proto, sizeof ttl_proto);
-        put16(&f, 0);
-        put_random(&f, 8);
-        ip->ip_csum = csum(ip, sizeof *ip);
-    }
-    if (is_udp) {
-        put16(&f, 0);
-        put16(&f, rnd(65536));
-        put16(&f, 0);
-        put16(&f, o.has_csum ? UINT16_MAX : 0);
-        put_random(&f, 8 + (o.type == XDP_TUNNEL_GENEVE ? 4 * rnd(8) : 0));
-    } else if (o.type == XDP_TUNNEL_GRE) {
-        bool has_key = one_in(2), has_seq = !o.has_csum && one_in(2);
-
-        put16(&f, ((o.has_csum ? GRE_CSUM : 0) | (has_key ? GRE_KEY : 0)
-                   | (has_seq ? GRE_SEQ : 0)));
-        put16(&f, ETH_TYPE_TEB);
-        if (o.has_csum) {
-            put32(&f, 0);
-        }
-        if (has_key) {
-            put_random(&f, 4);
-        }
-        if (has_seq) {
-            put32(&f, 0);
-        }
-    } else {
-        put16(&f, GRE_SEQ);
-        put16(&f, ETH_TYPE_ERSPAN1);
-        put32(&f, 0);
-        put16(&f, 0x1000 | rnd(1 << 12));
-        put_random(&f, 6);
-    }
-
-    memset(push, 0, sizeof *push);
-    push->tnl_port = u32_to_odp(rnd(XDP_SEQUENCE_MAX));
-    push->tnl_type = (o.type == XDP_TUNNEL_VXLAN ? OVS_VPORT_TYPE_VXLAN
-                      : o.type == XDP_TUNNEL_GENEVE ? OVS_VPORT_TYPE_GENEVE
-                      : o.type == XDP_TUNNEL_ERSPAN ? OVS_VPORT_TYPE_ERSPAN
-                      : o.is_ipv6 ? OVS_VPORT_TYPE_IP6GRE
-                      : OVS_VPORT_TYPE_GRE);
-    push->header_len = f.size;
-    memcpy(push->header, f.data, f.size);
-}
 
 /* If 'packet' has a sequence number, of '*push', makes it the next one: that
  * which XDP will take. */
