@@ -1664,7 +1664,7 @@ unixctl_show(struct unixctl_conn *conn, int argc, const char *argv[],
     const struct xdp_netdev *port;
     struct xdp_object *object;
 
-    ovs_mutex_lock(&xdp_mutex);
+    lock_in_turn();
     port = name ? find_port(name) : NULL;
     if (name && !port) {
         ovs_mutex_unlock(&xdp_mutex);
@@ -1707,7 +1707,7 @@ unixctl_refused(struct unixctl_conn *conn, int argc, const char *argv[],
     const struct offload_flow *flow;
     const struct xdp_netdev *port;
 
-    ovs_mutex_lock(&xdp_mutex);
+    lock_in_turn();
     port = name ? find_port(name) : NULL;
     if (name && !port) {
         ovs_mutex_unlock(&xdp_mutex);

@@ -2349,6 +2349,47 @@ test_table_spare_slots(void)
     fixture_destroy(&f);
 }
 
+/* Very many flows, which all change while the table is full. */
+static void
+test_table_scale(void)
+{
+    enum { N = 100000, N_MASKS = 16, N_SPARE = 4096 };
+    struct xdp_table_flow **flows = xcalloc(N, sizeof *flows);
+    struct xdp_flow_table_stats s;
+    struct fixture f;
+    char *error;
+
+    fixture_open(&f, N, N_MASKS, MAX_PORTS, N + N_SPARE);
+    f.table = xdp_flow_table_create(&f.fds, &f.limits, secret, &error);
+    CHECK(f.table && !xdp_flow_table_add_port(f.table, 1, 1, 2));
+    for (uint32_t i = 0; i < N; i++) {
+        CHECK(!insert(&f, 1, i, i % N_MASKS, 1 + i, &flows[i]));
+    }
+    CHECK(usage_is(&f, N, N_MASKS));
+
+    for (uint32_t i = 0; i < N; i++) {
+        struct xdp_flow_actions actions;
+        enum xdp_table_error e;
+
+        make_actions(1 + N + i, &actions);
+        e = xdp_flow_table_modify(f.table, flows[i], &actions);
+        if (e == XDP_TABLE_FLOWS_FULL && fixture_reclaim(&f)) {
+            e = xdp_flow_table_modify(f.table, flows[i], &actions);
+        }
+        CHECK(!e);
+    }
+    for (uint32_t i = 0; i < N; i += 97) {
+        CHECK(find(&f, 1, i, NULL) == 1 + N + i);
+    }
+    for (uint32_t i = 0; i < N; i++) {
+        xdp_flow_table_remove(f.table, flows[i], &s);
+    }
+    CHECK(usage_is(&f, 0, 0));
+    fixture_reclaim(&f);
+    fixture_destroy(&f);
+    free(flows);
+}
+
 /* Slots of flows that are gone wait for a grace period. */
 static void
 test_table_reclaim(void)
@@ -4217,6 +4258,7 @@ static const struct test_case {
     { "table-modify", test_table_modify, NEED_BPF },
     { "table-flows-full", test_table_flows_full, NEED_BPF },
     { "table-spare-slots", test_table_spare_slots, NEED_BPF },
+    { "table-scale", test_table_scale, NEED_BPF },
     { "table-reclaim", test_table_reclaim, NEED_BPF },
     { "table-masks-full", test_table_masks_full, NEED_BPF },
     { "table-masks-reuse", test_table_masks_reuse, NEED_BPF },
