@@ -454,8 +454,8 @@ struct xdp_port_masks {
  *
  * A mask is added at the end of the current list; the place of one that leaves
  * is taken by the last.  When the order is to change, the other list is
- * written and becomes the current one, and is left alone until all programs
- * that may be at the old one have ended. */
+ * written and becomes the current one, and the old one is left alone until all
+ * programs that may be at it have ended. */
 struct xdp_port {
     __u32 ifindex;      /* 0 in a free entry. */
     __u32 vlan_limit;   /* VLAN tags to parse, 0 to XDP_VLAN_MAX. */
@@ -560,7 +560,8 @@ enum xdp_counter {
     XDP_COUNTER_TNL_ODD = 30,       /* Tunnel header left to userspace. */
     XDP_COUNTER_DROP_MTU = 31,      /* With its tunnel header larger than the
                                      * output device takes. */
-    XDP_COUNTER_UNPARSED = 32,      /* Too odd, too short to parse: upcall. */
+    XDP_COUNTER_UNPARSED = 32,      /* Too odd, or too short, to be parsed:
+                                     * upcall. */
     XDP_COUNTER_MAX
 };
 
