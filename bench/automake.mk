@@ -9,13 +9,18 @@ bench_programs = \
 	bench/xdp-redirect \
 	bench/xdp-sink \
 	bench/xdp-source
+
+# These are made as the test programs are.
+bench_ovs_programs = \
+	bench/xdp-provider
 bench_objects = \
 	bench/redirect.bpf.o \
 	bench/sink.bpf.o \
 	bench/source.bpf.o
 
 EXTRA_PROGRAMS += $(bench_programs)
-MOSTLYCLEANFILES += $(bench_programs) bench/bench.json
+MOSTLYCLEANFILES += $(bench_programs) bench/provider/*.o \
+	bench/provider/*.d bench/bench.json
 
 bench_common = bench/bench-util.c bench/bench-util.h bench/frame.h
 bench_cppflags = -D_GNU_SOURCE -I$(srcdir)/bench $(AM_CPPFLAGS)

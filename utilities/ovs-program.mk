@@ -8,8 +8,8 @@
 #        XDP_PROGRAMS='tests/a tests/b' xdp-programs
 #
 # compiles XDP_SRCDIR/tests/a.c to XDP_BUILDDIR/tests/a, and so on.  If there is
-# no such file, tests/test-xdp-a is made of all sources in tests/a.  Fuzz targets
-# are at the end.
+# no such file, tests/test-xdp-a, or bench/xdp-a, is made of all sources in
+# tests/a, or bench/a.  Fuzz targets are at the end.
 
 include Makefile
 
@@ -21,7 +21,7 @@ xdp-programs: $(xdp_programs)
 # The objects of program $(1).
 xdp_objects = $(patsubst $(XDP_SRCDIR)/%.c,$(XDP_BUILDDIR)/%.o,$(or \
 	$(wildcard $(XDP_SRCDIR)/$(1).c), \
-	$(sort $(wildcard $(XDP_SRCDIR)/$(subst test-xdp-,,$(1))/*.c))))
+	$(sort $(wildcard $(XDP_SRCDIR)/$(subst xdp-,,$(subst test-,,$(1)))/*.c))))
 xdp_all_objects = $(foreach program,$(XDP_PROGRAMS),\
 	$(call xdp_objects,$(program)))
 

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The offload provider without the rest of vswitchd, for what the benchmark
+ * does more often, or with more flows and ports, than OpenFlow tables and
+ * upcalls get it to: the code of lib/ with real devices, the real program, and
+ * flows that come directly through netdev_flow_put().  Ports have no AF_XDP
+ * socket, so a packet without flow goes to the kernel's stack.
+ *
+ * Reads commands from its standard input, one a line, and replies to each with
+ * one line: "ok", and results as KEY=VALUE, or the reason of a failure, after
+ * which it ends.  Times are in nanoseconds.
+ *
+ *     config [KEY=VALUE]...    other_config, before anything else
+ *     add-port DEVICE          and its number, for ACTIONS
+ *     del-port DEVICE
+ *     put IN OUT FIRST N MASKS flows FIRST to FIRST + N - 1 from IN to OUT,
+ *                              with MASKS different masks; anew or, where they
+ *                              are there already, with these actions
+ *     put-any IN OUT           one flow, number 0, that takes all IPv4 packets
+ *     flow IN INDEX RECIRC VLAN ACTIONS
+ *                              one flow, number INDEX, of all IPv4 packets
+ *                              with recirculation id RECIRC, with (1) or
+ *                              without (0) a VLAN tag, with ACTIONS as
+ *                              ovs-dpctl(8) has them
+ *     delete IN FIRST N
+ *     read IN FIRST N          statistics of each flow
+ *     churn IN OUT FIRST N MASKS RATE
+ *                              delete and put flows, RATE a second, until:
+ *     churn-stop
+ *     counters                 of the program
+ *     programs                 the instructions that the verifier looked at in
+ *                              the largest program of the object
+ */
+
+#include <config.h>
+
+#undef NDEBUG
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "netdev-offload-driver.h"
+#include "netdev-offload.h"
+#include "odp-util.h"
+#include "openvswitch/ofpbuf.h"
+#include "openvswitch/vlog.h"
+#include "provider.h"
+#include "smap.h"
+#include "svec.h"
+#include "util.h"
+#include "xdp-port.h"
+#include "xdp-program.h"
+
+/* Maps of a program, at most. */
+#define MAX_MAPS 64
+
+/* Prints 'format' as the reply to the command. */
+void
+reply(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    putchar('\n');
+    fflush(stdout);
+}
+
+/* Returns the monotonic time. */
+uint64_t
+now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
+}
+
+/* Returns the number in 's'. */
+static uint32_t
+parse_number(const char *s)
+{
+    unsigned int value;
+
+    if (!str_to_uint(s, 10, &value)) {
+        ovs_fatal(0, "\"%s\" is not a number", s);
+    }
+    return value;
+}
+
+/* Commands.  'args' starts with the name of the command. */
+
+static void
+command_config(const struct svec *args)
+{
+    struct smap config = SMAP_INITIALIZER(&config);
+
+    smap_add(&config, "hw-offload", "true");
+    smap_add(&config, "offload-driver", NETDEV_OFFLOAD_DRIVER_XDP);
+    for (size_t i = 1; i < args->n; i++) {
+        char *key = xstrdup(args->names[i]);
+        char *value = strchr(key, '=');
+
+        if (!value) {
+            ovs_fatal(0, "\"%s\" is not KEY=VALUE", key);
+        }
+        *value++ = '\0';
+        smap_replace(&config, key, value);
+        free(key);
+    }
+    netdev_set_flow_api_enabled(&config);
+    smap_destroy(&config);
+    reply("ok");
+}
+
+static void
+command_add_port(const struct svec *args)
+{
+    port_add(args->names[1]);
+}
+
+static void
+command_del_port(const struct svec *args)
+{
+    port_remove(args->names[1]);
+}
+
+/* Puts 'set' and replies. */
+static void
+put(const struct flow_set *set)
+{
+    uint64_t start = now_ns();
+    uint64_t end;
+
+    flows_put(set);
+    end = now_ns();
+    reply("ok ns=%"PRIu64" offloaded=%"PRIu64, end - start,
+          flows_offloaded(set->in));
+}
+
+/* Returns the flows that IN OUT FIRST N MASKS in 'args' stand for. */
+static struct flow_set
+parse_flows(const struct svec *args)
+{
+    return (struct flow_set) {
+        .in = port_get(args->names[1]),
+        .out = port_get(args->names[2]),
+        .first = parse_number(args->names[3]),
+        .n = parse_number(args->names[4]),
+        .n_masks = MAX(parse_number(args->names[5]), 1),
+    };
+}
+
+static void
+command_put(const struct svec *args)
+{
+    struct flow_set set = parse_flows(args);
+
+    put(&set);
+}
+
+static void
+command_put_any(const struct svec *args)
+{
+    struct flow_set set = {
+        .in = port_get(args->names[1]),
+        .out = port_get(args->names[2]),
+        .n = 1,
+    };
+
+    put(&set);
+}
+
+static void
+command_flow(const struct svec *args)
+{
+    struct port *in = port_get(args->names[1]);
+    struct ofpbuf actions;
+
+    ofpbuf_init(&actions, 0);
+    if (odp_actions_from_string(args->names[5], NULL, &actions)) {
+        ovs_fatal(0, "%s: not the actions of a datapath flow",
+                  args->names[5]);
+    }
+    flows_put_one(in, parse_number(args->names[2]),
+                  parse_number(args->names[3]), parse_number(args->names[4]),
+                  &actions);
+    ofpbuf_uninit(&actions);
+    reply("ok offloaded=%"PRIu64, flows_offloaded(in));
+}
+
+/* Returns the flows that IN FIRST N in 'args' stand for. */
+static struct flow_set
+parse_numbers(const struct svec *args)
+{
+    return (struct flow_set) {
+        .in = port_get(args->names[1]),
+        .first = parse_number(args->names[2]),
+        .n = parse_number(args->names[3]),
+    };
+}
+
+static void
+command_delete(const struct svec *args)
+{
+    struct flow_set set = parse_numbers(args);
+    uint64_t start = now_ns();
+
+    flows_delete(&set);
+    reply("ok ns=%"PRIu64, now_ns() - start);
+}
+
+static void
+command_read(const struct svec *args)
+{
+    struct flow_set set = parse_numbers(args);
+    uint64_t start = now_ns();
+    uint64_t n_packets = flows_read(&set);
+
+    reply("ok ns=%"PRIu64" packets=%"PRIu64, now_ns() - start, n_packets);
+}
+
+static void
+command_churn(const struct svec *args)
+{
+    struct flow_set set = parse_flows(args);
+
+    churn_start(&set, parse_number(args->names[6]));
+}
+
+static void
+command_churn_stop(const struct svec *args OVS_UNUSED)
+{
+    churn_stop();
+}
+
+/* Returns the loaded object. */
+static struct xdp_object *
+get_object(void)
+    OVS_REQUIRES(xdp_mutex)
+{
+    const struct ovs_list *objects = xdp_object_list();
+
+    if (ovs_list_is_empty(objects)) {
+        ovs_fatal(0, "no port has the object");
+    }
+    return CONTAINER_OF(ovs_list_front(objects), struct xdp_object,
+                        list_node);
+}
+
+static void
+command_counters(const struct svec *args OVS_UNUSED)
+{
+    uint64_t counters[XDP_COUNTER_MAX];
+    struct xdp_object *object;
+
+    ovs_mutex_lock(&xdp_mutex);
+    object = get_object();
+    xdp_flow_table_get_counters(object->table, counters);
+    ovs_mutex_unlock(&xdp_mutex);
+    printf("ok");
+    for (size_t i = 0; i < XDP_COUNTER_MAX; i++) {
+        printf(" %"PRIuSIZE"=%"PRIu64, i, counters[i]);
+    }
+    reply("%s", "");
+}
+
+/* Opens BPF program 'id' and stores what the kernel knows about it in '*info',
+ * and its maps in 'maps'.  Returns false if there is no such program any
+ * more. */
+static bool
+get_program(uint32_t id, struct bpf_prog_info *info, uint32_t maps[MAX_MAPS])
+{
+    uint32_t size = sizeof *info;
+    int fd = bpf_prog_get_fd_by_id(id);
+    bool ok;
+
+    memset(info, 0, sizeof *info);
+    info->nr_map_ids = MAX_MAPS;
+    info->map_ids = (uintptr_t) maps;
+    ok = fd >= 0 && !bpf_obj_get_info_by_fd(fd, info, &size);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return ok;
+}
+
+static void
+command_programs(const struct svec *args OVS_UNUSED)
+{
+    uint32_t maps[MAX_MAPS], other_maps[MAX_MAPS];
+    struct bpf_prog_info info, other;
+    uint32_t largest = 0, id = 0;
+
+    ovs_mutex_lock(&xdp_mutex);
+    if (!get_program(xdp_object_program_id(get_object()), &info, maps)) {
+        ovs_fatal(errno, "reading what the program uses failed");
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+
+    /* Those that have a map in common with it are of the same object. */
+    while (!bpf_prog_get_next_id(id, &id)) {
+        bool ours = false;
+
+        if (!get_program(id, &other, other_maps)) {
+            continue;
+        }
+        for (uint32_t i = 0; i < MIN(info.nr_map_ids, MAX_MAPS); i++) {
+            for (uint32_t j = 0; j < MIN(other.nr_map_ids, MAX_MAPS); j++) {
+                ours |= maps[i] == other_maps[j];
+            }
+        }
+        if (ours) {
+            largest = MAX(largest, other.verified_insns);
+        }
+    }
+    reply("ok instructions=%"PRIu32, largest);
+}
+
+static const struct command {
+    const char *name;
+    size_t n_args;              /* At least. */
+    void (*run)(const struct svec *args);
+} commands[] = {
+    { "config", 0, command_config },
+    { "add-port", 1, command_add_port },
+    { "del-port", 1, command_del_port },
+    { "put", 5, command_put },
+    { "put-any", 2, command_put_any },
+    { "flow", 5, command_flow },
+    { "delete", 3, command_delete },
+    { "read", 3, command_read },
+    { "churn", 6, command_churn },
+    { "churn-stop", 0, command_churn_stop },
+    { "counters", 0, command_counters },
+    { "programs", 0, command_programs },
+};
+
+/* Runs the command in 'line'. */
+static void
+run_command(const char *line)
+{
+    struct svec args = SVEC_EMPTY_INITIALIZER;
+
+    svec_parse_words(&args, line);
+    for (size_t i = 0; args.n && i < ARRAY_SIZE(commands); i++) {
+        const struct command *command = &commands[i];
+
+        if (!strcmp(command->name, args.names[0])) {
+            if (args.n < command->n_args + 1) {
+                ovs_fatal(0, "%s: more arguments are needed", command->name);
+            }
+            command->run(&args);
+            svec_destroy(&args);
+            return;
+        }
+    }
+    ovs_fatal(0, "unknown command: %s", line);
+}
+
+int
+main(int argc OVS_UNUSED, char *argv[])
+{
+    char line[1024];
+
+    set_program_name(argv[0]);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
+    vlog_set_levels(NULL, VLF_CONSOLE, VLL_WARN);
+    /* There is no kernel datapath to complain about. */
+    vlog_set_levels(vlog_module_from_name("dpif"), VLF_CONSOLE, VLL_OFF);
+    ports_init();
+    while (fgets(line, sizeof line, stdin)) {
+        run_command(line);
+    }
+    return 0;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the parts of the program share.  See main.c.
+ */
+
+#ifndef PROVIDER_H
+#define PROVIDER_H 1
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "openvswitch/types.h"
+
+struct netdev;
+struct ofpbuf;
+
+/* Replies (main.c). */
+void reply(const char *format, ...) OVS_PRINTF_FORMAT(1, 2);
+uint64_t now_ns(void);
+
+/* Ports (ports.c). */
+struct port {
+    struct netdev *netdev;
+    odp_port_t odp_port;
+};
+
+void ports_init(void);
+void port_add(const char *name);
+void port_remove(const char *name);
+struct port *port_get(const char *name);
+
+/* Flows (flows.c).  Flow number 'i' takes the packets of flow 'i' of the
+ * benchmark's frames (bench/frame.h) from one port. */
+struct flow_set {
+    struct port *in;
+    struct port *out;
+    uint32_t first;
+    uint32_t n;
+    uint32_t n_masks;           /* 0 if one flow takes all packets. */
+};
+
+void flows_put(const struct flow_set *);
+void flows_put_one(struct port *in, uint32_t index, uint32_t recirc_id,
+                   bool vlan, const struct ofpbuf *actions);
+void flows_delete(const struct flow_set *);
+uint64_t flows_read(const struct flow_set *);
+uint64_t flows_offloaded(const struct port *);
+
+/* Replacing flows while packets are forwarded (churn.c). */
+void churn_start(const struct flow_set *, uint32_t rate);
+void churn_stop(void);
+
+#endif /* provider.h */
