@@ -19,7 +19,6 @@
 
 #include <linux/if_link.h>
 #include <bpf/bpf.h>
-#include <bpf/bpf_endian.h>
 #include <bpf/libbpf.h>
 
 volatile bool bench_stop;
@@ -161,16 +160,15 @@ bench_map_fd(const struct bpf_object *object, const char *name)
     return fd;
 }
 
-/* Makes 'device' element 0 of the DEVMAP called 'map' of 'object'. */
+/* Makes 'device' element 'index' of the DEVMAP called 'map' of 'object'. */
 void
 bench_set_devmap(const struct bpf_object *object, const char *map,
-                 const char *device)
+                 uint32_t index, const char *device)
 {
     uint32_t ifindex = bench_ifindex(device);
-    uint32_t zero = 0;
     int error;
 
-    error = bpf_map_update_elem(bench_map_fd(object, map), &zero, &ifindex,
+    error = bpf_map_update_elem(bench_map_fd(object, map), &index, &ifindex,
                                 0);
     if (error) {
         bench_die(error, "cannot make %s a redirect target", device);
@@ -191,48 +189,31 @@ bench_attach(const struct bpf_program *program, const char *device)
     }
 }
 
-/* Writes a frame of flow 0 to 'frame'.  Returns the sum of the 16-bit words of
- * its IPv4 header without the source address and the checksum. */
-uint32_t
-bench_frame(uint8_t frame[BENCH_FRAME_LEN])
+/* Makes the 'size' bytes at 'data' the constants of 'object', which is not
+ * loaded yet. */
+void
+bench_set_constants(struct bpf_object *object, const void *data, size_t size)
 {
-    const uint32_t len = BENCH_FRAME_LEN - ETH_HLEN;
-    struct bench_headers h = {
-        .eth = {
-            .h_dest = { 0x02, 0, 0, 0, 0, 0x02 },
-            .h_source = { 0x02, 0, 0, 0, 0, 0x01 },
-            .h_proto = bpf_htons(ETH_P_IP),
-        },
-        .ip = {
-            .version = 4,
-            .ihl = 5,
-            .tot_len = bpf_htons(len),
-            .ttl = 64,
-            .protocol = IPPROTO_UDP,
-            .daddr = bpf_htonl(BENCH_FRAME_DST),
-        },
-        .udp = {
-            .source = bpf_htons(BENCH_FRAME_SPORT),
-            .dest = bpf_htons(BENCH_FRAME_DPORT),
-            .len = bpf_htons(len - sizeof(struct iphdr)),
-        },
-    };
-    const uint8_t *words = (const uint8_t *) &h.ip;
-    uint32_t partial = 0;
-    uint32_t sum;
-    size_t i;
+    struct bpf_map *rodata = bpf_object__find_map_by_name(object, ".rodata");
 
-    for (i = 0; i < sizeof h.ip; i += 2) {
-        partial += words[i] << 8 | words[i + 1];
+    if (!rodata || bpf_map__set_initial_value(rodata, data, size)) {
+        bench_die(0, "%s: not the object of this program",
+                  bpf_object__name(object));
     }
-    sum = partial + (BENCH_FRAME_SRC >> 16) + (BENCH_FRAME_SRC & 0xffff);
-    while (sum >> 16) {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    h.ip.saddr = bpf_htonl(BENCH_FRAME_SRC);
-    h.ip.check = bpf_htons(~sum & 0xffff);
+}
 
-    memset(frame, 0, BENCH_FRAME_LEN);
-    memcpy(frame, &h, sizeof h);
-    return partial;
+/* Waits until the program is told to end. */
+void
+bench_wait_for_stop(void)
+{
+    sigset_t signals, unblocked;
+
+    /* A signal between the check and the wait must not be missed. */
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    sigprocmask(SIG_BLOCK, &signals, &unblocked);
+    while (!bench_stop) {
+        sigsuspend(&unblocked);
+    }
 }

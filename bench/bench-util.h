@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* What the benchmark's C programs have in common: errors that end the
- * program, options, CPU pinning, BPF objects, and the frame to send. */
+ * program, options, CPU pinning, and BPF objects. */
 
 #ifndef BENCH_UTIL_H
 #define BENCH_UTIL_H 1
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
-
-#include "frame.h"
 
 struct bpf_object;
 struct bpf_program;
@@ -30,9 +29,9 @@ struct bpf_object *bench_open(const char *path);
 struct bpf_program *bench_load(struct bpf_object *, const char *name);
 int bench_map_fd(const struct bpf_object *, const char *name);
 void bench_set_devmap(const struct bpf_object *, const char *map,
-                      const char *device);
+                      uint32_t index, const char *device);
+void bench_set_constants(struct bpf_object *, const void *, size_t size);
+void bench_wait_for_stop(void);
 void bench_attach(const struct bpf_program *, const char *device);
-
-uint32_t bench_frame(uint8_t frame[BENCH_FRAME_LEN]);
 
 #endif /* bench/bench-util.h */

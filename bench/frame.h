@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 
-/* The frame that the benchmarks send, shared by the BPF programs and the C
- * programs that load them: 64 bytes of Ethernet, IPv4 and UDP. */
+/* The frames that the benchmarks send, shared by the BPF programs and the C
+ * programs that load them: 64 bytes of Ethernet, IPv4 and UDP, with or without
+ * a VLAN tag.  Flow number N differs from flow 0 in the IPv4 source address,
+ * which is N higher. */
 
 #ifndef BENCH_FRAME_H
 #define BENCH_FRAME_H 1
@@ -13,42 +15,43 @@
 #include <linux/udp.h>
 
 #define BENCH_FRAME_LEN 64
-#define BENCH_FRAME_SRC 0x0a010000u     /* 10.1.0.0, of flow 0. */
-#define BENCH_FRAME_DST 0x0a020001u     /* 10.2.0.1. */
-#define BENCH_FRAME_SPORT 1024          /* Of flow 0. */
+#define BENCH_FRAME_SRC 0x0a000000u     /* 10.0.0.0, of flow 0. */
+#define BENCH_FRAME_DST 0x0b000001u     /* 11.0.0.1. */
+#define BENCH_FRAME_SPORT 1024
 #define BENCH_FRAME_DPORT 9             /* The discard service. */
+#define BENCH_MAX_FLOWS (1u << 24)
 
-/* The headers at the front of the frame; zeros follow them. */
-struct bench_headers {
-    struct ethhdr eth;
-    struct iphdr ip;
-    struct udphdr udp;
-} __attribute__((packed));
+/* Bytes at the front of a frame that are written into each: all headers, and
+ * of what follows them, which is zero, enough to make this a round number. */
+#define BENCH_HEADERS_LEN 48
 
-/* What tells one flow from the next. */
-enum bench_vary {
-    BENCH_VARY_SPORT,           /* UDP source port, at most 64,512 flows. */
-    BENCH_VARY_SRC,             /* IPv4 source address. */
-};
+#define BENCH_MAX_DEVICES 512       /* From which one source can send. */
 
-/* Constants of the source program, written before it is loaded, so that the
+/* What the frames look like, and in which order flows follow each other.
+ * Constants of the BPF programs, written before these are loaded, so that the
  * verifier sees them and drops the code that they make unreachable. */
-struct bench_source_config {
-    struct bench_headers headers;   /* What every frame starts with. */
-    __u16 pad;
-    __u32 ip_csum;                  /* Sum of the IPv4 header's 16-bit words,
-                                     * source address and checksum left out. */
-    __u32 n_flows;
-    __u32 vary;                     /* An enum bench_vary. */
+struct bench_pattern {
+    __u8 headers[BENCH_HEADERS_LEN]; /* Of flow 0. */
+    __u32 ip_ofs;                   /* Offset of the IPv4 header. */
+    __u32 ip_csum;                  /* Sum of its 16-bit words, source address
+                                     * and checksum left out. */
+    __u32 n_order;                  /* Elements of the map 'bench_order', or 0
+                                     * for flow 0 only. */
+    __u32 n_devices;                /* To send from in turn... */
+    __u32 burst;                    /* ...this many frames at a time. */
     __u32 interval;                 /* Nanoseconds between two frames, 0 for
                                      * none. */
+    __u32 moves;                    /* Does the measured program push or pop
+                                     * headers? */
 };
 
 /* Variables of the source program. */
 struct bench_source_state {
     __u64 n_sent;                   /* Frames handed to the device. */
     __u64 due;                      /* When to send the next frame. */
-    __u32 next_flow;
+    __u32 next;                     /* Index in 'bench_order'. */
+    __u32 device;
+    __u32 n_in_burst;
     __u32 pad;
 };
 

@@ -1,58 +1,207 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Cost of one packet in an XDP program that is loaded already: runs it with
- * BPF_PROG_RUN on the benchmark's frame, as if the frame had come in on a
- * given device, and prints the nanoseconds per packet of each run and the XDP
- * action that the program returned. */
+/* Cost of one packet in an XDP program that is loaded already, by BPF_PROG_RUN
+ * on the benchmark's frames, as if they had come in on a given device.
+ *
+ * The bare redirect is measured in turn with it and in the same way: each run
+ * prints a line with the nanoseconds per packet of the bare redirect, those of
+ * the program, and the XDP action that the program returned.  Both contain
+ * what prepare.bpf.c does to the frame before each run, so that the difference
+ * is what counts. */
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <linux/bpf.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "bench-util.h"
+#include "pattern.h"
+
+/* Room for what a program pushes. */
+#define MAX_OUT 512
+
+/* What the command line asks for. */
+struct options {
+    struct pattern_options pattern;
+    unsigned int cpu;
+    unsigned int runs;
+    unsigned int repeat;
+    const char *prepare;
+    const char *redirect;
+    unsigned int program;
+    const char *device;
+};
+
+/* Prints how to use the program and ends it. */
+static void __attribute__((noreturn))
+usage(void)
+{
+    printf("usage: %s [OPTION]... PREPARE REDIRECT PROGRAM-ID DEVICE\n"
+           "Measures an XDP program on frames from DEVICE and compares it\n"
+           "with a bare redirect.  PREPARE is prepare.bpf.o, REDIRECT is\n"
+           "redirect.bpf.o.\n"
+           "  --cpu=N              run on CPU N (default 0)\n"
+           "  --runs=N             measure N times (default 5)\n"
+           "  --repeat=N           frames each time (default 1000000)\n"
+           "  --moves              the program pushes or pops headers\n"
+           PATTERN_USAGE, program_invocation_short_name);
+    exit(EXIT_SUCCESS);
+}
+
+/* Returns what 'argv' asks for. */
+static struct options
+parse_options(int argc, char *argv[])
+{
+    enum { O_CPU = 256, O_RUNS, O_REPEAT, O_MOVES, O_HELP };
+    static const struct option longopts[] = {
+        {"cpu", required_argument, NULL, O_CPU},
+        {"runs", required_argument, NULL, O_RUNS},
+        {"repeat", required_argument, NULL, O_REPEAT},
+        {"moves", no_argument, NULL, O_MOVES},
+        {"help", no_argument, NULL, O_HELP},
+        PATTERN_LONGOPTS,
+        {NULL, 0, NULL, 0},
+    };
+    struct options o = {
+        .pattern = PATTERN_DEFAULTS,
+        .runs = 5,
+        .repeat = 1000000,
+    };
+    int c;
+
+    while ((c = getopt_long(argc, argv, "", longopts, NULL)) != -1) {
+        switch (c) {
+        case O_CPU:
+            o.cpu = bench_parse_number("--cpu", optarg, 0, 1023);
+            break;
+        case O_RUNS:
+            o.runs = bench_parse_number("--runs", optarg, 1, 1000);
+            break;
+        case O_REPEAT:
+            o.repeat = bench_parse_number("--repeat", optarg, 1, INT32_MAX);
+            break;
+        case O_MOVES:
+            o.pattern.moves = true;
+            break;
+        case O_HELP:
+            usage();
+        default:
+            if (!pattern_parse_option(c, optarg, &o.pattern)) {
+                exit(EXIT_FAILURE);
+            }
+        }
+    }
+    if (argc - optind != 4) {
+        bench_die(0, "PREPARE, REDIRECT, PROGRAM-ID and DEVICE are needed "
+                  "(see --help)");
+    }
+    o.prepare = argv[optind];
+    o.redirect = argv[optind + 1];
+    o.program = bench_parse_number("PROGRAM-ID", argv[optind + 2], 1,
+                                   UINT32_MAX);
+    o.device = argv[optind + 3];
+    return o;
+}
+
+/* Loads the bare redirect and returns its program.  It redirects to the
+ * device of 'o' itself, which makes no difference: BPF_PROG_RUN does not send
+ * anything. */
+static int
+load_redirect(const struct options *o)
+{
+    struct bpf_object *object = bench_open(o->redirect);
+    int fd = bpf_program__fd(bench_load(object, "bench_redirect"));
+
+    bench_set_devmap(object, "redirect_dev", 0, o->device);
+    return fd;
+}
+
+/* Returns the time that this thread has run, in nanoseconds: what else runs on
+ * its CPU does not count. */
+static uint64_t
+cpu_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
+}
+
+/* Makes 'target' the program that program 'fd' goes on in, by way of the map
+ * behind 'target_fd', and runs it.  Returns the nanoseconds for one frame and
+ * stores in '*action' what the program returned. */
+static double
+run_once(const struct options *o, int fd, int target_fd, int target,
+         const uint8_t frame[BENCH_FRAME_LEN], uint32_t *action)
+{
+    struct xdp_md ctx = {
+        .data_end = BENCH_FRAME_LEN,
+        .ingress_ifindex = bench_ifindex(o->device),
+    };
+    uint8_t out[MAX_OUT];
+    LIBBPF_OPTS(bpf_test_run_opts, opts,
+                .data_in = frame,
+                .data_size_in = BENCH_FRAME_LEN,
+                .data_out = out,
+                .data_size_out = sizeof out,
+                .ctx_in = &ctx,
+                .ctx_size_in = sizeof ctx,
+                .repeat = o->repeat);
+    uint32_t zero = 0;
+    uint64_t start;
+    int error;
+
+    if (bpf_map_update_elem(target_fd, &zero, &target, 0)) {
+        bench_die(errno, "cannot tail-call the program to measure");
+    }
+    start = cpu_ns();
+    error = bpf_prog_test_run_opts(fd, &opts);
+    if (error && error != -EINTR) {
+        bench_die(error, "cannot run program %u on %s", o->program,
+                  o->device);
+    }
+    *action = opts.retval;
+    return (double) (cpu_ns() - start) / o->repeat;
+}
 
 int
 main(int argc, char *argv[])
 {
+    struct options o = parse_options(argc, argv);
     uint8_t frame[BENCH_FRAME_LEN];
-    struct xdp_md ctx = { .data_end = sizeof frame };
-    uint32_t id, runs, repeat;
-    uint32_t i;
-    int fd;
-
-    if (argc != 6) {
-        bench_die(0, "usage: xdp-cost PROGRAM-ID DEVICE CPU RUNS REPEAT");
-    }
-    id = bench_parse_number("PROGRAM-ID", argv[1], 1, UINT32_MAX);
-    ctx.ingress_ifindex = bench_ifindex(argv[2]);
-    bench_pin_cpu(bench_parse_number("CPU", argv[3], 0, 1023));
-    runs = bench_parse_number("RUNS", argv[4], 1, 1000);
-    repeat = bench_parse_number("REPEAT", argv[5], 1, INT32_MAX);
+    struct bpf_object *object;
+    int prepare, redirect, measured;
+    unsigned int i;
+    int target_fd;
 
     bench_init();
-    fd = bpf_prog_get_fd_by_id(id);
-    if (fd < 0) {
-        bench_die(errno, "no BPF program with id %u", id);
+    bench_pin_cpu(o.cpu);
+    measured = bpf_prog_get_fd_by_id(o.program);
+    if (measured < 0) {
+        bench_die(errno, "no BPF program with id %u", o.program);
     }
-    bench_frame(frame);
-    for (i = 0; i < runs && !bench_stop; i++) {
-        LIBBPF_OPTS(bpf_test_run_opts, opts,
-                    .data_in = frame,
-                    .data_size_in = sizeof frame,
-                    .ctx_in = &ctx,
-                    .ctx_size_in = sizeof ctx,
-                    .repeat = repeat);
-        int error = bpf_prog_test_run_opts(fd, &opts);
+    redirect = load_redirect(&o);
+    object = pattern_open(o.prepare, &o.pattern, frame);
+    prepare = bpf_program__fd(bench_load(object, "bench_prepare"));
+    pattern_loaded(object, &o.pattern);
+    target_fd = bench_map_fd(object, "prepare_target");
 
-        if (error) {
-            bench_die(error, "cannot run program %u on %s", id, argv[2]);
-        }
-        printf("%u %u\n", opts.duration, opts.retval);
+    for (i = 0; i < o.runs && !bench_stop; i++) {
+        uint32_t action;
+        double bare = run_once(&o, prepare, target_fd, redirect, frame,
+                               &action);
+        double cost = run_once(&o, prepare, target_fd, measured, frame,
+                               &action);
+
+        printf("%.2f %.2f %u\n", bare, cost, action);
         fflush(stdout);
     }
+    bpf_object__close(object);
     return 0;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Counting sink: attaches the program of sink.bpf.c to a network device, and
- * prints a line with the time (monotonic, in nanoseconds), the packets and the
- * bytes received so far, again and again until it is told to end. */
+/* Counting sink: attaches the program of sink.bpf.c to one or more network
+ * devices, and prints a line with the time (monotonic, in nanoseconds), the
+ * packets and the bytes received so far by all of them, again and again until
+ * it is told to end. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include <bpf/libbpf.h>
 
 #include "bench-util.h"
+#include "frame.h"
 
 /* Adds up what the CPUs counted in the map behind 'fd', where 'values' has
  * room for 'n_cpus' of them. */
@@ -42,16 +44,16 @@ main(int argc, char *argv[])
     struct bpf_object *object;
     struct timespec interval;
     uint64_t ms;
-    int fd;
+    int fd, i;
 
-    if (argc != 4) {
-        bench_die(0, "usage: xdp-sink OBJECT DEVICE INTERVAL-MS "
+    if (argc < 4) {
+        bench_die(0, "usage: xdp-sink OBJECT INTERVAL-MS DEVICE... "
                   "(OBJECT is sink.bpf.o)");
     }
     if (n_cpus <= 0) {
         bench_die(n_cpus, "cannot tell the number of CPUs");
     }
-    ms = bench_parse_number("INTERVAL-MS", argv[3], 1, 60000);
+    ms = bench_parse_number("INTERVAL-MS", argv[2], 1, 60000);
     interval.tv_sec = ms / 1000;
     interval.tv_nsec = ms % 1000 * 1000000;
     values = calloc(n_cpus, sizeof *values);
@@ -63,7 +65,9 @@ main(int argc, char *argv[])
     object = bench_open(argv[1]);
     program = bench_load(object, "bench_sink");
     fd = bench_map_fd(object, "sink_count");
-    bench_attach(program, argv[2]);
+    for (i = 3; i < argc; i++) {
+        bench_attach(program, argv[i]);
+    }
     while (!bench_stop) {
         struct bench_sink_count count = read_count(fd, values, n_cpus);
 

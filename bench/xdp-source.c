@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Packet source: sends 64-byte UDP frames out of a network device as fast as
- * one CPU can, by letting the kernel run the program of source.bpf.c on live
- * frames.  On a veth device the frames come out of its peer, where the XDP
- * program of the peer meets them in the same softirq as it would meet packets
- * from a wire.
+/* Packet source: sends 64-byte UDP frames out of one or more network devices
+ * as fast as one CPU can, by letting the kernel run the program of
+ * source.bpf.c on live frames.  On a veth device the frames come out of its
+ * peer, where the XDP program of the peer meets them in the same softirq as it
+ * would meet packets from a wire.
  *
  * Prints the number of frames sent.  That is the offered load; how many get
  * through is for the sink to say. */
@@ -21,17 +21,16 @@
 #include <bpf/libbpf.h>
 
 #include "bench-util.h"
+#include "pattern.h"
 
 /* What the command line asks for. */
 struct options {
+    struct pattern_options pattern;
     const char *object;
-    const char *device;
+    char **devices;             /* 'pattern.n_devices' of them. */
     unsigned int cpu;
     unsigned int seconds;
     unsigned int batch;
-    unsigned int n_flows;
-    enum bench_vary vary;
-    unsigned int rate;          /* Packets per second, 0 for no limit. */
 };
 
 /* Signal handler that does nothing but interrupt the kernel's test run. */
@@ -45,16 +44,15 @@ interrupt(int signr)
 static void __attribute__((noreturn))
 usage(void)
 {
-    printf("usage: %s [OPTION]... OBJECT DEVICE\n"
-           "Sends 64-byte UDP frames out of DEVICE; OBJECT is source.bpf.o.\n"
-           "  --cpu=N          send from CPU N (default 0)\n"
-           "  --seconds=N      stop after N seconds (default 5)\n"
-           "  --batch=N        frames in a batch, 1 to 256 (default 64)\n"
-           "  --flows=N        number of flows, in turn (default 1)\n"
-           "  --vary=sport|src what differs between flows (default sport)\n"
-           "  --rate=N         send N packets a second (default: as many as\n"
-           "                   possible)\n",
-           program_invocation_short_name);
+    printf("usage: %s [OPTION]... OBJECT DEVICE...\n"
+           "Sends 64-byte UDP frames out of each DEVICE in turn; OBJECT is\n"
+           "source.bpf.o.\n"
+           "  --cpu=N              send from CPU N (default 0)\n"
+           "  --seconds=N          stop after N seconds (default 5)\n"
+           "  --batch=N            frames in a batch, 1 to 256 (default 64)\n"
+           "  --rate=N             send N packets a second (default: as many\n"
+           "                       as possible)\n"
+           PATTERN_USAGE, program_invocation_short_name);
     exit(EXIT_SUCCESS);
 }
 
@@ -62,24 +60,21 @@ usage(void)
 static struct options
 parse_options(int argc, char *argv[])
 {
-    enum { O_CPU = 256, O_SECONDS, O_BATCH, O_FLOWS, O_VARY, O_RATE, O_HELP };
+    enum { O_CPU = 256, O_SECONDS, O_BATCH, O_RATE, O_HELP };
     static const struct option longopts[] = {
         {"cpu", required_argument, NULL, O_CPU},
         {"seconds", required_argument, NULL, O_SECONDS},
         {"batch", required_argument, NULL, O_BATCH},
-        {"flows", required_argument, NULL, O_FLOWS},
-        {"vary", required_argument, NULL, O_VARY},
         {"rate", required_argument, NULL, O_RATE},
         {"help", no_argument, NULL, O_HELP},
+        PATTERN_LONGOPTS,
         {NULL, 0, NULL, 0},
     };
     struct options o = {
+        .pattern = PATTERN_DEFAULTS,
         .seconds = 5,
         .batch = 64,
-        .n_flows = 1,
-        .vary = BENCH_VARY_SPORT,
     };
-    uint32_t max_flows;
     int c;
 
     while ((c = getopt_long(argc, argv, "", longopts, NULL)) != -1) {
@@ -93,67 +88,44 @@ parse_options(int argc, char *argv[])
         case O_BATCH:
             o.batch = bench_parse_number("--batch", optarg, 1, 256);
             break;
-        case O_FLOWS:
-            o.n_flows = bench_parse_number("--flows", optarg, 1, 1 << 24);
-            break;
-        case O_VARY:
-            if (!strcmp(optarg, "sport")) {
-                o.vary = BENCH_VARY_SPORT;
-            } else if (!strcmp(optarg, "src")) {
-                o.vary = BENCH_VARY_SRC;
-            } else {
-                bench_die(0, "--vary: \"%s\" is neither \"sport\" nor \"src\"",
-                          optarg);
-            }
-            break;
         case O_RATE:
-            o.rate = bench_parse_number("--rate", optarg, 1, 100000000);
+            o.pattern.interval = (1000000000
+                                  / bench_parse_number("--rate", optarg, 1,
+                                                       100000000));
             break;
         case O_HELP:
             usage();
         default:
-            exit(EXIT_FAILURE);
+            if (!pattern_parse_option(c, optarg, &o.pattern)) {
+                exit(EXIT_FAILURE);
+            }
         }
     }
-    if (argc - optind != 2) {
-        bench_die(0, "OBJECT and DEVICE are needed (see --help)");
+    if (argc - optind < 2 || argc - optind - 1 > BENCH_MAX_DEVICES) {
+        bench_die(0, "OBJECT and 1 to %d DEVICEs are needed (see --help)",
+                  BENCH_MAX_DEVICES);
     }
     o.object = argv[optind];
-    o.device = argv[optind + 1];
-
-    max_flows = o.vary == BENCH_VARY_SPORT ? 65536 - BENCH_FRAME_SPORT
-                                           : 1 << 24;
-    if (o.n_flows > max_flows) {
-        bench_die(0, "--flows: at most %u flows differ in what --vary says",
-                  max_flows);
-    }
+    o.devices = argv + optind + 1;
+    o.pattern.n_devices = argc - optind - 1;
+    o.pattern.burst = o.batch;
     return o;
 }
 
-/* Loads the source program for 'o', with 'frame' as the frame to send.  Stores
- * in '*state_fd' the map that holds the program's variables. */
+/* Loads the source program for 'o' and writes the frame that it is to be run
+ * on to 'frame'.  Stores in '*state_fd' the map that holds the program's
+ * variables. */
 static struct bpf_program *
 load(const struct options *o, uint8_t frame[BENCH_FRAME_LEN], int *state_fd)
 {
-    struct bench_source_config config = {
-        .ip_csum = bench_frame(frame),
-        .n_flows = o->n_flows,
-        .vary = o->vary,
-        .interval = o->rate ? UINT32_C(1000000000) / o->rate : 0,
-    };
-    struct bpf_object *object = bench_open(o->object);
-    struct bpf_program *program;
-    struct bpf_map *rodata;
+    struct bpf_object *object = pattern_open(o->object, &o->pattern, frame);
+    struct bpf_program *program = bench_load(object, "bench_source");
+    uint32_t i;
 
-    memcpy(&config.headers, frame, sizeof config.headers);
-    rodata = bpf_object__find_map_by_name(object, ".rodata");
-    if (!rodata
-        || bpf_map__set_initial_value(rodata, &config, sizeof config)) {
-        bench_die(0, "%s: not the object of this program", o->object);
+    pattern_loaded(object, &o->pattern);
+    for (i = 0; i < o->pattern.n_devices; i++) {
+        bench_set_devmap(object, "source_devices", i, o->devices[i]);
     }
-
-    program = bench_load(object, "bench_source");
-    bench_set_devmap(object, "source_dev", o->device);
     *state_fd = bench_map_fd(object, ".bss");
     return program;
 }
@@ -173,7 +145,7 @@ send_frames(int fd, const struct options *o, uint8_t frame[BENCH_FRAME_LEN])
 
     if (error && error != -EINTR) {
         bench_die(error, "%s: cannot send (kernel older than 5.18?)",
-                  o->device);
+                  o->devices[0]);
     }
 }
 

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+
+/* Writing the headers of the next flow into a frame, for the BPF programs of
+ * the benchmark. */
+
+#ifndef BENCH_PATTERN_BPF_H
+#define BENCH_PATTERN_BPF_H 1
+
+#include <linux/bpf.h>
+#include <stdbool.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "frame.h"
+
+const volatile struct bench_pattern pattern;
+
+/* Numbers of flows, in the order in which they come. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __type(key, __u32);
+    __type(value, __u32);
+} bench_order SEC(".maps");
+
+/* Makes the frame of 'ctx' one of the next flow; '*next' is the position in
+ * 'bench_order'.  Returns false if the frame is too short. */
+static __always_inline bool
+pattern_write(struct xdp_md *ctx, __u32 *next)
+{
+    void *data = (void *) (long) ctx->data;
+    void *data_end = (void *) (long) ctx->data_end;
+    const void *headers = (const void *) &pattern.headers;
+
+    if (data + BENCH_HEADERS_LEN > data_end) {
+        return false;
+    }
+
+    /* Without the cast, copying takes a loop; with it, the compiler takes the
+     * zeros for granted that 'pattern' has before it is written. */
+    barrier_var(headers);
+    __builtin_memcpy(data, headers, BENCH_HEADERS_LEN);
+
+    if (pattern.n_order) {
+        __u32 index = *next;
+        __u32 *flow = bpf_map_lookup_elem(&bench_order, &index);
+        struct iphdr *ip = data + (pattern.ip_ofs & 31);
+        __u32 src, sum;
+
+        *next = index + 1 < pattern.n_order ? index + 1 : 0;
+        if (!flow || (void *) (ip + 1) > data_end) {
+            return false;
+        }
+        src = BENCH_FRAME_SRC + *flow;
+        sum = pattern.ip_csum + (src >> 16) + (src & 0xffff);
+        sum = (sum & 0xffff) + (sum >> 16);
+        sum = (sum & 0xffff) + (sum >> 16);
+        ip->saddr = bpf_htonl(src);
+        ip->check = bpf_htons(~sum & 0xffff);
+    }
+    return true;
+}
+
+#endif /* bench/pattern.bpf.h */

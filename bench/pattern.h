@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The frames that the benchmark's programs send or measure with: options that
+ * describe them, and handing them to a BPF object with pattern.bpf.h. */
+
+#ifndef BENCH_PATTERN_H
+#define BENCH_PATTERN_H 1
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "frame.h"
+
+struct bpf_object;
+
+/* How the flows follow each other. */
+enum pattern_order {
+    PATTERN_UNIFORM,            /* Each time any of them. */
+    PATTERN_ZIPF,               /* The Nth with a probability like 1 / N. */
+};
+
+/* What a command line asks for. */
+struct pattern_options {
+    uint32_t n_flows;
+    enum pattern_order order;
+    bool vlan;                  /* With a VLAN tag? */
+    uint32_t n_devices;         /* As in "struct bench_pattern". */
+    uint32_t burst;             /* As in "struct bench_pattern". */
+    uint32_t interval;          /* As in "struct bench_pattern". */
+    bool moves;                 /* As in "struct bench_pattern". */
+};
+
+#define PATTERN_DEFAULTS { .n_flows = 1, .n_devices = 1 }
+
+#define PATTERN_USAGE \
+    "  --flows=N            number of flows (default 1)\n" \
+    "  --order=uniform|zipf how often each of them comes (default: all\n" \
+    "                       equally often)\n" \
+    "  --vlan               frames have a VLAN tag\n"
+
+/* For the options of getopt_long() and what it returns for them. */
+enum {
+    PATTERN_OPT_FLOWS = 1024,
+    PATTERN_OPT_ORDER,
+    PATTERN_OPT_VLAN,
+};
+
+#define PATTERN_LONGOPTS \
+    {"flows", required_argument, NULL, PATTERN_OPT_FLOWS}, \
+    {"order", required_argument, NULL, PATTERN_OPT_ORDER}, \
+    {"vlan", no_argument, NULL, PATTERN_OPT_VLAN}
+
+void pattern_frame(uint32_t flow, uint8_t frame[BENCH_FRAME_LEN]);
+
+bool pattern_parse_option(int c, const char *arg, struct pattern_options *);
+struct bpf_object *pattern_open(const char *path,
+                                const struct pattern_options *,
+                                uint8_t frame[BENCH_FRAME_LEN]);
+void pattern_loaded(const struct bpf_object *,
+                    const struct pattern_options *);
+
+#endif /* bench/pattern.h */

@@ -1,0 +1,312 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scenarios of the data plane: how many packets are forwarded, and what one
+of them costs."""
+
+import json
+
+from .chain import IN, OUT, Chain, cost, rate
+from .contenders import CONTENDERS, HINTS_OFF, Running, redirect, title
+from .provider import provider
+from .scenarios import scenario
+from .system import NETNS, Failure, ip, namespace
+
+FLOWS = 10000
+MASKS = 1, 8, 64
+COST_MASKS = 1, 2, 4, 8, 16, 32, 64, 128, 256
+ORDERS = 'uniform', 'zipf'
+PORTS = 2, 16, 128, 500
+FLOOD_PORTS = 8
+
+CHAIN_UNIT = 'Mpackets/s'
+COST_UNIT = 'ns more than a bare redirect'
+
+
+def contenders_of_provider(context):
+    """Returns the contenders that the provider alone can be, with their
+    settings."""
+    settings = {'offload': []}
+    if 'nohints' in context.contenders:
+        settings['nohints'] = [HINTS_OFF]
+    return settings
+
+
+@scenario('one', 'one flow, all contenders')
+def one_flow(context):
+    """One flow between two ports, by each contender in turn."""
+    rates = context.results.scenario(
+        'one', 'One flow of 64-byte UDP packets', CHAIN_UNIT)
+    costs = context.results.scenario(
+        'one-cost', 'One flow: a packet in the XDP program', COST_UNIT,
+        better='lower', digits=1)
+    with namespace(NETNS):
+        for _ in range(context.options.rounds):
+            for name in context.contenders:
+                with Chain(context.tools, context.options) as chain, \
+                        CONTENDERS[name](context.tools, context.options,
+                                         (IN, OUT)) as running:
+                    mpps = rate(chain, running, context.disturbed)
+                    rates.add('one flow', name, mpps)
+                    text = f'{title(name)}: {mpps:.3f} Mpackets/s'
+                    if name in ('offload', 'nohints'):
+                        _, ns = cost(context.tools, context.options, IN)
+                        costs.add('one flow', name, ns)
+                        text += f', {ns:.0f} ns more than a bare redirect'
+                    context.progress(text)
+
+
+@scenario('masks', '10,000 flows over 1, 8, 64 masks')
+def masks(context):
+    """10,000 flows, all active, over a few or many masks."""
+    rates = context.results.scenario(
+        'masks', f'{FLOWS:,} flows, all active', CHAIN_UNIT)
+    with namespace(NETNS):
+        for _ in range(context.options.rounds_short):
+            with Chain(context.tools, context.options) as chain:
+                with redirect(context.tools, (IN, OUT)):
+                    bare = {order: rate(chain, Running(), context.disturbed,
+                                        flows=FLOWS, order=order)
+                            for order in ORDERS}
+                for name, settings in contenders_of_provider(context).items():
+                    with provider(context.tools, *settings) as table:
+                        table.add_port(IN)
+                        table.add_port(OUT)
+                        running = Running(check=table.check)
+                        for n_masks in MASKS:
+                            table.put('put', IN, OUT, 0, FLOWS, n_masks,
+                                      offloaded=FLOWS)
+                            for order in ORDERS:
+                                case = f'{n_masks} masks, {order}'
+                                rates.add(case, name,
+                                          rate(chain, running,
+                                               context.disturbed,
+                                               flows=FLOWS, order=order))
+                                context.progress(
+                                    f'{case}, {title(name)}: '
+                                    f'{rates.samples[case][name][-1]:.3f} '
+                                    f'Mpackets/s')
+                            table('delete', IN, 0, FLOWS)
+                for n_masks in MASKS:
+                    for order in ORDERS:
+                        rates.add(f'{n_masks} masks, {order}', 'bare',
+                                  bare[order])
+
+
+@scenario('cost-masks', 'cost against number of masks')
+def cost_by_masks(context):
+    """What one packet costs while the table has more and more masks."""
+    costs = context.results.scenario(
+        'cost-masks', f'A packet of {FLOWS // 10:,} flows, by number of '
+        f'masks', COST_UNIT, better='lower', digits=1)
+    with namespace(NETNS), Chain(context.tools, context.options):
+        for name, settings in contenders_of_provider(context).items():
+            with provider(context.tools, *settings) as table:
+                table.add_port(IN)
+                table.add_port(OUT)
+                for n_masks in COST_MASKS:
+                    n = FLOWS // 10
+                    table.put('put', IN, OUT, 0, n, n_masks, offloaded=n)
+                    _, ns = cost(context.tools, context.options, IN, flows=n)
+                    costs.add(n_masks, name, ns)
+                    table('delete', IN, 0, n)
+                    context.progress(f'{n_masks} masks, {title(name)}: '
+                                     f'{ns:.0f} ns')
+
+
+@scenario('ports', '2, 16, 128, 500 ports')
+def ports(context):
+    """All ports forward, half of them to the other half."""
+    rates = context.results.scenario(
+        'ports', 'All ports forward', CHAIN_UNIT)
+    adding = context.results.scenario(
+        'ports-add', 'Adding a port to the offload, without AF_XDP itself',
+        'ms', better='lower')
+    removing = context.results.scenario(
+        'ports-remove', 'Removing a port from the offload', 'ms',
+        better='lower')
+    memory = context.results.scenario(
+        'ports-memory', 'Memory of the offload by number of ports', 'MB',
+        better='lower', digits=1)
+    with namespace(NETNS), Chain(context.tools, context.options,
+                                 n_pairs=max(PORTS) // 2) as chain:
+        for _ in range(context.options.rounds_short):
+            for n_ports in PORTS:
+                pairs = chain.pairs[:n_ports // 2]
+                with redirect(context.tools, *((pair.port_in, pair.port_out)
+                                               for pair in pairs)):
+                    mpps = rate(chain, Running(), context.disturbed,
+                                pairs=pairs)
+                rates.add(f'{n_ports} ports', 'bare', mpps)
+                context.progress(f'{n_ports} ports, {title("bare")}: '
+                                 f'{mpps:.3f} Mpackets/s')
+            with provider(context.tools) as table:
+                done = 0
+                for n_ports in PORTS:
+                    pairs = chain.pairs[:n_ports // 2]
+                    for pair in pairs[done:]:
+                        for port in pair.port_in, pair.port_out:
+                            ms = table.add_port(port) / 1e6
+                            number = len(table.ports)
+                            if number in (2, 100, 500):
+                                adding.add(f'port number {number}',
+                                           'offload', ms)
+                        table.put('put-any', pair.port_in, pair.port_out,
+                                  offloaded=1)
+                    done = len(pairs)
+                    mpps = rate(chain, Running(check=table.check),
+                                context.disturbed, pairs=pairs)
+                    rates.add(f'{n_ports} ports', 'offload', mpps)
+                    kernel, process = table.memory()
+                    memory.add(f'{n_ports} ports, maps', 'offload',
+                               kernel / 1e6)
+                    memory.add(f'{n_ports} ports, process', 'offload',
+                               process / 1e6)
+                    context.progress(f'{n_ports} ports, {title("offload")}: '
+                                     f'{mpps:.3f} Mpackets/s')
+                results_of_programs(context, table)
+                last = chain.pairs[-1].port_in
+                removing.add(f'port number {max(PORTS)}', 'offload',
+                             table('del-port', last)['ns'] / 1e6)
+
+
+def results_of_programs(context, table):
+    """Notes how many programs there are on the ports of 'table', and how
+    large."""
+    programs = {link['xdp']['prog']['id']
+                for link in json.loads(ip('-j', 'link'))
+                if link['ifname'] in table.ports and 'xdp' in link}
+    context.results.scenario(
+        'ports-programs', 'Programs on all ports', 'programs',
+        better='lower', digits=0).add(f'{len(table.ports)} ports', 'offload',
+                                      len(programs))
+    context.results.scenario(
+        'verifier', 'Instructions that the verifier looked at',
+        'instructions', better='lower', digits=0).add(
+            'largest program', 'offload', table('programs')['instructions'])
+
+
+# Names of actions, and how the datapath has them: '{out}' stands for the
+# number of the port that the packet leaves through, '{all}' for those that it
+# is flooded to.  In the same order: does the frame have a VLAN tag; are the
+# headers moved, so that the cost has to be measured accordingly.
+#
+# A tunnel's push and pop would be two more lines, with frames.
+ACTIONS = {
+    'output': ('{out}', False, False),
+    'VLAN push': ('push_vlan(vid=7,pcp=0),{out}', False, True),
+    'VLAN pop': ('pop_vlan,{out}', True, True),
+    'set-field': ('set(ipv4(src=10.99.0.1,dst=11.99.0.1)),{out}', False,
+                  False),
+    'flood to 8 ports': ('{all}', False, False),
+    'one recirculation': ('recirc(1)', False, False),
+}
+
+
+def put_actions(table, actions, vlan):
+    """Makes the flow of IN one with 'actions'."""
+    out = table.ports[OUT]
+    every = [str(number) for port, number in table.ports.items()
+             if port != IN]
+    flows = [(0, 0, actions.format(out=out, all=','.join(every)))]
+    if 'recirc' in actions:
+        flows.insert(0, (1, 1, str(out)))
+    for index, recirc, text in flows:
+        table('flow', IN, index, recirc, int(vlan), text)
+    offloaded = table('flow', IN, *flows[-1][:2], int(vlan),
+                      flows[-1][2])['offloaded']
+    if offloaded != len(flows):
+        raise Failure(f'{actions}: not in XDP')
+    return [index for index, _, _ in flows]
+
+
+@scenario('actions', 'VLAN push, pop, set-field, flood, recirculation')
+def actions(context):
+    """One flow with more than one output as its actions."""
+    rates = context.results.scenario(
+        'actions', 'One flow with other actions', CHAIN_UNIT)
+    costs = context.results.scenario(
+        'actions-cost', 'A packet with other actions', COST_UNIT,
+        better='lower', digits=1)
+    with namespace(NETNS), \
+            Chain(context.tools, context.options,
+                  extra_outs=FLOOD_PORTS - 1) as chain, \
+            provider(context.tools) as table:
+        for port in IN, OUT, *(pair.port_out for pair in chain.extra):
+            table.add_port(port)
+        for _ in range(context.options.rounds_short):
+            for case, (text, vlan, moves) in ACTIONS.items():
+                installed = put_actions(table, text, vlan)
+                # Packets are counted where they arrive: each copy.
+                mpps = rate(chain, Running(), context.disturbed, vlan=vlan)
+                rates.add(case, 'offload', mpps)
+                bare, ns = cost(context.tools, context.options, IN,
+                                vlan=vlan, moves=moves)
+                costs.add(case, 'offload', ns)
+                if moves:
+                    # The plain output of the same frames, to compare with.
+                    put_actions(table, '{out}', vlan)
+                    _, ns = cost(context.tools, context.options, IN,
+                                 vlan=vlan)
+                    costs.add(f'output of the frames of "{case}"', 'offload',
+                              ns)
+                for index in installed:
+                    table('delete', IN, index, 1)
+                context.progress(f'{case}: {mpps:.3f} Mpackets/s, '
+                                 f'{costs.samples[case]["offload"][-1]:.0f} '
+                                 f'ns')
+
+
+@scenario('churn', 'forwarding while flows are replaced')
+def churn(context):
+    """10,000 flows are active while as many others are replaced each
+    second."""
+    rates = context.results.scenario(
+        'churn', f'{FLOWS:,} active flows while others are replaced',
+        CHAIN_UNIT)
+    with namespace(NETNS), Chain(context.tools, context.options) as chain, \
+            provider(context.tools) as table:
+        table.add_port(IN)
+        table.add_port(OUT)
+        table.put('put', IN, OUT, 0, 2 * FLOWS, 8, offloaded=2 * FLOWS)
+        running = Running(check=table.check)
+        for _ in range(context.options.rounds):
+            mpps = rate(chain, running, context.disturbed, flows=FLOWS)
+            rates.add('quiet', 'offload', mpps)
+            table('churn', IN, OUT, FLOWS, FLOWS, 8, FLOWS)
+            busy = rate(chain, running, context.disturbed, flows=FLOWS)
+            done = table('churn-stop')
+            rates.add(f'{FLOWS:,} flows replaced a second', 'offload', busy)
+            replaced = done['replaced'] / done['ns'] * 1e9
+            context.results.scenario(
+                'churn-rate', 'Flows replaced a second meanwhile', 'flows/s',
+                digits=0).add('asked for 10,000', 'offload', replaced)
+            context.progress(f'quiet {mpps:.3f}, with {replaced:.0f} flows '
+                             f'replaced a second {busy:.3f} Mpackets/s')
+
+
+@scenario('cpus', 'two CPUs at once')
+def two_cpus(context):
+    """Two sources on two CPUs, one flow each, over devices with two
+    queues."""
+    rates = context.results.scenario(
+        'cpus', 'One and two CPUs', CHAIN_UNIT)
+    cpus = context.options.source_cpu, context.options.pmd_cpu
+    with namespace(NETNS), Chain(context.tools, context.options,
+                                 n_queues=2) as chain:
+        for _ in range(context.options.rounds):
+            with redirect(context.tools, (IN, OUT)):
+                for n in 1, 2:
+                    rates.add(f'{n} CPU' + 's' * (n > 1), 'bare',
+                              rate(chain, Running(), context.disturbed,
+                                   cpus=cpus[:n]))
+            with provider(context.tools) as table:
+                table.add_port(IN)
+                table.add_port(OUT)
+                table.put('put-any', IN, OUT, offloaded=1)
+                for n in 1, 2:
+                    rates.add(f'{n} CPU' + 's' * (n > 1), 'offload',
+                              rate(chain, Running(check=table.check),
+                                   context.disturbed, cpus=cpus[:n]))
+            context.progress(', '.join(
+                f'{case}, {title(name)}: {values[-1]:.3f}'
+                for case, by_name in rates.samples.items()
+                for name, values in by_name.items()) + ' Mpackets/s')

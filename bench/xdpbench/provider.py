@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The offload provider without the rest of vswitchd: xdp-provider."""
+
+import contextlib
+import pathlib
+import re
+import subprocess
+
+from .system import Failure, end, start
+from .vswitch import COUNTER_HINT_HITS, COUNTER_OUTPUT, COUNTER_PACKETS
+
+# Part of the packets that XDP has to carry for a sample of the offload.
+MIN_CARRIED = 0.99
+
+
+class Provider:
+    """Talks to xdp-provider; see bench/provider/main.c for the commands."""
+
+    def __init__(self, tools, settings):
+        self.ports = {}
+        self.hints_off = 'xdp-hints=0' in settings
+        self.before = None
+        self.process = start(tools.bench / 'xdp-provider',
+                             env=tools.environment, stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self('config', *settings)
+
+    def __call__(self, *command):
+        """Runs 'command' and returns the results by name."""
+        line = ' '.join(str(word) for word in command)
+        try:
+            self.process.stdin.write(line + '\n')
+            self.process.stdin.flush()
+            reply = self.process.stdout.readline().split()
+        except BrokenPipeError:
+            reply = None
+        if not reply or reply[0] != 'ok':
+            self.process.kill()
+            raise Failure(f'the provider cannot "{line}": ' +
+                          self.process.communicate()[1].strip())
+        return {key: int(value) for key, value in
+                (word.split('=') for word in reply[1:])}
+
+    def add_port(self, device):
+        """Adds a port.  Returns the nanoseconds that took."""
+        result = self('add-port', device)
+        self.ports[device] = result['port']
+        return result['ns']
+
+    def put(self, command, *args, offloaded):
+        """Runs 'command', after which 'offloaded' flows have to be in XDP.
+        Returns the seconds that it took."""
+        result = self(command, *args)
+        if result['offloaded'] != offloaded:
+            raise Failure(f'only {result["offloaded"]} of {offloaded} flows '
+                          f'are in XDP')
+        return result['ns'] / 1e9
+
+    def check(self):
+        """Fails if XDP has not forwarded the packets since the last call, or
+        not in the way that is measured."""
+        now = self('counters')
+        before, self.before = self.before, now
+        if before is None:
+            return
+        seen, output, hints = (now[str(i)] - before[str(i)]
+                               for i in (COUNTER_PACKETS, COUNTER_OUTPUT,
+                                         COUNTER_HINT_HITS))
+        if output < MIN_CARRIED * seen or not seen:
+            raise Failure(f'XDP saw {seen} packets and forwarded only '
+                          f'{output} of them')
+        if self.hints_off and hints:
+            raise Failure('the hint cache is not off')
+
+    def memory(self):
+        """Returns the bytes of the kernel's maps, and those of the
+        process."""
+        proc = pathlib.Path('/proc', str(self.process.pid))
+        maps = {}
+        for info in (proc / 'fdinfo').iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                fields = dict(re.findall(r'^(map_id|memlock):\s*(\d+)',
+                                         info.read_text(), re.MULTILINE))
+                if 'map_id' in fields:
+                    maps[fields['map_id']] = int(fields['memlock'])
+        anonymous = re.search(r'^RssAnon:\s*(\d+) kB',
+                              (proc / 'status').read_text(), re.MULTILINE)
+        return sum(maps.values()), int(anonymous[1]) * 1024
+
+    def stop(self):
+        end(self.process)
+        self.process.stderr.close()
+
+
+@contextlib.contextmanager
+def provider(tools, *settings):
+    """Runs the provider with 'settings', which other_config would have."""
+    instance = Provider(tools, settings)
+    try:
+        yield instance
+    finally:
+        instance.stop()

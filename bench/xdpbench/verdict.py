@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What must be reached, and whether it is."""
+
+
+class Goal:
+    """One of them.  'measured' and 'wanted' are numbers, or None if there are
+    no samples for them."""
+
+    def __init__(self, what, measured, wanted, unit='', at_least=True,
+                 note='', digits=2):
+        self.what = what
+        self.measured = measured
+        self.wanted = wanted
+        self.unit = f' {unit}' if unit else ''
+        self.at_least = at_least
+        self.note = note
+        self.digits = digits
+
+    @property
+    def is_measured(self):
+        return self.measured is not None and self.wanted is not None
+
+    @property
+    def reached(self):
+        if not self.is_measured:
+            return False
+        return (self.measured >= self.wanted if self.at_least
+                else self.measured <= self.wanted)
+
+    def number(self, value):
+        return f'{value:,.{self.digits}f}{self.unit}'
+
+    def columns(self):
+        """Returns the goal as texts: what, measured, wanted, verdict."""
+        limit = 'at least' if self.at_least else 'at most'
+        wanted = ('' if self.wanted is None
+                  else f'{limit} {self.number(self.wanted)}')
+        if not self.is_measured:
+            return self.what, '', wanted, 'not measured'
+        text = self.number(self.measured)
+        if self.note:
+            text += f' ({self.note})'
+        return (self.what, text, wanted,
+                'reached' if self.reached else 'MISSED')
+
+
+def difference(a, b):
+    return None if a is None or b is None else a - b
+
+
+def smallest(values):
+    values = [value for value in values if value is not None]
+    return min(values) if values else None
+
+
+def goals(results):
+    """Returns all goals."""
+    ratio, median = results.ratio, results.median
+
+    def more(case):
+        return difference(median('actions-cost', case, 'offload'),
+                          median('actions-cost',
+                                 f'output of the frames of "{case}"',
+                                 'offload'))
+
+    def worst_of_tcp(name):
+        tcp = results.get('tcp')
+        return smallest(tcp.ratio(case, name, 'userspace')
+                        for case in tcp.cases()) if tcp else None
+
+    install = results.get('install')
+    gain, bare_gain = (ratio('cpus', '2 CPUs', name, name, '1 CPU')
+                       for name in ('offload', 'bare'))
+    at_500, bare_at_500 = (ratio('ports', '500 ports', name, name, '2 ports')
+                           for name in ('offload', 'bare'))
+
+    def note(value):
+        return '' if value is None else f'the bare redirect: {value:.2f}'
+
+    return [
+        Goal('one flow, of the bare redirect',
+             ratio('one', 'one flow', 'offload', 'bare'), 0.92),
+        Goal('one flow, times userspace AF_XDP',
+             ratio('one', 'one flow', 'offload', 'userspace'), 4),
+        Goal('10,000 flows over 64 masks, of the bare redirect',
+             ratio('masks', '64 masks, uniform', 'offload', 'bare'), 0.85),
+        Goal('a cached packet, more than a bare redirect',
+             median('one-cost', 'one flow', 'offload'), 50, 'ns',
+             at_least=False, digits=0),
+        Goal('that with 64 masks, times that with 1 mask',
+             ratio('cost-masks', 64, 'offload', 'offload', 1), 1.2,
+             at_least=False),
+        Goal('VLAN push, more than an output', more('VLAN push'), 15, 'ns',
+             at_least=False, digits=0),
+        Goal('VLAN pop, more than an output', more('VLAN pop'), 15, 'ns',
+             at_least=False, digits=0),
+        Goal('one recirculation, more than an output',
+             difference(median('actions-cost', 'one recirculation',
+                               'offload'),
+                        median('actions-cost', 'output', 'offload')), 60,
+             'ns', at_least=False, digits=0),
+        Goal('installing flows, the slowest',
+             smallest(install.median(case, 'offload')
+                      for case in install.cases() if case.startswith('put'))
+             if install else None, 50000, 'a second', digits=0),
+        Goal('reading the statistics of 200,000 flows',
+             median('statistics', 200000, 'offload'), 200, 'ms',
+             at_least=False, digits=0),
+        Goal('adding the 100th port, in the provider',
+             median('ports-add', 'port number 100', 'offload'), 20, 'ms',
+             at_least=False, digits=1),
+        Goal('programs on all 500 ports',
+             median('ports-programs', '500 ports', 'offload'), 1,
+             at_least=False, digits=0),
+        Goal('instructions that the verifier looked at, largest program',
+             median('verifier', 'largest program', 'offload'), 50000,
+             at_least=False, digits=0),
+        Goal('two CPUs, times one CPU', gain,
+             None if bare_gain is None else min(1.8, 0.9 * bare_gain),
+             note=note(bare_gain)),
+        Goal('500 ports, of 2 ports', at_500, 0.9, note=note(bare_at_500)),
+        Goal('while flows are replaced, of quiet',
+             smallest([ratio('churn', case, 'offload', 'offload', 'quiet')
+                       for case in results.get('churn').cases()
+                       if case != 'quiet'])
+             if results.get('churn') else None, 0.9),
+        Goal('TCP, the worst case, times userspace AF_XDP',
+             worst_of_tcp('offload'), 3, note=note(worst_of_tcp('bare'))),
+    ]
