@@ -48,13 +48,13 @@ open_socket(const char *device, uint16_t protocol)
 /* Sends 'frame' to 'out' and waits until it comes from 'in'.  Returns the
  * microseconds between. */
 static double
-round_trip(int out, int in, const uint8_t frame[BENCH_FRAME_LEN])
+round_trip(int out, int in, const struct pattern_frame *frame)
 {
     uint64_t start = bench_now_ns();
     uint8_t received[2048];
     ssize_t n;
 
-    if (send(out, frame, BENCH_FRAME_LEN, 0) != BENCH_FRAME_LEN) {
+    if (send(out, frame->data, frame->len, 0) != frame->len) {
         bench_die(errno, "cannot send");
     }
     do {
@@ -63,14 +63,14 @@ round_trip(int out, int in, const uint8_t frame[BENCH_FRAME_LEN])
             bench_die(errno, "a frame did not arrive within %d ms",
                       TIMEOUT_US / 1000);
         }
-    } while (n != BENCH_FRAME_LEN || memcmp(received, frame, n));
+    } while (n != frame->len || memcmp(received, frame->data, n));
     return (bench_now_ns() - start) / 1e3;
 }
 
 int
 main(int argc, char *argv[])
 {
-    uint8_t frame[BENCH_FRAME_LEN];
+    struct pattern_frame frame;
     uint32_t n_flows, pause_ms, i;
     struct timespec pause;
     int out, in;
@@ -89,10 +89,10 @@ main(int argc, char *argv[])
     for (i = 0; i < n_flows && !bench_stop; i++) {
         double first, later;
 
-        pattern_frame(i, frame);
-        first = round_trip(out, in, frame);
+        pattern_frame(i, &frame);
+        first = round_trip(out, in, &frame);
         nanosleep(&pause, NULL);
-        later = round_trip(out, in, frame);
+        later = round_trip(out, in, &frame);
         nanosleep(&pause, NULL);
         printf("%.1f %.1f\n", first, later);
         fflush(stdout);

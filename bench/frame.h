@@ -2,8 +2,9 @@
 
 /* The frames that the benchmarks send, shared by the BPF programs and the C
  * programs that load them: 64 bytes of Ethernet, IPv4 and UDP, with or without
- * a VLAN tag.  Flow number N differs from flow 0 in the IPv4 source address,
- * which is N higher. */
+ * a VLAN tag, or in a VXLAN tunnel, which adds to their length.  Flow number N
+ * differs from flow 0 in the (inner) IPv4 source address, which is N
+ * higher. */
 
 #ifndef BENCH_FRAME_H
 #define BENCH_FRAME_H 1
@@ -15,6 +16,7 @@
 #include <linux/udp.h>
 
 #define BENCH_FRAME_LEN 64
+#define BENCH_FRAME_MAX 128             /* With a tunnel's headers. */
 #define BENCH_FRAME_SRC 0x0a000000u     /* 10.0.0.0, of flow 0. */
 #define BENCH_FRAME_DST 0x0b000001u     /* 11.0.0.1. */
 #define BENCH_FRAME_SPORT 1024
@@ -22,8 +24,10 @@
 #define BENCH_MAX_FLOWS (1u << 24)
 
 /* Bytes at the front of a frame that are written into each: all headers, and
- * of what follows them, which is zero, enough to make this a round number. */
+ * of what follows them, which is zero, enough to make this a round number;
+ * without and with a tunnel. */
 #define BENCH_HEADERS_LEN 48
+#define BENCH_HEADERS_MAX 96
 
 #define BENCH_MAX_DEVICES 512       /* From which one source can send. */
 
@@ -31,8 +35,10 @@
  * Constants of the BPF programs, written before these are loaded, so that the
  * verifier sees them and drops the code that they make unreachable. */
 struct bench_pattern {
-    __u8 headers[BENCH_HEADERS_LEN]; /* Of flow 0. */
-    __u32 ip_ofs;                   /* Offset of the IPv4 header. */
+    __u8 headers[BENCH_HEADERS_MAX]; /* Of flow 0. */
+    __u32 frame_len;
+    __u32 tunnel;                   /* Are there the headers of a tunnel? */
+    __u32 ip_ofs;                   /* Offset of the (inner) IPv4 header. */
     __u32 ip_csum;                  /* Sum of its 16-bit words, source address
                                      * and checksum left out. */
     __u32 n_order;                  /* Elements of the map 'bench_order', or 0

@@ -41,11 +41,19 @@ pattern_write(struct xdp_md *ctx, __u32 *next)
      * zeros for granted that 'pattern' has before it is written. */
     barrier_var(headers);
     __builtin_memcpy(data, headers, BENCH_HEADERS_LEN);
+    if (pattern.tunnel) {
+        if (data + BENCH_HEADERS_MAX > data_end) {
+            return false;
+        }
+        __builtin_memcpy(data + BENCH_HEADERS_LEN,
+                         headers + BENCH_HEADERS_LEN,
+                         BENCH_HEADERS_MAX - BENCH_HEADERS_LEN);
+    }
 
     if (pattern.n_order) {
         __u32 index = *next;
         __u32 *flow = bpf_map_lookup_elem(&bench_order, &index);
-        struct iphdr *ip = data + (pattern.ip_ofs & 31);
+        struct iphdr *ip = data + (pattern.ip_ofs & 127);
         __u32 src, sum;
 
         *next = index + 1 < pattern.n_order ? index + 1 : 0;

@@ -5,6 +5,7 @@
 #include "pattern.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -28,6 +29,14 @@ struct vlan_tag {
 
 #define VLAN_VID 7
 
+/* A VXLAN tunnel (RFC 7348).  The scenario "tunnels" has an end of it. */
+#define TUNNEL_SRC 0xac1f0101u  /* 172.31.1.1. */
+#define TUNNEL_DST 0xac1f0164u  /* 172.31.1.100. */
+#define TUNNEL_SPORT 50000
+#define TUNNEL_DPORT 4789
+#define TUNNEL_FLAGS 0x08000000u /* There is a key. */
+#define TUNNEL_KEY 123u
+
 /* Takes option 'c' with 'arg', if it is one of PATTERN_LONGOPTS.  Returns
  * false if it is not. */
 bool
@@ -50,6 +59,9 @@ pattern_parse_option(int c, const char *arg, struct pattern_options *o)
     case PATTERN_OPT_VLAN:
         o->vlan = true;
         return true;
+    case PATTERN_OPT_VXLAN:
+        o->vxlan = true;
+        return true;
     default:
         return false;
     }
@@ -69,11 +81,74 @@ sum_words(const void *data, size_t size)
     return sum;
 }
 
-/* Writes the frame of flow 'flow' to 'frame', with a VLAN tag if 'vlan', and
- * what there is to know about its headers to '*pattern'. */
+/* Returns the IPv4 header of a UDP packet of 'len' bytes from 'src' to 'dst'.
+ * Stores in '*sump' the sum of its words without checksum and 'src'. */
+static struct iphdr
+make_ip(uint32_t len, uint32_t src, uint32_t dst, uint32_t *sump)
+{
+    struct iphdr ip = {
+        .version = 4,
+        .ihl = 5,
+        .tot_len = bpf_htons(len),
+        .ttl = 64,
+        .protocol = IPPROTO_UDP,
+        .daddr = bpf_htonl(dst),
+    };
+    uint32_t sum;
+
+    *sump = sum_words(&ip, sizeof ip);
+    sum = *sump + (src >> 16) + (src & 0xffff);
+    while (sum >> 16) {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    ip.saddr = bpf_htonl(src);
+    ip.check = bpf_htons(~sum & 0xffff);
+    return ip;
+}
+
+/* Appends the 'size' bytes at 'data' to 'frame'. */
 static void
-make_frame(uint32_t flow, bool vlan, uint8_t frame[BENCH_FRAME_LEN],
-           struct bench_pattern *pattern)
+put(struct pattern_frame *frame, const void *data, size_t size)
+{
+    memcpy(frame->data + frame->len, data, size);
+    frame->len += size;
+}
+
+/* Appends the headers of a VXLAN tunnel, for an inner frame of 'len' bytes, to
+ * 'frame'. */
+static void
+put_tunnel(struct pattern_frame *frame, uint32_t len)
+{
+    const struct ethhdr eth = {
+        .h_dest = { 0x02, 0, 0, 0, 0, 0xee },
+        .h_source = { 0x02, 0, 0, 0, 0, 0x99 },
+        .h_proto = bpf_htons(ETH_P_IP),
+    };
+    const __be32 vxlan[2] = {
+        bpf_htonl(TUNNEL_FLAGS),
+        bpf_htonl(TUNNEL_KEY << 8),
+    };
+    const uint32_t udp_len = sizeof(struct udphdr) + sizeof vxlan + len;
+    const struct udphdr udp = {
+        .source = bpf_htons(TUNNEL_SPORT),
+        .dest = bpf_htons(TUNNEL_DPORT),
+        .len = bpf_htons(udp_len),
+    };
+    struct iphdr ip;
+    uint32_t sum;
+
+    ip = make_ip(sizeof ip + udp_len, TUNNEL_SRC, TUNNEL_DST, &sum);
+    put(frame, &eth, sizeof eth);
+    put(frame, &ip, sizeof ip);
+    put(frame, &udp, sizeof udp);
+    put(frame, vxlan, sizeof vxlan);
+}
+
+/* Makes '*frame' that of flow 'flow', as 'o' says, and stores what there is to
+ * know about it in '*pattern'. */
+static void
+make_frame(uint32_t flow, const struct pattern_options *o,
+           struct pattern_frame *frame, struct bench_pattern *pattern)
 {
     const struct ethhdr eth = {
         .h_dest = { 0x02, 0, 0, 0, 0, 0x02 },
@@ -84,53 +159,44 @@ make_frame(uint32_t flow, bool vlan, uint8_t frame[BENCH_FRAME_LEN],
         .tpid = bpf_htons(ETH_P_8021Q),
         .tci = bpf_htons(VLAN_VID),
     };
-    uint32_t ip_ofs = sizeof eth + (vlan ? sizeof tag : 0);
-    uint32_t len = BENCH_FRAME_LEN - ip_ofs;
-    uint32_t src = BENCH_FRAME_SRC + flow;
-    struct iphdr ip = {
-        .version = 4,
-        .ihl = 5,
-        .tot_len = bpf_htons(len),
-        .ttl = 64,
-        .protocol = IPPROTO_UDP,
-        .daddr = bpf_htonl(BENCH_FRAME_DST),
-    };
+    uint32_t len = (BENCH_FRAME_LEN - sizeof eth
+                    - (o->vlan ? sizeof tag : 0));
     const struct udphdr udp = {
         .source = bpf_htons(BENCH_FRAME_SPORT),
         .dest = bpf_htons(BENCH_FRAME_DPORT),
-        .len = bpf_htons(len - sizeof ip),
+        .len = bpf_htons(len - sizeof(struct iphdr)),
     };
-    uint32_t sum;
+    struct iphdr ip;
 
-    pattern->ip_ofs = ip_ofs;
-    pattern->ip_csum = sum_words(&ip, sizeof ip);
-    sum = pattern->ip_csum + (src >> 16) + (src & 0xffff);
-    while (sum >> 16) {
-        sum = (sum & 0xffff) + (sum >> 16);
+    memset(frame, 0, sizeof *frame);
+    if (o->vxlan) {
+        put_tunnel(frame, BENCH_FRAME_LEN);
     }
-    ip.saddr = bpf_htonl(src);
-    ip.check = bpf_htons(~sum & 0xffff);
 
-    memset(frame, 0, BENCH_FRAME_LEN);
-    memcpy(frame, &eth, sizeof eth);
-    if (vlan) {
-        /* The tag comes before the Ethertype of what it is put in front of. */
-        memcpy(frame + 2 * ETH_ALEN, &tag, sizeof tag);
-        memcpy(frame + 2 * ETH_ALEN + sizeof tag, &eth.h_proto,
-               sizeof eth.h_proto);
+    pattern->tunnel = o->vxlan;
+    pattern->frame_len = frame->len + BENCH_FRAME_LEN;
+    put(frame, &eth, offsetof(struct ethhdr, h_proto));
+    if (o->vlan) {
+        put(frame, &tag, sizeof tag);
     }
-    memcpy(frame + ip_ofs, &ip, sizeof ip);
-    memcpy(frame + ip_ofs + sizeof ip, &udp, sizeof udp);
-    memcpy(pattern->headers, frame, sizeof pattern->headers);
+    put(frame, &eth.h_proto, sizeof eth.h_proto);
+    pattern->ip_ofs = frame->len;
+    ip = make_ip(len, BENCH_FRAME_SRC + flow, BENCH_FRAME_DST,
+                 &pattern->ip_csum);
+    put(frame, &ip, sizeof ip);
+    put(frame, &udp, sizeof udp);
+    frame->len = pattern->frame_len;
+    memcpy(pattern->headers, frame->data, sizeof pattern->headers);
 }
 
-/* Writes the frame of flow 'flow' to 'frame'. */
+/* Makes '*frame' the plain one of flow 'flow'. */
 void
-pattern_frame(uint32_t flow, uint8_t frame[BENCH_FRAME_LEN])
+pattern_frame(uint32_t flow, struct pattern_frame *frame)
 {
+    const struct pattern_options o = PATTERN_DEFAULTS;
     struct bench_pattern pattern;
 
-    make_frame(flow, false, frame, &pattern);
+    make_frame(flow, &o, frame, &pattern);
 }
 
 /* Returns the length of the order of 'n_flows' flows. */
@@ -142,11 +208,11 @@ order_length(uint32_t n_flows)
     return n_flows == 1 ? 0 : n > ORDER_MIN ? n : ORDER_MIN;
 }
 
-/* Opens the BPF object 'path' to be loaded for frames as 'o' says.  Writes the
- * first of them to 'frame'. */
+/* Opens the BPF object 'path' to be loaded for frames as 'o' says.  Stores the
+ * first of them in '*frame'. */
 struct bpf_object *
 pattern_open(const char *path, const struct pattern_options *o,
-             uint8_t frame[BENCH_FRAME_LEN])
+             struct pattern_frame *frame)
 {
     struct bpf_object *object = bench_open(path);
     struct bench_pattern pattern = {
@@ -159,7 +225,7 @@ pattern_open(const char *path, const struct pattern_options *o,
     struct bpf_map *order = bpf_object__find_map_by_name(object,
                                                          "bench_order");
 
-    make_frame(0, o->vlan, frame, &pattern);
+    make_frame(0, o, frame, &pattern);
     bench_set_constants(object, &pattern, sizeof pattern);
     if (!order || (pattern.n_order
                    && bpf_map__set_max_entries(order, pattern.n_order))) {

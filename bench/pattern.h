@@ -24,6 +24,7 @@ struct pattern_options {
     uint32_t n_flows;
     enum pattern_order order;
     bool vlan;                  /* With a VLAN tag? */
+    bool vxlan;                 /* In a VXLAN tunnel? */
     uint32_t n_devices;         /* As in "struct bench_pattern". */
     uint32_t burst;             /* As in "struct bench_pattern". */
     uint32_t interval;          /* As in "struct bench_pattern". */
@@ -36,26 +37,35 @@ struct pattern_options {
     "  --flows=N            number of flows (default 1)\n" \
     "  --order=uniform|zipf how often each of them comes (default: all\n" \
     "                       equally often)\n" \
-    "  --vlan               frames have a VLAN tag\n"
+    "  --vlan               frames have a VLAN tag\n" \
+    "  --vxlan              frames come through a VXLAN tunnel\n"
 
 /* For the options of getopt_long() and what it returns for them. */
 enum {
     PATTERN_OPT_FLOWS = 1024,
     PATTERN_OPT_ORDER,
     PATTERN_OPT_VLAN,
+    PATTERN_OPT_VXLAN,
 };
 
 #define PATTERN_LONGOPTS \
     {"flows", required_argument, NULL, PATTERN_OPT_FLOWS}, \
     {"order", required_argument, NULL, PATTERN_OPT_ORDER}, \
-    {"vlan", no_argument, NULL, PATTERN_OPT_VLAN}
+    {"vlan", no_argument, NULL, PATTERN_OPT_VLAN}, \
+    {"vxlan", no_argument, NULL, PATTERN_OPT_VXLAN}
 
-void pattern_frame(uint32_t flow, uint8_t frame[BENCH_FRAME_LEN]);
+/* A frame to start from. */
+struct pattern_frame {
+    uint8_t data[BENCH_FRAME_MAX];
+    uint32_t len;
+};
+
+void pattern_frame(uint32_t flow, struct pattern_frame *);
 
 bool pattern_parse_option(int c, const char *arg, struct pattern_options *);
 struct bpf_object *pattern_open(const char *path,
                                 const struct pattern_options *,
-                                uint8_t frame[BENCH_FRAME_LEN]);
+                                struct pattern_frame *);
 void pattern_loaded(const struct bpf_object *,
                     const struct pattern_options *);
 

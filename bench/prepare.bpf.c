@@ -28,7 +28,7 @@ bench_prepare(struct xdp_md *ctx)
     const int step = 2;
 
     if (pattern.moves) {
-        int grown = ctx->data_end - ctx->data - BENCH_FRAME_LEN;
+        int grown = ctx->data_end - ctx->data - pattern.frame_len;
 
         if (bpf_xdp_adjust_head(ctx, grown - step)
             || bpf_xdp_adjust_head(ctx, step)) {

@@ -138,16 +138,16 @@ cpu_ns(void)
  * stores in '*action' what the program returned. */
 static double
 run_once(const struct options *o, int fd, int target_fd, int target,
-         const uint8_t frame[BENCH_FRAME_LEN], uint32_t *action)
+         const struct pattern_frame *frame, uint32_t *action)
 {
     struct xdp_md ctx = {
-        .data_end = BENCH_FRAME_LEN,
+        .data_end = frame->len,
         .ingress_ifindex = bench_ifindex(o->device),
     };
     uint8_t out[MAX_OUT];
     LIBBPF_OPTS(bpf_test_run_opts, opts,
-                .data_in = frame,
-                .data_size_in = BENCH_FRAME_LEN,
+                .data_in = frame->data,
+                .data_size_in = frame->len,
                 .data_out = out,
                 .data_size_out = sizeof out,
                 .ctx_in = &ctx,
@@ -174,7 +174,7 @@ int
 main(int argc, char *argv[])
 {
     struct options o = parse_options(argc, argv);
-    uint8_t frame[BENCH_FRAME_LEN];
+    struct pattern_frame frame;
     struct bpf_object *object;
     int prepare, redirect, measured;
     unsigned int i;
@@ -187,16 +187,16 @@ main(int argc, char *argv[])
         bench_die(errno, "no BPF program with id %u", o.program);
     }
     redirect = load_redirect(&o);
-    object = pattern_open(o.prepare, &o.pattern, frame);
+    object = pattern_open(o.prepare, &o.pattern, &frame);
     prepare = bpf_program__fd(bench_load(object, "bench_prepare"));
     pattern_loaded(object, &o.pattern);
     target_fd = bench_map_fd(object, "prepare_target");
 
     for (i = 0; i < o.runs && !bench_stop; i++) {
         uint32_t action;
-        double bare = run_once(&o, prepare, target_fd, redirect, frame,
+        double bare = run_once(&o, prepare, target_fd, redirect, &frame,
                                &action);
-        double cost = run_once(&o, prepare, target_fd, measured, frame,
+        double cost = run_once(&o, prepare, target_fd, measured, &frame,
                                &action);
 
         printf("%.2f %.2f %u\n", bare, cost, action);

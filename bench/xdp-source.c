@@ -112,11 +112,11 @@ parse_options(int argc, char *argv[])
     return o;
 }
 
-/* Loads the source program for 'o' and writes the frame that it is to be run
- * on to 'frame'.  Stores in '*state_fd' the map that holds the program's
+/* Loads the source program for 'o' and stores the frame that it is to be run
+ * on in '*frame'.  Stores in '*state_fd' the map that holds the program's
  * variables. */
 static struct bpf_program *
-load(const struct options *o, uint8_t frame[BENCH_FRAME_LEN], int *state_fd)
+load(const struct options *o, struct pattern_frame *frame, int *state_fd)
 {
     struct bpf_object *object = pattern_open(o->object, &o->pattern, frame);
     struct bpf_program *program = bench_load(object, "bench_source");
@@ -133,11 +133,12 @@ load(const struct options *o, uint8_t frame[BENCH_FRAME_LEN], int *state_fd)
 /* Runs the program behind 'fd' on 'frame', in batches of 'o->batch', until a
  * signal arrives. */
 static void
-send_frames(int fd, const struct options *o, uint8_t frame[BENCH_FRAME_LEN])
+send_frames(int fd, const struct options *o,
+            const struct pattern_frame *frame)
 {
     LIBBPF_OPTS(bpf_test_run_opts, opts,
-                .data_in = frame,
-                .data_size_in = BENCH_FRAME_LEN,
+                .data_in = frame->data,
+                .data_size_in = frame->len,
                 .repeat = 1u << 30,
                 .batch_size = o->batch,
                 .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
@@ -155,7 +156,7 @@ send_frames(int fd, const struct options *o, uint8_t frame[BENCH_FRAME_LEN])
  * first signal comes just before the test run. */
 static void
 send_for_seconds(int fd, const struct options *o,
-                 uint8_t frame[BENCH_FRAME_LEN])
+                 const struct pattern_frame *frame)
 {
     struct sigaction action = { .sa_handler = interrupt };
     struct itimerval timer = {
@@ -175,7 +176,7 @@ int
 main(int argc, char *argv[])
 {
     struct options o = parse_options(argc, argv);
-    uint8_t frame[BENCH_FRAME_LEN];
+    struct pattern_frame frame;
     struct bench_source_state state;
     uint64_t start, end;
     uint32_t zero = 0;
@@ -184,10 +185,10 @@ main(int argc, char *argv[])
 
     bench_init();
     bench_pin_cpu(o.cpu);
-    fd = bpf_program__fd(load(&o, frame, &state_fd));
+    fd = bpf_program__fd(load(&o, &frame, &state_fd));
 
     start = bench_now_ns();
-    send_for_seconds(fd, &o, frame);
+    send_for_seconds(fd, &o, &frame);
     end = bench_now_ns();
 
     if (bpf_map_lookup_elem(state_fd, &zero, &state)) {

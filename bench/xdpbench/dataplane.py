@@ -54,6 +54,10 @@ def one_flow(context):
                     context.progress(text)
 
 
+def masks_case(n_masks, order):
+    return f'{n_masks} mask{"s" * (n_masks > 1)}, {order}'
+
+
 @scenario('masks', '10,000 flows over 1, 8, 64 masks')
 def masks(context):
     """10,000 flows, all active, over a few or many masks."""
@@ -75,7 +79,7 @@ def masks(context):
                             table.put('put', IN, OUT, 0, FLOWS, n_masks,
                                       offloaded=FLOWS)
                             for order in ORDERS:
-                                case = f'{n_masks} masks, {order}'
+                                case = masks_case(n_masks, order)
                                 rates.add(case, name,
                                           rate(chain, running,
                                                context.disturbed,
@@ -87,7 +91,7 @@ def masks(context):
                             table('delete', IN, 0, FLOWS)
                 for n_masks in MASKS:
                     for order in ORDERS:
-                        rates.add(f'{n_masks} masks, {order}', 'bare',
+                        rates.add(masks_case(n_masks, order), 'bare',
                                   bare[order])
 
 
@@ -188,8 +192,6 @@ def results_of_programs(context, table):
 # number of the port that the packet leaves through, '{all}' for those that it
 # is flooded to.  In the same order: does the frame have a VLAN tag; are the
 # headers moved, so that the cost has to be measured accordingly.
-#
-# A tunnel's push and pop would be two more lines, with frames.
 ACTIONS = {
     'output': ('{out}', False, False),
     'VLAN push': ('push_vlan(vid=7,pcp=0),{out}', False, True),

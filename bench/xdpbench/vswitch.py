@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from .system import NETNS, RUN_DIR, Failure, end, in_netns, run, start
+from .system import RUN_DIR, Failure, end, in_netns, run, start
 
 # Elements of the map 'debug_stats' (enum xdp_counter).
 COUNTER_PACKETS = 0
@@ -26,7 +26,8 @@ AFXDP = ('type=afxdp', 'options:xdp-mode=native')
 
 
 class Ovs:
-    """The daemons, with the bridge br0, in our namespace."""
+    """The daemons, with the bridge br0, in our namespace.  'offload' is true
+    if the offload is on."""
 
     def __init__(self, tools, options):
         self.tools = tools
@@ -36,6 +37,7 @@ class Ovs:
         for name in 'RUN', 'LOG', 'DB', 'SYSCONF':
             self.env[f'OVS_{name}DIR'] = str(self.dir)
         self.processes = []
+        self.offload = False
 
     def tool(self, path, *args, **kwargs):
         return run(self.tools.ovs / path, *args, env=self.env, **kwargs)
@@ -45,9 +47,9 @@ class Ovs:
                          f'--db=unix:{self.dir}/db.sock', '--timeout=60',
                          *args)
 
-    def ofctl(self, command, *args, **kwargs):
-        return self.tool('utilities/ovs-ofctl', '-OOpenFlow13', command,
-                         f'unix:{self.dir}/br0.mgmt', *args, **kwargs)
+    def ofctl(self, bridge, command, *args, **kwargs):
+        return self.tool('utilities/ovs-ofctl', command,
+                         f'unix:{self.dir}/{bridge}.mgmt', *args, **kwargs)
 
     def appctl(self, *args):
         return self.tool('utilities/ovs-appctl',
@@ -73,6 +75,7 @@ class Ovs:
 
     def start(self, *settings):
         """Starts the daemons with 'settings' of the table Open_vSwitch."""
+        self.offload = set(OFFLOAD) <= set(settings)
         self.dir.mkdir(parents=True)
         self.tool('ovsdb/ovsdb-tool', 'create', self.dir / 'conf.db',
                   self.tools.schema)
@@ -84,13 +87,12 @@ class Ovs:
                    f'{1 << self.options.pmd_cpu:#x}', *settings)
         self.daemon('vswitchd/ovs-vswitchd', f'unix:{self.dir}/db.sock')
         self.vsctl('add-br', 'br0', '--', 'set', 'bridge', 'br0',
-                   'datapath_type=netdev', 'fail-mode=secure',
-                   'protocols=OpenFlow10,OpenFlow13')
+                   'datapath_type=netdev', 'fail-mode=secure')
 
-    def add_port(self, port, *columns):
+    def add_port(self, port, *columns, bridge='br0'):
         """Adds 'port'.  Returns how long that took, in seconds."""
         begin = time.monotonic()
-        self.vsctl('add-port', 'br0', port, '--', 'set', 'interface', port,
+        self.vsctl('add-port', bridge, port, '--', 'set', 'interface', port,
                    *columns)
         took = time.monotonic() - begin
         error = self.vsctl('get', 'interface', port, 'error').strip()
@@ -99,9 +101,9 @@ class Ovs:
                           self.why_not())
         return took
 
-    def set_flows(self, *flows):
-        """Replaces the OpenFlow flows."""
-        self.ofctl('replace-flows', '-', stdin='\n'.join(flows) + '\n')
+    def set_flows(self, *flows, bridge='br0'):
+        """Replaces the OpenFlow flows of 'bridge'."""
+        self.ofctl(bridge, 'replace-flows', '-', stdin='\n'.join(flows) + '\n')
         self.appctl('revalidator/purge')
 
     def process_dir(self):
@@ -168,10 +170,11 @@ class Ovs:
         if self.options.keep_log and (self.dir / 'ovs-vswitchd.log').exists():
             shutil.copy(self.dir / 'ovs-vswitchd.log', self.options.keep_log)
         shutil.rmtree(self.dir, ignore_errors=True)
-        # A killed ovs-vswitchd leaves its tap behind.
-        subprocess.run(in_netns('ip', 'link', 'del', 'ovs-netdev',
-                                netns=NETNS), stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL)
+        # A killed ovs-vswitchd leaves its taps behind.
+        for tap in 'ovs-netdev', 'br0', 'br-phy':
+            subprocess.run(in_netns('ip', 'link', 'del', tap),
+                           stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL)
 
 
 @contextlib.contextmanager
