@@ -15,13 +15,14 @@
 
 const volatile struct bench_pattern pattern;
 
-/* Numbers of flows, in the order in which they come. */
+/* Numbers of flows, in the order in which they come.  An array has its values
+ * 8 bytes apart, also for whom it is mapped into memory. */
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, 1);
     __uint(map_flags, BPF_F_MMAPABLE);
     __type(key, __u32);
-    __type(value, __u32);
+    __type(value, __u64);
 } bench_order SEC(".maps");
 
 /* Makes the frame of 'ctx' one of the next flow; '*next' is the position in
@@ -52,7 +53,7 @@ pattern_write(struct xdp_md *ctx, __u32 *next)
 
     if (pattern.n_order) {
         __u32 index = *next;
-        __u32 *flow = bpf_map_lookup_elem(&bench_order, &index);
+        __u64 *flow = bpf_map_lookup_elem(&bench_order, &index);
         struct iphdr *ip = data + (pattern.ip_ofs & 127);
         __u32 src, sum;
 

@@ -247,7 +247,7 @@ next_random(uint64_t *state)
 
 /* Fills 'order', of 'n' elements, with flows as 'o' says. */
 static void
-fill_order(uint32_t *order, uint32_t n, const struct pattern_options *o)
+fill_order(uint64_t *order, uint32_t n, const struct pattern_options *o)
 {
     uint64_t state = UINT64_C(0x9e3779b97f4a7c15);
     double *below = NULL;       /* Sum of the weights of the flows up to this
@@ -294,7 +294,7 @@ pattern_loaded(const struct bpf_object *object,
                const struct pattern_options *o)
 {
     uint32_t n = order_length(o->n_flows);
-    uint32_t *order;
+    uint64_t *order;
 
     if (!n) {
         return;
