@@ -28,8 +28,12 @@ bench_prepare(struct xdp_md *ctx)
     const int step = 2;
 
     if (pattern.moves) {
-        int grown = ctx->data_end - ctx->data - pattern.frame_len;
+        long len = (long) ctx->data_end - (long) ctx->data;
+        int grown;
 
+        /* Only a difference of pointers is a number to the verifier. */
+        barrier_var(len);
+        grown = len - (long) pattern.frame_len;
         if (bpf_xdp_adjust_head(ctx, grown - step)
             || bpf_xdp_adjust_head(ctx, step)) {
             return XDP_ABORTED;

@@ -149,10 +149,11 @@ def cpu_wait(thread):
 
 class Disturbed:
     """Counts samples for which something else took the CPU, and decides how
-    many of them are taken again."""
+    many of them are taken again, in the first 'seconds' of the run."""
 
-    def __init__(self, retries):
+    def __init__(self, retries, seconds):
         self.retries = retries
+        self.deadline = time.monotonic() + seconds
         self.kept = 0
 
     def repeat(self, waited):
@@ -160,7 +161,7 @@ class Disturbed:
         of the time is to be taken again."""
         if waited <= MAX_WAIT:
             return False
-        if self.retries <= 0:
+        if self.retries <= 0 or time.monotonic() > self.deadline:
             self.kept += 1
             return False
         self.retries -= 1

@@ -5,9 +5,10 @@ first packet of a flow, ports that come and go."""
 import statistics
 import time
 
-from .chain import IN, OUT, SNK, SRC, Chain, Pair, cost, rate
-from .contenders import CONTENDERS, Running, received_by_stack, title
-from .dataplane import CHAIN_UNIT, COST_UNIT, contenders_of_provider
+from .chain import IN, OUT, SNK, SRC, Pair, cost, rate
+from .contenders import Running, received_by_stack, title
+from .dataplane import (CHAIN_UNIT, COST_UNIT, beside_bare,
+                        contenders_of_provider)
 from .provider import provider
 from .scenarios import scenario
 from .system import NETNS, Failure, in_netns, ip, namespace, run
@@ -43,15 +44,9 @@ def many_flows(context):
     memory = results.scenario(
         'memory', 'Memory for a flow', 'bytes', better='lower', digits=0)
 
-    with namespace(NETNS), Chain(context.tools, context.options,
-                                 extra_outs=1) as chain:
+    with namespace(NETNS), \
+            beside_bare(context, extra_outs=1) as (chain, bare):
         other = chain.extra[0].port_out
-        for _ in range(context.options.rounds_short):
-            with CONTENDERS['bare'](context.tools, context.options,
-                                    (IN, OUT)) as running:
-                rates.add('uniform', 'bare',
-                          rate(chain, running, context.disturbed,
-                               flows=max(TABLE_SIZES)))
         for name, settings in contenders_of_provider(context).items():
             with provider(context.tools, *settings,
                           f'xdp-max-flows={MAX_FLOWS}') as table:
@@ -65,8 +60,12 @@ def many_flows(context):
                     context.progress(f'{n:,} active flows, {title(name)}: '
                                      f'{ns:.0f} ns')
                 for _ in range(context.options.rounds_short):
+                    if name == 'offload':
+                        rates.add('uniform', 'bare',
+                                  bare(flows=max(TABLE_SIZES)))
                     mpps = rate(chain, Running(check=table.check),
-                                context.disturbed, flows=max(TABLE_SIZES))
+                                context.disturbed, pairs=chain.pairs[:1],
+                                flows=max(TABLE_SIZES))
                     rates.add('uniform', name, mpps)
                     context.progress(f'{max(TABLE_SIZES):,} flows, '
                                      f'{title(name)}: {mpps:.3f} Mpackets/s')

@@ -2,6 +2,7 @@
 """Scenarios of the data plane: how many packets are forwarded, and what one
 of them costs."""
 
+import contextlib
 import json
 
 from .chain import IN, OUT, Chain, cost, rate
@@ -58,41 +59,45 @@ def masks_case(n_masks, order):
     return f'{n_masks} mask{"s" * (n_masks > 1)}, {order}'
 
 
+@contextlib.contextmanager
+def beside_bare(context, **kwargs):
+    """Makes a chain whose first pair of ports is for a contender, and whose
+    second one has a bare redirect.  So the two can be measured right after
+    each other, again and again, without making either anew.  Yields the chain
+    and a function that returns the rate of the bare redirect."""
+    with Chain(context.tools, context.options, n_pairs=2, **kwargs) as chain:
+        pair = chain.pairs[1]
+        with redirect(context.tools, (pair.port_in, pair.port_out)):
+            yield chain, lambda **pattern: rate(
+                chain, Running(), context.disturbed, pairs=[pair], **pattern)
+
+
 @scenario('masks', '10,000 flows over 1, 8, 64 masks')
 def masks(context):
     """10,000 flows, all active, over a few or many masks."""
     rates = context.results.scenario(
         'masks', f'{FLOWS:,} flows, all active', CHAIN_UNIT)
-    with namespace(NETNS):
+    with namespace(NETNS), beside_bare(context) as (chain, bare):
         for _ in range(context.options.rounds_short):
-            with Chain(context.tools, context.options) as chain:
-                with redirect(context.tools, (IN, OUT)):
-                    bare = {order: rate(chain, Running(), context.disturbed,
-                                        flows=FLOWS, order=order)
-                            for order in ORDERS}
-                for name, settings in contenders_of_provider(context).items():
-                    with provider(context.tools, *settings) as table:
-                        table.add_port(IN)
-                        table.add_port(OUT)
-                        running = Running(check=table.check)
-                        for n_masks in MASKS:
-                            table.put('put', IN, OUT, 0, FLOWS, n_masks,
-                                      offloaded=FLOWS)
-                            for order in ORDERS:
-                                case = masks_case(n_masks, order)
-                                rates.add(case, name,
-                                          rate(chain, running,
-                                               context.disturbed,
-                                               flows=FLOWS, order=order))
-                                context.progress(
-                                    f'{case}, {title(name)}: '
-                                    f'{rates.samples[case][name][-1]:.3f} '
-                                    f'Mpackets/s')
-                            table('delete', IN, 0, FLOWS)
-                for n_masks in MASKS:
-                    for order in ORDERS:
-                        rates.add(masks_case(n_masks, order), 'bare',
-                                  bare[order])
+            for name, settings in contenders_of_provider(context).items():
+                with provider(context.tools, *settings) as table:
+                    table.add_port(IN)
+                    table.add_port(OUT)
+                    running = Running(check=table.check)
+                    for n_masks in MASKS:
+                        table.put('put', IN, OUT, 0, FLOWS, n_masks,
+                                  offloaded=FLOWS)
+                        for order in ORDERS:
+                            case = masks_case(n_masks, order)
+                            pattern = {'flows': FLOWS, 'order': order}
+                            if name == 'offload':
+                                rates.add(case, 'bare', bare(**pattern))
+                            mpps = rate(chain, running, context.disturbed,
+                                        pairs=chain.pairs[:1], **pattern)
+                            rates.add(case, name, mpps)
+                            context.progress(f'{case}, {title(name)}: '
+                                             f'{mpps:.3f} Mpackets/s')
+                        table('delete', IN, 0, FLOWS)
 
 
 @scenario('cost-masks', 'cost against number of masks')
@@ -292,22 +297,20 @@ def two_cpus(context):
     rates = context.results.scenario(
         'cpus', 'One and two CPUs', CHAIN_UNIT)
     cpus = context.options.source_cpu, context.options.pmd_cpu
-    with namespace(NETNS), Chain(context.tools, context.options,
-                                 n_queues=2) as chain:
+    with namespace(NETNS), \
+            beside_bare(context, n_queues=2) as (chain, bare), \
+            provider(context.tools) as table:
+        table.add_port(IN)
+        table.add_port(OUT)
+        table.put('put-any', IN, OUT, offloaded=1)
         for _ in range(context.options.rounds):
-            with redirect(context.tools, (IN, OUT)):
-                for n in 1, 2:
-                    rates.add(f'{n} CPU' + 's' * (n > 1), 'bare',
-                              rate(chain, Running(), context.disturbed,
-                                   cpus=cpus[:n]))
-            with provider(context.tools) as table:
-                table.add_port(IN)
-                table.add_port(OUT)
-                table.put('put-any', IN, OUT, offloaded=1)
-                for n in 1, 2:
-                    rates.add(f'{n} CPU' + 's' * (n > 1), 'offload',
-                              rate(chain, Running(check=table.check),
-                                   context.disturbed, cpus=cpus[:n]))
+            for n in 1, 2:
+                case = f'{n} CPU' + 's' * (n > 1)
+                rates.add(case, 'bare', bare(cpus=cpus[:n]))
+                rates.add(case, 'offload',
+                          rate(chain, Running(check=table.check),
+                               context.disturbed, pairs=chain.pairs[:1],
+                               cpus=cpus[:n]))
             context.progress(', '.join(
                 f'{case}, {title(name)}: {values[-1]:.3f}'
                 for case, by_name in rates.samples.items()
