@@ -3,6 +3,7 @@
 
 import json
 import pathlib
+import textwrap
 
 from . import pictures
 from .contenders import title
@@ -81,7 +82,7 @@ def disturbances(data):
 
 
 def goal_rows(results):
-    return [['', 'measured', 'wanted', ''],
+    return [['', 'measured', 'wanted', 'verdict'],
             *(list(goal.columns()) for goal in goals(results))]
 
 
@@ -124,15 +125,14 @@ def write_rst(data, path):
     lines = ['..', '      SPDX-License-Identifier: Apache-2.0', '',
              '      Written by "bench/run --rst"; do not edit.', '',
              '=' * 17, 'Benchmark results', '=' * 17, '',
-             'Of one run of', '', '::', '', '    # make -C build bench', '',
-             f'on {data["date"][:10]}: Linux {data["kernel"]}, '
-             f'{data["cpu"]},',
-             f'{data["n_cpus"]} CPUs of a virtual machine; it took '
-             f'{data["seconds"]} seconds.  See `benchmark.rst`_ for what is',
-             'measured and how.  Medians; in parentheses the smallest and '
-             'the largest sample.', '']
-    if disturbances(data):
-        lines += [disturbances(data), '']
+             'Of one run of', '', '::', '', f'    # {data["command"]}', '',
+             *textwrap.wrap(
+                 f'on {data["date"][:10]}: Linux {data["kernel"]}, '
+                 f'{data["cpu"]}, {data["n_cpus"]} CPUs of a virtual machine; '
+                 f'it took {data["seconds"]} seconds.  `benchmark.rst`_ says '
+                 f'what is measured and how.  Medians; in parentheses the '
+                 f'smallest and the largest sample.  {disturbances(data)}',
+                 79), '']
     lines += rst_section('Goals', '-')
     lines += rst_table(goal_rows(results)) + ['']
     for name, failure in data['failures'].items():
