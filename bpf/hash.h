@@ -84,11 +84,33 @@ enum hash_kept {
     HASH_OUTDATED,              /* That of the next pass is right. */
 };
 
+/* Returns the IP protocol of the packet of 'scratch' for hash_l4().  For TCP
+ * and UDP, if their header is complete, OVS's lib/dp-packet.h takes it from the
+ * first header, also if there are extension headers. */
+static __always_inline __u8
+hash_proto(const struct xdp_scratch *scratch)
+{
+    __u8 proto = HASH_MEMBER(scratch->words[PARSE_WORD(nw_proto)], nw_proto);
+    __u64 l4 = scratch->words[PARSE_WORD(tp_src)];
+
+    if (HASH_MEMBER(scratch->words[PARSE_WORD(dl_type)], dl_type)
+        == bpf_htons(ETH_P_IPV6)
+        && (proto == IPPROTO_TCP
+            ? HASH_TAKE(l4, 32, 4) || HASH_MEMBER(l4, tcp_flags)
+            : (proto == IPPROTO_UDP
+               && scratch->layers.l4_size >= sizeof(struct udphdr)
+               && !(scratch->layers.flags & XDP_LAYERS_LATER_FRAG)))) {
+        return scratch->ip6_next;
+    }
+    return proto;
+}
+
 /* Keeps of the key of 'scratch' what hash_l4() needs. */
 static __always_inline void
 hash_keep(struct xdp_scratch *scratch)
 {
     scratch->kept = HASH_KEPT;
+    scratch->kept_proto = hash_proto(scratch);
     scratch->kept_parts = scratch->parts;
     scratch->kept_words[0] = scratch->words[PARSE_WORD(dl_type)];
     scratch->kept_words[1] = scratch->words[PARSE_WORD(nw_proto)];
@@ -105,8 +127,8 @@ hash_keep(struct xdp_scratch *scratch)
     }
 }
 
-/* Returns miniflow_hash_5tuple() of the packet that hash_keep() was called
- * for. */
+/* Returns the hash that userspace has of the packet that hash_keep() was called
+ * for: miniflow_hash_5tuple(), but see hash_proto(). */
 __noinline __u32
 hash_l4(void)
 {
@@ -136,7 +158,7 @@ hash_l4(void)
         return hash_finish(hash, 42);
     }
 
-    hash = hash_add(hash, proto);
+    hash = hash_add(hash, scratch->kept_proto);
     switch (proto) {
     case IPPROTO_TCP:
     case IPPROTO_UDP:

@@ -217,6 +217,9 @@ struct xdp_scratch {
         };
         __u64 recirc_word;
     };
+    __u8 ip6_next;              /* What the IPv6 header says follows it. */
+    __u8 kept_proto;            /* IP protocol for hash_l4(). */
+    __u16 kept_pad;
     __u32 kept_parts;           /* 'parts' of an earlier pass, mostly the first
                                  * one... */
     __u64 kept_words[MAPS_KEPT_WORDS]; /* ...and what hash_l4() needs of its

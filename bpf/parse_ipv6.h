@@ -278,6 +278,7 @@ parse_ipv6(struct xdp_md *ctx, __u32 ofs, __u32 parts)
     w.ofs = ofs + sizeof *ip6;
     w.size = plen;
     w.proto = ip6->nexthdr;
+    scratch->ip6_next = w.proto;
     switch (w.proto) {
     case IPPROTO_TCP:
     case IPPROTO_UDP:

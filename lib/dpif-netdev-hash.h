@@ -27,8 +27,11 @@ dpif_netdev_hash_packets(struct dp_packet_batch *batch)
         if (!dp_packet_rss_valid(packet)) {
             struct flow flow;
 
+            /* That gives most packets one. */
             flow_extract(packet, &flow);
-            dp_packet_set_rss_hash(packet, flow_hash_5tuple(&flow, 0));
+            if (!dp_packet_rss_valid(packet)) {
+                dp_packet_set_rss_hash(packet, flow_hash_5tuple(&flow, 0));
+            }
         }
     }
 }

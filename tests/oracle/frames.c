@@ -583,3 +583,21 @@ extract(const void *data, size_t size, uint32_t odp_port, struct flow *flow)
     flow_extract(&packet, flow);
     dp_packet_uninit(&packet);
 }
+
+/* Returns the hash that the userspace datapath gives the packet of 'size' bytes
+ * at 'data', as in dpif_netdev_packet_get_rss_hash(). */
+uint32_t
+rss_hash(const void *data, size_t size)
+{
+    struct dp_packet *packet = dp_packet_clone_data_with_headroom(data, size,
+                                                                  2);
+    struct flow flow;
+    uint32_t hash;
+
+    pkt_metadata_init(&packet->md, u32_to_odp(ODP_BASE));
+    flow_extract(packet, &flow);
+    hash = (dp_packet_rss_valid(packet) ? dp_packet_get_rss_hash(packet)
+            : flow_hash_5tuple(&flow, 0));
+    dp_packet_delete(packet);
+    return hash;
+}

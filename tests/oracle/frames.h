@@ -35,5 +35,6 @@ void make_small_packet(struct frame *);
 void mutate(struct frame *);
 
 void extract(const void *data, size_t size, uint32_t odp_port, struct flow *);
+uint32_t rss_hash(const void *data, size_t size);
 
 #endif /* frames.h */

@@ -52,7 +52,7 @@ static unsigned long int n_pipelines, n_passes;
  * way, or that translation accepts. */
 static bool
 add_flow(struct pipeline *p, size_t i, size_t n, const void *data, size_t size,
-         uint32_t *rss_hash, const struct executed *before)
+         uint32_t *hash, const struct executed *before)
 {
     struct tested_flow *t = &p->flows[i];
     struct xdp_translation tr;
@@ -66,8 +66,7 @@ add_flow(struct pipeline *p, size_t i, size_t n, const void *data, size_t size,
     flow.recirc_id = before ? before->recirc_id : 0;
     flow.dp_hash = before ? before->dp_hash : 0;
     if (!before || !before->has_rss_hash) {
-        /* As dpif_netdev_packet_get_rss_hash(). */
-        *rss_hash = flow_hash_5tuple(&flow, 0);
+        *hash = rss_hash(data, size);
     }
     make_match(&flow, rnd(N_MASKS), &t->match);
     add_prerequisites(&flow, &t->match.wc);
@@ -84,7 +83,7 @@ add_flow(struct pipeline *p, size_t i, size_t n, const void *data, size_t size,
         return false;
     }
     p->n_flows++;
-    execute_pass(data, size, *rss_hash, flow.dp_hash, &t->actions.buf,
+    execute_pass(data, size, *hash, flow.dp_hash, &t->actions.buf,
                  &t->ops, &p->last);
     if (p->last.common.is_odd || p->last.common.must_drop
         || p->last.common.odd_csum) {
@@ -102,7 +101,7 @@ static bool
 make_pipeline(struct pipeline *p, size_t n)
 {
     static struct executed before;
-    uint32_t rss_hash;
+    uint32_t hash;
 
     memset(p->counters, 0, sizeof p->counters);
     p->n_flows = 0;
@@ -113,7 +112,7 @@ make_pipeline(struct pipeline *p, size_t n)
         if (!add_flow(p, i, n,
                       i ? before.common.data : p->frame.data,
                       i ? before.common.size : p->frame.size,
-                      &rss_hash, i ? &before : NULL)) {
+                      &hash, i ? &before : NULL)) {
             return false;
         }
     }

@@ -757,7 +757,8 @@ check_second(struct tunnel_case *c, struct tested_flow *t)
 {
     static struct executed executed;
     struct copy *copy = &executed.copies[0];
-    uint32_t hash = flow_hash_5tuple(&c->flow, 0);
+    uint32_t hash = rss_hash(dp_packet_data(c->popped),
+                             dp_packet_size(c->popped));
     uint8_t out[MAX_OUT];
     size_t out_size;
     uint32_t verdict;
@@ -915,7 +916,7 @@ test_one_push(unsigned long int index)
                                                 2 + MAX_OUTER);
     pkt_metadata_init(&packet->md, flow.in_port.odp_port);
     flow_extract(packet, &flow);
-    dp_packet_set_rss_hash(packet, flow_hash_5tuple(&flow, 0));
+    dp_packet_set_rss_hash(packet, rss_hash(f.data, f.size));
 
     ofpbuf_init(buf, 0);
     if (one_in(4)) {
