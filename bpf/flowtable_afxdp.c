@@ -76,7 +76,8 @@ run_pass(struct xdp_md *ctx, const struct xdp_port *port, __u32 in_port,
         return upcall(ctx, in_port);
     }
 
-    if (flow->flags & XDP_FLOW_TUNNEL && !tunnel_is_ours(ctx, flow)) {
+    if (flow->flags & (XDP_FLOW_TNL_PUSH | XDP_FLOW_TNL_POP)
+        && !tunnel_is_ours(ctx, flow)) {
         stats_count(XDP_COUNTER_TNL_ODD);
         return upcall(ctx, in_port);
     }
@@ -94,6 +95,9 @@ run_pass(struct xdp_md *ctx, const struct xdp_port *port, __u32 in_port,
     }
 
     stats_flow(scratch, slot, length, stats_tcp_flags(scratch));
+    if (actions_is_short(flow)) {
+        return actions_run_short(ctx, scratch, flow);
+    }
     return actions_run_list(ctx, scratch, flow, slot);
 }
 

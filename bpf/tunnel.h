@@ -321,10 +321,10 @@ tunnel_look_at(struct xdp_md *ctx, struct xdp_scratch *scratch,
     return true;
 }
 
-/* Returns true if the ops for tunnels of 'flow' can be run on the packet of
- * the scratch.  Otherwise it must go to userspace. */
+/* Returns true if the last op of 'flow', XDP_OP_TNL_POP, can be run on the
+ * packet of the scratch. */
 __noinline int
-tunnel_is_ours(struct xdp_md *ctx, const struct xdp_flow *flow)
+tunnel_can_pop(struct xdp_md *ctx, const struct xdp_flow *flow)
 {
     struct xdp_scratch *scratch = parse_scratch();
     __u32 last;
@@ -333,12 +333,20 @@ tunnel_is_ours(struct xdp_md *ctx, const struct xdp_flow *flow)
         return false;
     }
     last = flow->n_ops - 1;
-    if (last < XDP_FLOW_MAX_OPS
-        && flow->ops[last].type == XDP_OP_TNL_POP) {
-        return tunnel_look_at(ctx, scratch, &flow->ops[last]);
+    return (last < XDP_FLOW_MAX_OPS
+            && tunnel_look_at(ctx, scratch, &flow->ops[last]));
+}
+
+/* Returns true if the ops for tunnels of 'flow' can be run on the packet of
+ * the scratch.  Otherwise it must go to userspace. */
+static __always_inline bool
+tunnel_is_ours(struct xdp_md *ctx, const struct xdp_flow *flow)
+{
+    if (flow->flags & XDP_FLOW_TNL_POP) {
+        return tunnel_can_pop(ctx, flow);
     }
 
-    /* For the checksums of headers to be pushed. */
+    /* A longer one is too long for the checksums of the header. */
     return (ctx->data_end - ctx->data
             <= PARSE_LAST_HEADER - XDP_TUNNEL_MAX_HEADER);
 }
@@ -528,6 +536,41 @@ tunnel_source_port(const struct xdp_op *op)
                      + ((__u64) hash_l4() * op->u.tnl_push.n_ports >> 32));
 }
 
+/* Copies the 'len' bytes of header in the data slots of 'op' to the start of
+ * the packet, which has room for them.  Headers have 14 bytes and a multiple
+ * of 4.  Returns false if the packet is too short, which cannot be.  (Without
+ * a helper, each of which costs as much as the rest.) */
+static __always_inline bool
+tunnel_copy_header(struct xdp_md *ctx, const struct xdp_op *op, __u32 len)
+{
+    const __u64 *words = (const __u64 *) (op + 1);
+    void *data = (void *) (long) ctx->data;
+    void *end = (void *) (long) ctx->data_end;
+    __u32 ofs = len & ~7;
+    __be16 *rest;
+
+#pragma clang loop unroll(full)
+    for (__u32 i = 0; i < XDP_TUNNEL_MAX_HEADER / 8; i++) {
+        if (8 * i + 8 <= len) {
+            if (data + 8 * i + 8 > end) {
+                return false;
+            }
+            *(__u64 *) (data + 8 * i) = words[i];
+        }
+    }
+    rest = parse_at(ctx, ofs, 8);
+    if (!rest) {
+        return false;
+    }
+    words = (const void *) words + ofs;
+    rest[0] = ((const __be16 *) words)[0];
+    if (len & 4) {
+        rest[1] = ((const __be16 *) words)[1];
+        rest[2] = ((const __be16 *) words)[2];
+    }
+    return true;
+}
+
 /* Runs XDP_OP_TNL_PUSH. */
 __noinline int
 tunnel_push(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 i)
@@ -542,13 +585,13 @@ tunnel_push(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 i)
     }
     len = op->u.tnl_push.header_len;
     flags = op->u.tnl_push.flags;
-    if (!len || len > XDP_TUNNEL_MAX_HEADER) {
+    if (len % 4 != 2 || len > XDP_TUNNEL_MAX_HEADER) {
         return XDP_COUNTER_DROP_BAD_OP;
     }
     if (bpf_xdp_adjust_head(ctx, -(int) len)) {
         return XDP_COUNTER_DROP_HEADROOM;
     }
-    if (bpf_xdp_store_bytes(ctx, 0, (void *) (op + 1), len)) {
+    if (!tunnel_copy_header(ctx, op, len)) {
         return XDP_COUNTER_DROP_TOO_SHORT;
     }
 

@@ -309,7 +309,8 @@ struct xdp_op {
             __u32 id;       /* Not 0. */
         } recirc;
         struct {
-            __u8 header_len; /* Up to XDP_TUNNEL_MAX_HEADER. */
+            __u8 header_len; /* Up to XDP_TUNNEL_MAX_HEADER, 14 bytes and a
+                              * multiple of 4. */
             __u8 flags;     /* enum xdp_tunnel_push_flags. */
             __u16 port_min; /* First UDP source port... */
             __u16 n_ports;  /* ...and how many there are. */
@@ -382,7 +383,8 @@ enum xdp_flow_flags {
     XDP_FLOW_COPIES_DIFFER = 1 << 0, /* There are ops after the first output
                                       * that are no outputs. */
     XDP_FLOW_EXPLICIT_DROP = 1 << 1, /* As OVS_ACTION_ATTR_DROP. */
-    XDP_FLOW_TUNNEL = 1 << 2,       /* There is an op for tunnels. */
+    XDP_FLOW_TNL_PUSH = 1 << 2,     /* There is XDP_OP_TNL_PUSH. */
+    XDP_FLOW_TNL_POP = 1 << 3,      /* There is XDP_OP_TNL_POP. */
 };
 
 /* What 'xdp_flowtable' leaves in front of a packet, as XDP metadata, for

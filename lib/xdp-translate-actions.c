@@ -789,7 +789,8 @@ get_push_flags(const struct ovs_action_push_tnl *data, uint8_t *seq_ofs)
     uint8_t proto;
     int flags;
 
-    if (data->header_len > XDP_TUNNEL_MAX_HEADER) {
+    if (data->header_len > XDP_TUNNEL_MAX_HEADER
+        || data->header_len % 4 != ETH_HEADER_LEN % 4) {
         return -1;
     }
     if (eth->eth_type == htons(ETH_TYPE_IP) && l3[0] == IP_IHL_VER(5, 4)) {
@@ -909,7 +910,7 @@ translate_tnl_push(struct translator *t, const struct nlattr *a)
     memset(data, 0, sizeof data);
     memcpy(data, push.header, push.header_len);
     t->tunneled = true;
-    t->tr->actions.flags |= XDP_FLOW_TUNNEL;
+    t->tr->actions.flags |= XDP_FLOW_TNL_PUSH;
     return put_op(t, XDP_OP_TNL_PUSH, &op, data,
                   DIV_ROUND_UP(push.header_len, sizeof *data));
 }
@@ -945,7 +946,7 @@ translate_tnl_pop(struct translator *t, const struct nlattr *a,
     op.u.tnl_pop.odp_port = odp_to_u32(nl_attr_get_odp_port(a));
     op.u.tnl_pop.type = port.tunnel;
     op.u.tnl_pop.n_tags = actions->n_ops;
-    actions->flags |= XDP_FLOW_TUNNEL;
+    actions->flags |= XDP_FLOW_TNL_POP;
     actions->parts = HASH_PARTS;
     return put_last_op(t, XDP_OP_TNL_POP, &op);
 }

@@ -1333,7 +1333,7 @@ test_translate_tunnels(void)
     CHECK(tr.actions.ops[0].u.tnl_push.n_ports == 61000 - 32768);
     CHECK(!memcmp(&tr.actions.ops[1], push.header, 50));
     CHECK(is_output(&tr, 5, 1) && tr.actions.n_ops == 6);
-    CHECK(tr.actions.flags == XDP_FLOW_TUNNEL);
+    CHECK(tr.actions.flags == XDP_FLOW_TNL_PUSH);
     CHECK(tr.actions.parts & XDP_PART_TRANSPORT);
 
     /* In a clone, if nothing follows, and with a tag. */
@@ -1477,7 +1477,7 @@ test_translate_tunnels(void)
         CHECK(tr.actions.ops[n_tags].u.tnl_pop.odp_port == type - 1);
         CHECK(tr.actions.ops[n_tags].u.tnl_pop.type == type);
         CHECK(tr.actions.ops[n_tags].u.tnl_pop.n_tags == n_tags);
-        CHECK(tr.actions.flags == XDP_FLOW_TUNNEL);
+        CHECK(tr.actions.flags == XDP_FLOW_TNL_POP);
     }
     put_push_vlan(&b, ETH_TYPE_VLAN, VLAN_CFI | 5);
     nl_msg_put_u32(&b, OVS_ACTION_ATTR_TUNNEL_POP, 0);

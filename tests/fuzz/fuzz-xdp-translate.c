@@ -265,7 +265,7 @@ check_actions(const struct xdp_flow_actions *actions,
     bool outputs[32] = { false };
     size_t n_outputs = 0;
     bool differ = false;
-    bool later = false, pushed = false, tunnels = false;
+    bool later = false, pushed = false, popped = false;
     size_t i = 0;
 
     CHECK(actions->n_ops <= caps->max_ops);
@@ -294,8 +294,7 @@ check_actions(const struct xdp_flow_actions *actions,
             CHECK(op->u.tnl_push.header_len <= XDP_TUNNEL_MAX_HEADER);
             pushed = true;
         }
-        tunnels |= (op->type == XDP_OP_TNL_PUSH
-                    || op->type == XDP_OP_TNL_POP);
+        popped |= op->type == XDP_OP_TNL_POP;
         if (op->type == XDP_OP_OUTPUT) {
             CHECK(op->u.output.port < ARRAY_SIZE(outputs));
             CHECK(op->u.output.ifindex == op->u.output.port + 1);
@@ -310,8 +309,10 @@ check_actions(const struct xdp_flow_actions *actions,
     CHECK(n_outputs <= caps->max_outputs);
     CHECK(!(actions->flags & ~(XDP_FLOW_COPIES_DIFFER
                                | XDP_FLOW_EXPLICIT_DROP
-                               | XDP_FLOW_TUNNEL)));
-    CHECK(!tunnels || actions->flags & XDP_FLOW_TUNNEL);
+                               | XDP_FLOW_TNL_PUSH
+                               | XDP_FLOW_TNL_POP)));
+    CHECK(!pushed || actions->flags & XDP_FLOW_TNL_PUSH);
+    CHECK(!popped || actions->flags & XDP_FLOW_TNL_POP);
     CHECK(!pushed || n_outputs <= 1);
     CHECK(!(actions->flags & XDP_FLOW_COPIES_DIFFER) == !differ);
     CHECK(!(actions->flags & XDP_FLOW_EXPLICIT_DROP) || !n_outputs);
