@@ -283,12 +283,16 @@ tunnel_look_at(struct xdp_md *ctx, struct xdp_scratch *scratch,
     bool is_gre = type == XDP_TUNNEL_GRE || type == XDP_TUNNEL_ERSPAN;
     const __u8 *version;
 
-    /* The parser has looked at all lengths of the IP header. */
+    /* The parser has looked at all lengths of the IP header.  (Linux puts an
+     * IPv6 option in front of GRE, and a checksum of UDP would be that of
+     * other addresses behind a routing header.) */
     h.l3_ofs = scratch->layers.net_ofs;
     h.l4_ofs = scratch->layers.l4_ofs;
     if (h.l3_ofs != sizeof(struct ethhdr) + tags_len
-        || (h.l4_ofs != h.l3_ofs + (is_ipv6 ? sizeof(struct ipv6hdr)
-                                            : sizeof(struct iphdr)))
+        || (is_ipv6 && is_gre
+            ? h.l4_ofs < h.l3_ofs + sizeof(struct ipv6hdr)
+            : h.l4_ofs != h.l3_ofs + (is_ipv6 ? sizeof(struct ipv6hdr)
+                                              : sizeof(struct iphdr)))
         || scratch->key.nw_frag
         || scratch->layers.l4_proto != (is_gre ? IPPROTO_GRE : IPPROTO_UDP)) {
         return false;
@@ -352,15 +356,15 @@ tunnel_is_ours(struct xdp_md *ctx, const struct xdp_flow *flow)
 }
 
 /* Stores the addresses and more of the outer IP header in the tunnel words of
- * 'scratch'.  Returns what belongs into the word with 'tun_flags', and the end
- * of the header in '*ofs', or 0 if the packet is too short, which cannot
- * be. */
+ * 'scratch'.  Returns what belongs into the word with 'tun_flags', or 0 if the
+ * packet is too short, which cannot be. */
 static __always_inline __u64
-tunnel_store_ip(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 *ofs)
+tunnel_store_ip(struct xdp_md *ctx, struct xdp_scratch *scratch)
 {
-    *ofs = sizeof(struct ethhdr);
+    const __u32 ofs = sizeof(struct ethhdr);
+
     if (scratch->key.dl_type == bpf_htons(ETH_P_IPV6)) {
-        struct ipv6hdr *ip6 = parse_at(ctx, *ofs, sizeof *ip6);
+        struct ipv6hdr *ip6 = parse_at(ctx, ofs, sizeof *ip6);
         __be32 *addresses;
 
         if (!ip6) {
@@ -372,12 +376,11 @@ tunnel_store_ip(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 *ofs)
             scratch->words[PARSE_WORD(tun_ipv6_src) + i]
                 = parse_word(addresses + 2 * i);
         }
-        *ofs += sizeof *ip6;
         return (PARSE_FIELD(tun_ip_tos,
                             (__u8) (bpf_ntohl(*(__be32 *) ip6) >> 20))
                 | PARSE_FIELD(tun_ip_ttl, ip6->hop_limit));
     } else {
-        struct iphdr *ip = parse_at(ctx, *ofs, sizeof *ip);
+        struct iphdr *ip = parse_at(ctx, ofs, sizeof *ip);
 
         if (!ip) {
             return 0;
@@ -385,7 +388,6 @@ tunnel_store_ip(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 *ofs)
         scratch->words[PARSE_WORD(tun_ip_src)]
             = (PARSE_FIELD(tun_ip_src, (__u64) ip->saddr)
                | PARSE_FIELD(tun_ip_dst, (__u64) ip->daddr));
-        *ofs += sizeof *ip;
         return (PARSE_FIELD(tun_ip_tos, ip->tos)
                 | PARSE_FIELD(tun_ip_ttl, ip->ttl));
     }
@@ -501,7 +503,9 @@ tunnel_pop(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 i)
         scratch->rx_port = scratch->key.in_port;
     }
     scratch->in_tunnel = 1;
-    word = tunnel_store_ip(ctx, scratch, &ofs);
+    word = tunnel_store_ip(ctx, scratch);
+    ofs = (scratch->layers.l4_ofs
+           - op->u.tnl_pop.n_tags * sizeof(struct parse_vlan_hdr));
     if (!tunnel_store(ctx, scratch, ofs, op->u.tnl_pop.type,
                       word | PARSE_FIELD(tun_flags,
                                          (__u64) scratch->pop_flags))) {

@@ -178,7 +178,7 @@ put_ipv6(struct outer *o, struct frame *f, uint8_t proto)
         uint8_t hop_by_hop[8] = { proto, 0, 1, 4 };
 
         put(f, hop_by_hop, sizeof hop_by_hop);
-        o->is_hard = true;
+        o->is_hard |= proto == IPPROTO_UDP;
     }
 }
 
