@@ -411,8 +411,8 @@ struct xdp_upcall_meta {
     __u32 recirc_id;    /* Of that pass; 0 on the first, or if a tunnel's
                          * header was popped last. */
     __u32 dp_hash;
-    __u32 rss_hash;     /* Hash of the packet that came in, as that of
-                         * miniflow_hash_5tuple(), if there is one. */
+    __u32 rss_hash;     /* Hash of the packet that came in, as userspace gives
+                         * it one (see bpf/hash.h), if there is one. */
     __u32 flags;        /* enum xdp_upcall_flags. */
     __u32 tunnel_port;  /* Datapath's number of the tunnel, if... */
     __u32 tunnel_len;   /* ...this is nonzero. */
