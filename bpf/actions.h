@@ -303,7 +303,7 @@ actions_run_op(__u32 i, struct actions_ctx *run)
         break;
 
     case XDP_OP_TNL_POP:
-        error = tunnel_pop(run->ctx, run->flow, slot);
+        error = tunnel_pop(run->ctx);
         if (error == SET_OK) {
             run->verdict = ACTIONS_TNL_POP;
             return 1;
@@ -455,7 +455,7 @@ actions_run_short(struct xdp_md *ctx, struct xdp_scratch *scratch,
         }
         break;
     case XDP_OP_TNL_POP:
-        error = tunnel_pop(ctx, flow, 0);
+        error = tunnel_pop(ctx);
         break;
     case XDP_OP_HASH:
         error = hash_run(flow, 0);

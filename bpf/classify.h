@@ -13,6 +13,8 @@
 #include "stats.h"
 
 #define CLASSIFY_FIRST_TUNNEL_WORD (XDP_KEY_WORDS - XDP_KEY_TUNNEL_WORDS)
+#define CLASSIFY_FIRST_RARE_WORD \
+    (CLASSIFY_FIRST_TUNNEL_WORD + XDP_KEY_TUNNEL_BASIC_WORDS)
 
 /* The result of a search and what it is passed down to its steps. */
 struct classify_ctx {
@@ -59,10 +61,19 @@ classify_check_slot(const struct xdp_scratch *scratch, __u32 slot,
     }
     if (flow->parts & XDP_PART_TUNNEL) {
 #pragma clang loop unroll(full)
-        for (int i = 0; i < XDP_KEY_TUNNEL_WORDS; i++) {
+        for (int i = 0; i < XDP_KEY_TUNNEL_BASIC_WORDS; i++) {
             diff |= ((scratch->words[CLASSIFY_FIRST_TUNNEL_WORD + i]
                       & flow->tunnel_bits[i])
                      ^ flow->tunnel_words[i]);
+        }
+        if (flow->parts & XDP_PART_TUNNEL_RARE) {
+#pragma clang loop unroll(full)
+            for (int i = XDP_KEY_TUNNEL_BASIC_WORDS; i < XDP_KEY_TUNNEL_WORDS;
+                 i++) {
+                diff |= ((scratch->words[CLASSIFY_FIRST_TUNNEL_WORD + i]
+                          & flow->tunnel_bits[i])
+                         ^ flow->tunnel_words[i]);
+            }
         }
     }
     return diff ? NULL : flow;
@@ -178,9 +189,17 @@ classify_hash(const struct xdp_scratch *scratch, const struct xdp_port *port)
     }
     if (scratch->in_tunnel) {
 #pragma clang loop unroll(full)
-        for (int i = CLASSIFY_FIRST_TUNNEL_WORD; i < XDP_KEY_WORDS; i++) {
+        for (int i = CLASSIFY_FIRST_TUNNEL_WORD; i < CLASSIFY_FIRST_RARE_WORD;
+             i++) {
             hash += ((scratch->words[i] & port->union_bits[i])
                      * xdp_hint_secret[i]);
+        }
+        if (scratch->in_tunnel == MAPS_TUNNEL_RARE) {
+#pragma clang loop unroll(full)
+            for (int i = CLASSIFY_FIRST_RARE_WORD; i < XDP_KEY_WORDS; i++) {
+                hash += ((scratch->words[i] & port->union_bits[i])
+                         * xdp_hint_secret[i]);
+            }
         }
     }
     return hash;

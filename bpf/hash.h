@@ -110,6 +110,7 @@ static __always_inline void
 hash_keep(struct xdp_scratch *scratch)
 {
     scratch->kept = HASH_KEPT;
+    scratch->has_kept_hash = 0;
     scratch->kept_proto = hash_proto(scratch);
     scratch->kept_parts = scratch->parts;
     scratch->kept_words[0] = scratch->words[PARSE_WORD(dl_type)];
@@ -127,10 +128,10 @@ hash_keep(struct xdp_scratch *scratch)
     }
 }
 
-/* Returns the hash that userspace has of the packet that hash_keep() was called
- * for: miniflow_hash_5tuple(), but see hash_proto(). */
+/* Computes the hash that userspace has of the packet that hash_keep() was
+ * called for: miniflow_hash_5tuple(), but see hash_proto(). */
 __noinline __u32
-hash_l4(void)
+hash_compute_l4(void)
 {
     const struct xdp_scratch *scratch = parse_scratch();
     __u32 hash = 0;
@@ -169,6 +170,17 @@ hash_l4(void)
         break;
     }
     return hash_finish(hash, 42);
+}
+
+/* Returns the same hash, which is computed only once for what was kept. */
+static __always_inline __u32
+hash_l4(struct xdp_scratch *scratch)
+{
+    if (!scratch->has_kept_hash) {
+        scratch->kept_hash = hash_compute_l4();
+        scratch->has_kept_hash = 1;
+    }
+    return scratch->kept_hash;
 }
 
 /* Returns flow_hash_symmetric_l2() of the key in 'scratch'. */
@@ -266,7 +278,7 @@ hash_run(const struct xdp_flow *flow, __u32 i)
     if (scratch->kept == HASH_NOTHING_KEPT) {
         hash_keep(scratch);
     }
-    scratch->dp_hash = hash_finish(hash_add(hash_add(hash_l4(), 0),
+    scratch->dp_hash = hash_finish(hash_add(hash_add(hash_l4(scratch), 0),
                                             op->u.hash.basis), 8);
     return SET_OK;
 }

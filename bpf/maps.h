@@ -20,6 +20,10 @@
  * be kept in bounds without a branch. */
 #define MAPS_KEY_SPACE 32
 
+/* The packet is in a tunnel, and tunnel words behind the basic ones are
+ * nonzero. */
+#define MAPS_TUNNEL_RARE 2
+
 /* Words of a key that are kept for later passes: see hash.h. */
 #define MAPS_KEPT_WORDS 8
 
@@ -218,18 +222,18 @@ struct xdp_scratch {
         __u64 recirc_word;
     };
     __u8 ip6_next;              /* What the IPv6 header says follows it. */
-    __u8 kept_proto;            /* IP protocol for hash_l4(). */
-    __u16 kept_pad;
+    __u8 kept_proto;            /* IP protocol for the hash. */
+    __u8 has_kept_hash;         /* Is 'kept_hash' set? */
+    __u8 kept_pad;
     __u32 kept_parts;           /* 'parts' of an earlier pass, mostly the first
                                  * one... */
-    __u64 kept_words[MAPS_KEPT_WORDS]; /* ...and what hash_l4() needs of its
-                                        * key. */
+    __u64 kept_words[MAPS_KEPT_WORDS]; /* ...and what its hash is of. */
+    __u32 kept_hash;
 
-    /* Tunnels: what tunnel_is_ours() has found out, and after XDP_OP_TNL_POP,
-     * which sets 'in_tunnel', where the packet came from and where it is. */
-    __u16 pop_len;
-    __u16 pop_flags;
-    __u32 in_tunnel;
+    /* Tunnels: the length of the header to be popped, and once that is known,
+     * where the packet came from and where it is. */
+    __u32 pop_len;
+    __u32 in_tunnel;            /* 0, 1, or MAPS_TUNNEL_RARE. */
     __u32 rx_port;              /* Index of the port with the socket. */
     __u32 tunnel_port;          /* Datapath's number of the tunnel. */
 

@@ -16,12 +16,20 @@
 static __always_inline void
 recirc_leave_tunnel(struct xdp_scratch *scratch)
 {
-    scratch->in_tunnel = 0;
+    __u64 *words = &scratch->words[XDP_KEY_WORDS - XDP_KEY_TUNNEL_WORDS];
+
 #pragma clang loop unroll(full)
-    for (int i = XDP_KEY_WORDS - XDP_KEY_TUNNEL_WORDS; i < XDP_KEY_WORDS;
-         i++) {
-        scratch->words[i] = 0;
+    for (int i = 0; i < XDP_KEY_TUNNEL_BASIC_WORDS; i++) {
+        words[i] = 0;
     }
+    if (scratch->in_tunnel == MAPS_TUNNEL_RARE) {
+#pragma clang loop unroll(full)
+        for (int i = XDP_KEY_TUNNEL_BASIC_WORDS; i < XDP_KEY_TUNNEL_WORDS;
+             i++) {
+            words[i] = 0;
+        }
+    }
+    scratch->in_tunnel = 0;
 }
 
 /* Makes 'scratch' that of a packet's first pass. */

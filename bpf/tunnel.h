@@ -67,12 +67,16 @@ struct tunnel_gre {
     __be16 proto;
 };
 
-/* An outer header to be popped. */
+/* An outer header to be popped, and the words of the key behind it that are
+ * named after their first member. */
 struct tunnel_header {
     __u32 l3_ofs;
     __u32 l4_ofs;
     __u32 len;              /* All of it, from the start of the packet. */
-    __u16 flags;            /* TUNNEL_F_*. */
+    __u32 opts_len;         /* Of the options, which are at its end. */
+    __u64 tun_tun_id;
+    __u64 tun_flags;
+    __u64 tun_erspan_idx;
 };
 
 /* Adding up. */
@@ -194,58 +198,92 @@ tunnel_udp_csum(struct xdp_md *ctx, __u32 l3_ofs, __u32 l4_ofs, __u32 is_ipv6)
 
 /* Popping. */
 
-/* Looks at the GRE header at 'h->l4_ofs', with an Ethernet frame if not
- * 'is_erspan'.  Stores its end and flags in '*h'.  Returns false if it is
- * odd. */
+/* Returns the number in the upper 24 bits of 'vni' as a tunnel id. */
+static __always_inline __u64
+tunnel_vni(__be32 vni)
+{
+    return PARSE_PLACE(bpf_htonl(bpf_ntohl(vni) >> 8), 4, 4);
+}
+
+/* Looks at the GRE header at 'h->l4_ofs', with the header of ERSPAN.  Stores
+ * its end and what it says in '*h'.  Returns false if it is odd. */
 static __always_inline bool
-tunnel_look_at_gre(struct xdp_md *ctx, struct tunnel_header *h, bool is_erspan)
+tunnel_look_at_erspan(struct xdp_md *ctx, struct tunnel_header *h)
 {
     const struct tunnel_gre *gre = parse_at(ctx, h->l4_ofs, sizeof *gre);
+    __be16 *erspan = parse_at(ctx, h->l4_ofs + 8, TUNNEL_ERSPAN_LEN - 8);
+
+    if (!gre || gre->proto != bpf_htons(TUNNEL_PROTO_ERSPAN2)
+        || gre->flags != bpf_htons(TUNNEL_GRE_SEQ)
+        || !erspan || *(__u8 *) erspan >> 4 != 1) {
+        return false;
+    }
+    h->len = h->l4_ofs + TUNNEL_ERSPAN_LEN;
+    h->tun_flags |= PARSE_FIELD(tun_flags, TUNNEL_F_KEY);
+    h->tun_tun_id = PARSE_PLACE(erspan[1] & bpf_htons(0x3ff), 2, 6);
+    h->tun_erspan_idx = (PARSE_FIELD(tun_erspan_ver, 1)
+                         | PARSE_FIELD(tun_erspan_idx,
+                                       (__u64) bpf_ntohl(*(__be32 *)
+                                                         (erspan + 2))));
+    return true;
+}
+
+/* Looks at the GRE header at 'h->l4_ofs', with an Ethernet frame.  Stores its
+ * end and what it says in '*h'.  Returns false if it is odd. */
+static __always_inline bool
+tunnel_look_at_gre(struct xdp_md *ctx, struct tunnel_header *h)
+{
+    const struct tunnel_gre *gre = parse_at(ctx, h->l4_ofs, sizeof *gre);
+    __u32 ofs = h->l4_ofs + TUNNEL_GRE_LEN;
     __u16 flags;
 
     if (!gre) {
         return false;
     }
     flags = bpf_ntohs(gre->flags);
-    if (is_erspan) {
-        __u8 *version = parse_at(ctx, h->l4_ofs + 8, TUNNEL_ERSPAN_LEN - 8);
-
-        h->len = h->l4_ofs + TUNNEL_ERSPAN_LEN;
-        h->flags = TUNNEL_F_KEY;
-        return (gre->proto == bpf_htons(TUNNEL_PROTO_ERSPAN2)
-                && flags == TUNNEL_GRE_SEQ
-                && version && *version >> 4 == 1);
-    }
-
     if (gre->proto != bpf_htons(TUNNEL_PROTO_TEB)
         || flags & ~(TUNNEL_GRE_CSUM | TUNNEL_GRE_KEY | TUNNEL_GRE_SEQ)) {
         return false;
     }
-    h->len = (h->l4_ofs + TUNNEL_GRE_LEN
-              + (flags & TUNNEL_GRE_CSUM ? 4 : 0)
-              + (flags & TUNNEL_GRE_KEY ? 4 : 0)
-              + (flags & TUNNEL_GRE_SEQ ? 4 : 0));
-    h->flags = ((flags & TUNNEL_GRE_CSUM ? TUNNEL_F_CSUM : 0)
-                | (flags & TUNNEL_GRE_KEY ? TUNNEL_F_KEY : 0));
+
+    if (flags & TUNNEL_GRE_CSUM) {
+        h->tun_flags |= PARSE_FIELD(tun_flags, TUNNEL_F_CSUM);
+        ofs += 4;
+    }
+    if (flags & TUNNEL_GRE_KEY) {
+        __be32 *key = parse_at(ctx, ofs, sizeof *key);
+
+        if (!key) {
+            return false;
+        }
+        h->tun_flags |= PARSE_FIELD(tun_flags, TUNNEL_F_KEY);
+        h->tun_tun_id = PARSE_PLACE(*key, 4, 4);
+        ofs += 4;
+    }
+    if (flags & TUNNEL_GRE_SEQ) {
+        ofs += 4;
+    }
+    h->len = ofs;
     return (!(flags & TUNNEL_GRE_CSUM)
             || tunnel_sum_packet(ctx, h->l4_ofs) == 0xffff);
 }
 
 /* Looks at the UDP header at 'h->l4_ofs', and at the header of VXLAN or
- * Geneve, 'type', behind it.  Stores their end and flags in '*h'.  Returns
- * false if anything is odd. */
+ * Geneve, 'type', behind it.  Stores their end and what they say in '*h'.
+ * Returns false if anything is odd. */
 static __always_inline bool
 tunnel_look_at_udp(struct xdp_md *ctx, struct tunnel_header *h, __u8 type,
                    bool is_ipv6)
 {
     const struct udphdr *udp = parse_at(ctx, h->l4_ofs,
                                         sizeof *udp + TUNNEL_VXLAN_LEN);
+    __u16 flags;
 
     if (!udp) {
         return false;
     }
     h->len = h->l4_ofs + sizeof *udp + TUNNEL_VXLAN_LEN;
-    h->flags = TUNNEL_F_KEY | (udp->check ? TUNNEL_F_CSUM : 0);
+    flags = TUNNEL_F_KEY | (udp->check ? TUNNEL_F_CSUM : 0);
     if (type == XDP_TUNNEL_VXLAN) {
         const struct tunnel_vxlan *vxlan = (const void *) (udp + 1);
 
@@ -253,143 +291,117 @@ tunnel_look_at_udp(struct xdp_md *ctx, struct tunnel_header *h, __u8 type,
             || vxlan->vni & bpf_htonl(0xff)) {
             return false;
         }
+        h->tun_tun_id = tunnel_vni(vxlan->vni);
     } else {
         const struct tunnel_geneve *geneve = (const void *) (udp + 1);
-        __u32 opts_len = geneve->opt_len * 4;
 
         /* A version other than 0 makes it too long. */
-        if (opts_len > XDP_TUNNEL_MAX_OPTS
+        h->opts_len = geneve->opt_len * 4;
+        if (h->opts_len > XDP_TUNNEL_MAX_OPTS
             || geneve->proto != bpf_htons(TUNNEL_PROTO_TEB)) {
             return false;
         }
-        h->len += opts_len;
-        h->flags |= (TUNNEL_F_UDPIF
-                     | (geneve->flags & TUNNEL_GENEVE_OAM
-                        ? TUNNEL_F_OAM : 0));
+        h->len += h->opts_len;
+        flags |= (TUNNEL_F_UDPIF
+                  | (geneve->flags & TUNNEL_GENEVE_OAM ? TUNNEL_F_OAM : 0));
+        h->tun_tun_id = tunnel_vni(geneve->vni);
+        h->tun_erspan_idx = PARSE_FIELD(tun_opts_len, (__u64) h->opts_len);
     }
+    h->tun_flags |= (PARSE_FIELD(tun_flags, (__u64) flags)
+                     | PARSE_FIELD(tun_tp_src, (__u64) udp->source)
+                     | PARSE_FIELD(tun_tp_dst, (__u64) udp->dest));
     return !udp->check || !tunnel_udp_csum(ctx, h->l3_ofs, h->l4_ofs, is_ipv6);
 }
 
-/* Returns true if the header of the packet of 'scratch' can be popped as 'op'
- * says, and stores what there is to know of it in the scratch. */
+/* Looks at the header of the packet of 'scratch', from the IP header on, and
+ * stores in '*h' what there is to know of it.  Returns true if it can be
+ * popped as 'op' says. */
 static __always_inline bool
-tunnel_look_at(struct xdp_md *ctx, struct xdp_scratch *scratch,
-               const struct xdp_op *op)
+tunnel_look_at(struct xdp_md *ctx, const struct xdp_scratch *scratch,
+               const struct xdp_op *op, struct tunnel_header *h)
 {
     __u32 tags_len = op->u.tnl_pop.n_tags * sizeof(struct parse_vlan_hdr);
     bool is_ipv6 = scratch->key.dl_type == bpf_htons(ETH_P_IPV6);
-    struct tunnel_header h;
     __u8 type = op->u.tnl_pop.type;
     bool is_gre = type == XDP_TUNNEL_GRE || type == XDP_TUNNEL_ERSPAN;
-    const __u8 *version;
 
     /* The parser has looked at all lengths of the IP header.  (Linux puts an
      * IPv6 option in front of GRE, and a checksum of UDP would be that of
      * other addresses behind a routing header.) */
-    h.l3_ofs = scratch->layers.net_ofs;
-    h.l4_ofs = scratch->layers.l4_ofs;
-    if (h.l3_ofs != sizeof(struct ethhdr) + tags_len
+    h->l3_ofs = scratch->layers.net_ofs;
+    h->l4_ofs = scratch->layers.l4_ofs;
+    if (h->l3_ofs != sizeof(struct ethhdr) + tags_len
         || (is_ipv6 && is_gre
-            ? h.l4_ofs < h.l3_ofs + sizeof(struct ipv6hdr)
-            : h.l4_ofs != h.l3_ofs + (is_ipv6 ? sizeof(struct ipv6hdr)
-                                              : sizeof(struct iphdr)))
+            ? h->l4_ofs < h->l3_ofs + sizeof(struct ipv6hdr)
+            : h->l4_ofs != h->l3_ofs + (is_ipv6 ? sizeof(struct ipv6hdr)
+                                                : sizeof(struct iphdr)))
         || scratch->key.nw_frag
         || scratch->layers.l4_proto != (is_gre ? IPPROTO_GRE : IPPROTO_UDP)) {
         return false;
     }
 
     /* But nobody else looks at its version. */
-    version = parse_at(ctx, h.l3_ofs, sizeof *version);
-    if (!version || *version >> 4 != (is_ipv6 ? 6 : 4)) {
-        return false;
-    }
-    if (!is_ipv6) {
-        struct iphdr *ip = parse_at(ctx, h.l3_ofs, sizeof *ip);
+    if (is_ipv6) {
+        struct ipv6hdr *ip6 = parse_at(ctx, h->l3_ofs, sizeof *ip6);
+
+        if (!ip6 || ip6->version != 6) {
+            return false;
+        }
+        h->tun_flags = (PARSE_FIELD(tun_ip_tos,
+                                    (__u8) (bpf_ntohl(*(__be32 *) ip6) >> 20))
+                        | PARSE_FIELD(tun_ip_ttl, ip6->hop_limit));
+    } else {
+        struct iphdr *ip = parse_at(ctx, h->l3_ofs, sizeof *ip);
 
         if (scratch->key.dl_type != bpf_htons(ETH_P_IP) || !ip
+            || ip->version != 4
             || tunnel_fold(tunnel_sum_words((__be32 *) ip, 5)) != 0xffff) {
             return false;
         }
+        h->tun_flags = (PARSE_FIELD(tun_ip_tos, ip->tos)
+                        | PARSE_FIELD(tun_ip_ttl, ip->ttl));
     }
 
-    if (!(is_gre
-          ? tunnel_look_at_gre(ctx, &h, type == XDP_TUNNEL_ERSPAN)
-          : (scratch->layers.l4_size >= (sizeof(struct udphdr)
-                                         + TUNNEL_VXLAN_LEN)
-             && tunnel_look_at_udp(ctx, &h, type, is_ipv6)))
-        || h.len + sizeof(struct ethhdr) > ctx->data_end - ctx->data) {
+    if (is_gre) {
+        if (!(type == XDP_TUNNEL_GRE ? tunnel_look_at_gre(ctx, h)
+                                     : tunnel_look_at_erspan(ctx, h))) {
+            return false;
+        }
+    } else if (scratch->layers.l4_size < (sizeof(struct udphdr)
+                                          + TUNNEL_VXLAN_LEN)
+               || !tunnel_look_at_udp(ctx, h, type, is_ipv6)) {
         return false;
     }
-    scratch->pop_len = h.len - tags_len;
-    scratch->pop_flags = h.flags;
-    return true;
+    return h->len + sizeof(struct ethhdr) <= ctx->data_end - ctx->data;
 }
 
-/* Returns true if the last op of 'flow', XDP_OP_TNL_POP, can be run on the
- * packet of the scratch. */
-__noinline int
-tunnel_can_pop(struct xdp_md *ctx, const struct xdp_flow *flow)
+/* Stores the addresses of the IP header 'ofs' bytes behind the start of the
+ * packet in the tunnel words of 'scratch'. */
+static __always_inline void
+tunnel_store_addresses(struct xdp_md *ctx, struct xdp_scratch *scratch,
+                       __u32 ofs)
 {
-    struct xdp_scratch *scratch = parse_scratch();
-    __u32 last;
-
-    if (!scratch || !flow) {
-        return false;
-    }
-    last = flow->n_ops - 1;
-    return (last < XDP_FLOW_MAX_OPS
-            && tunnel_look_at(ctx, scratch, &flow->ops[last]));
-}
-
-/* Returns true if the ops for tunnels of 'flow' can be run on the packet of
- * the scratch.  Otherwise it must go to userspace. */
-static __always_inline bool
-tunnel_is_ours(struct xdp_md *ctx, const struct xdp_flow *flow)
-{
-    if (flow->flags & XDP_FLOW_TNL_POP) {
-        return tunnel_can_pop(ctx, flow);
-    }
-
-    /* A longer one is too long for the checksums of the header. */
-    return (ctx->data_end - ctx->data
-            <= PARSE_LAST_HEADER - XDP_TUNNEL_MAX_HEADER);
-}
-
-/* Stores the addresses and more of the outer IP header in the tunnel words of
- * 'scratch'.  Returns what belongs into the word with 'tun_flags', or 0 if the
- * packet is too short, which cannot be. */
-static __always_inline __u64
-tunnel_store_ip(struct xdp_md *ctx, struct xdp_scratch *scratch)
-{
-    const __u32 ofs = sizeof(struct ethhdr);
-
     if (scratch->key.dl_type == bpf_htons(ETH_P_IPV6)) {
         struct ipv6hdr *ip6 = parse_at(ctx, ofs, sizeof *ip6);
-        __be32 *addresses;
 
-        if (!ip6) {
-            return 0;
-        }
-        addresses = (__be32 *) &ip6->saddr;
+        if (ip6) {
+            __be32 *addresses = (__be32 *) &ip6->saddr;
+
 #pragma clang loop unroll(full)
-        for (int i = 0; i < XDP_UPCALL_IPV6_WORDS; i++) {
-            scratch->words[PARSE_WORD(tun_ipv6_src) + i]
-                = parse_word(addresses + 2 * i);
+            for (int i = 0; i < XDP_UPCALL_IPV6_WORDS; i++) {
+                scratch->words[PARSE_WORD(tun_ipv6_src) + i]
+                    = parse_word(addresses + 2 * i);
+            }
         }
-        return (PARSE_FIELD(tun_ip_tos,
-                            (__u8) (bpf_ntohl(*(__be32 *) ip6) >> 20))
-                | PARSE_FIELD(tun_ip_ttl, ip6->hop_limit));
+        scratch->in_tunnel = MAPS_TUNNEL_RARE;
     } else {
         struct iphdr *ip = parse_at(ctx, ofs, sizeof *ip);
 
-        if (!ip) {
-            return 0;
+        if (ip) {
+            scratch->words[PARSE_WORD(tun_ip_src)]
+                = (PARSE_FIELD(tun_ip_src, (__u64) ip->saddr)
+                   | PARSE_FIELD(tun_ip_dst, (__u64) ip->daddr));
         }
-        scratch->words[PARSE_WORD(tun_ip_src)]
-            = (PARSE_FIELD(tun_ip_src, (__u64) ip->saddr)
-               | PARSE_FIELD(tun_ip_dst, (__u64) ip->daddr));
-        return (PARSE_FIELD(tun_ip_tos, ip->tos)
-                | PARSE_FIELD(tun_ip_ttl, ip->ttl));
     }
 }
 
@@ -413,111 +425,74 @@ tunnel_store_opts(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 ofs,
         }
         scratch->words[PARSE_WORD(tun_opts) + i] = word;
     }
+    scratch->in_tunnel = MAPS_TUNNEL_RARE;
 }
 
-/* Returns the number in the upper 24 bits of 'vni' as a tunnel id. */
-static __always_inline __u64
-tunnel_vni(__be32 vni)
-{
-    return PARSE_PLACE(bpf_htonl(bpf_ntohl(vni) >> 8), 4, 4);
-}
-
-/* Stores what the header of the tunnel 'type', at 'ofs', says in the tunnel
- * words of 'scratch'.  'word' is that with 'tun_flags'.  Returns false if the
- * packet is too short, which cannot be. */
-static __always_inline bool
-tunnel_store(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 ofs,
-             __u8 type, __u64 word)
-{
-    __u64 tun_id = 0, opts = 0;
-
-    if (type == XDP_TUNNEL_VXLAN || type == XDP_TUNNEL_GENEVE) {
-        struct udphdr *udp = parse_at(ctx, ofs, (sizeof *udp
-                                                 + TUNNEL_VXLAN_LEN));
-
-        if (!udp) {
-            return false;
-        }
-        word |= (PARSE_FIELD(tun_tp_src, (__u64) udp->source)
-                 | PARSE_FIELD(tun_tp_dst, (__u64) udp->dest));
-        if (type == XDP_TUNNEL_VXLAN) {
-            tun_id = tunnel_vni(((struct tunnel_vxlan *) (udp + 1))->vni);
-        } else {
-            struct tunnel_geneve *geneve = (void *) (udp + 1);
-            __u32 len = geneve->opt_len * 4;
-
-            tun_id = tunnel_vni(geneve->vni);
-            opts = PARSE_FIELD(tun_opts_len, (__u64) len);
-            tunnel_store_opts(ctx, scratch, ofs + sizeof *udp
-                              + TUNNEL_GENEVE_LEN, len);
-        }
-    } else if (type == XDP_TUNNEL_GRE) {
-        struct tunnel_gre *gre = parse_at(ctx, ofs, sizeof *gre);
-
-        if (!gre) {
-            return false;
-        }
-        if (gre->flags & bpf_htons(TUNNEL_GRE_KEY)) {
-            bool has_csum = gre->flags & bpf_htons(TUNNEL_GRE_CSUM);
-            __be32 *key = parse_at(ctx, ofs + TUNNEL_GRE_LEN
-                                   + (has_csum ? 4 : 0), sizeof *key);
-
-            if (!key) {
-                return false;
-            }
-            tun_id = PARSE_PLACE(*key, 4, 4);
-        }
-    } else {
-        __be16 *erspan = parse_at(ctx, ofs + 8, TUNNEL_ERSPAN_LEN - 8);
-
-        if (!erspan) {
-            return false;
-        }
-        tun_id = PARSE_PLACE(erspan[1] & bpf_htons(0x3ff), 2, 6);
-        opts = (PARSE_FIELD(tun_erspan_ver, 1)
-                | PARSE_FIELD(tun_erspan_idx,
-                              (__u64) bpf_ntohl(*(__be32 *) (erspan + 2))));
-    }
-    scratch->words[PARSE_WORD(tun_tun_id)] = tun_id;
-    scratch->words[PARSE_WORD(tun_flags)] = word;
-    scratch->words[PARSE_WORD(tun_erspan_idx)] = opts;
-    return true;
-}
-
-/* Runs XDP_OP_TNL_POP: takes off the header that tunnel_is_ours() has looked
- * at.  The next pass is one of a packet that comes in on the tunnel. */
+/* Begins the last op of 'flow', XDP_OP_TNL_POP, if it can be run on the packet
+ * of the scratch, which becomes that of a packet that came in on the tunnel.
+ * Returns false, and leaves all as it is, if it cannot. */
 __noinline int
-tunnel_pop(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 i)
+tunnel_begin_pop(struct xdp_md *ctx, const struct xdp_flow *flow)
 {
     struct xdp_scratch *scratch = parse_scratch();
-    const struct xdp_op *op = set_op(flow, i, 0);
-    __u64 word;
-    __u32 ofs;
+    struct tunnel_header h = { .opts_len = 0 };
+    const struct xdp_op *op;
 
-    if (!op || !scratch) {
-        return XDP_COUNTER_DROP_BAD_OP;
+    if (!scratch || !flow) {
+        return false;
     }
+    op = &flow->ops[(flow->n_ops - 1) % XDP_FLOW_MAX_OPS];
+    if (!tunnel_look_at(ctx, scratch, op, &h)) {
+        return false;
+    }
+
     if (scratch->in_tunnel) {
         recirc_leave_tunnel(scratch);
     } else {
         scratch->rx_port = scratch->key.in_port;
     }
     scratch->in_tunnel = 1;
-    word = tunnel_store_ip(ctx, scratch);
-    ofs = (scratch->layers.l4_ofs
-           - op->u.tnl_pop.n_tags * sizeof(struct parse_vlan_hdr));
-    if (!tunnel_store(ctx, scratch, ofs, op->u.tnl_pop.type,
-                      word | PARSE_FIELD(tun_flags,
-                                         (__u64) scratch->pop_flags))) {
-        return XDP_COUNTER_DROP_TOO_SHORT;
+    tunnel_store_addresses(ctx, scratch, h.l3_ofs);
+    if (h.opts_len) {
+        tunnel_store_opts(ctx, scratch, h.len - h.opts_len, h.opts_len);
     }
-    if (bpf_xdp_adjust_head(ctx, scratch->pop_len & PARSE_MAX_OFS)) {
-        return XDP_COUNTER_DROP_HEADROOM;
-    }
+    scratch->words[PARSE_WORD(tun_tun_id)] = h.tun_tun_id;
+    scratch->words[PARSE_WORD(tun_flags)] = h.tun_flags;
+    scratch->words[PARSE_WORD(tun_erspan_idx)] = h.tun_erspan_idx;
     scratch->tunnel_port = op->u.tnl_pop.odp_port;
     scratch->key.in_port = op->u.tnl_pop.port;
     scratch->dp_hash = 0;
-    hash_outdate();
+    scratch->kept = HASH_OUTDATED;
+    scratch->pop_len = (h.len - op->u.tnl_pop.n_tags
+                                * sizeof(struct parse_vlan_hdr));
+    return true;
+}
+
+/* Returns true if the ops for tunnels of 'flow' can be run on the packet of
+ * the scratch, and begins a pop then: the packet must not go to userspace in
+ * this pass any more.  Otherwise it must. */
+static __always_inline bool
+tunnel_is_ours(struct xdp_md *ctx, const struct xdp_flow *flow)
+{
+    if (flow->flags & XDP_FLOW_TNL_POP) {
+        return tunnel_begin_pop(ctx, flow);
+    }
+
+    /* A longer one is too long for the checksums of the header. */
+    return (ctx->data_end - ctx->data
+            <= PARSE_LAST_HEADER - XDP_TUNNEL_MAX_HEADER);
+}
+
+/* Ends XDP_OP_TNL_POP: takes off the header. */
+static __always_inline int
+tunnel_pop(struct xdp_md *ctx)
+{
+    struct xdp_scratch *scratch = parse_scratch();
+
+    if (!scratch
+        || bpf_xdp_adjust_head(ctx, scratch->pop_len & PARSE_MAX_OFS)) {
+        return XDP_COUNTER_DROP_HEADROOM;
+    }
     stats_count(XDP_COUNTER_TNL_POP);
     return SET_OK;
 }
@@ -537,7 +512,8 @@ tunnel_source_port(const struct xdp_op *op)
         hash_keep(scratch);
     }
     return bpf_htons(op->u.tnl_push.port_min
-                     + ((__u64) hash_l4() * op->u.tnl_push.n_ports >> 32));
+                     + ((__u64) hash_l4(scratch)
+                        * op->u.tnl_push.n_ports >> 32));
 }
 
 /* Copies the 'len' bytes of header in the data slots of 'op' to the start of

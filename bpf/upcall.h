@@ -72,7 +72,7 @@ upcall_put_metadata(struct xdp_md *ctx, struct xdp_scratch *scratch)
     meta->magic = xdp_upcall_magic;
     meta->recirc_id = scratch->recirc_id;
     meta->dp_hash = scratch->dp_hash;
-    meta->rss_hash = has_hash ? hash_l4() : 0;
+    meta->rss_hash = has_hash ? hash_l4(scratch) : 0;
     meta->flags = ((scratch->pass ? XDP_UPCALL_LATER_PASS : 0)
                    | (has_hash ? XDP_UPCALL_RSS_HASH : 0));
     meta->tunnel_port = scratch->tunnel_port;

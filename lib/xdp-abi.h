@@ -19,7 +19,7 @@
 
 /* To be incremented with every change that an older provider or an older
  * object would misunderstand. */
-#define XDP_ABI_VERSION 3
+#define XDP_ABI_VERSION 4
 
 /* Starts the metadata of copies, see "struct xdp_egress_meta". */
 #define XDP_EGRESS_MAGIC 0x4f56584d
@@ -30,6 +30,8 @@
 #define XDP_KEY_BASIC_WORDS 6   /* The first of them: all that IPv4 has. */
 #define XDP_KEY_EXT_WORDS   11  /* The extended ones behind. */
 #define XDP_KEY_TUNNEL_WORDS 12 /* The last ones: a header that was popped. */
+#define XDP_KEY_TUNNEL_BASIC_WORDS 4 /* The first of them: all that there is
+                                      * without options over IPv4. */
 #define XDP_MASK_MAX_WORDS  20  /* Words that one mask may touch. */
 #define XDP_FLOW_MAX_OPS    16  /* Op slots of one flow. */
 #define XDP_MAX_GROUPS      1024 /* Sets of outputs, of which 0 is unused. */
@@ -132,6 +134,8 @@ struct xdp_key {
     __u8 tun_opts_len;  /* Bytes of 'tun_opts', a multiple of 4. */
     __u16 pad2;
 
+    /* From here on, zero unless there are options or IPv6 addresses. */
+
     /* Words 21 to 24. */
     __u8 tun_opts[XDP_TUNNEL_MAX_OPTS]; /* Geneve options as received. */
 
@@ -150,8 +154,9 @@ enum xdp_key_part {
     XDP_PART_TRANSPORT = 1 << 1, /* What is above IP. */
     XDP_PART_EXTENDED = 1 << 2,  /* The extended words. */
     XDP_PART_TUNNEL = 1 << 3,    /* The tunnel words, which no parser fills:
-                                  * a flow that has this is compared with
-                                  * them, too. */
+                                  * a flow that has this is compared with the
+                                  * basic ones, too... */
+    XDP_PART_TUNNEL_RARE = 1 << 4, /* ...and one that has this with all. */
 };
 
 /* Where the headers of a packet are, in bytes from its start.  What a program

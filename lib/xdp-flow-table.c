@@ -74,8 +74,11 @@ BUILD_ASSERT_DECL(sizeof(struct xdp_key) == XDP_KEY_WORDS * 8);
 #define EXT_SIZE (XDP_KEY_EXT_WORDS * sizeof(uint64_t))
 #define TUNNEL_SIZE (XDP_KEY_TUNNEL_WORDS * sizeof(uint64_t))
 #define TUNNEL_OFS (BASIC_SIZE + EXT_SIZE)
+#define TUNNEL_RARE_OFS \
+    (TUNNEL_OFS + XDP_KEY_TUNNEL_BASIC_WORDS * sizeof(uint64_t))
 BUILD_ASSERT_DECL(TUNNEL_OFS == offsetof(struct xdp_key, tun_ip_src));
 BUILD_ASSERT_DECL(TUNNEL_OFS + TUNNEL_SIZE == sizeof(struct xdp_key));
+BUILD_ASSERT_DECL(TUNNEL_RARE_OFS == offsetof(struct xdp_key, tun_opts));
 
 /* A mask in the table. */
 struct table_mask {
@@ -525,6 +528,10 @@ mask_parts(const struct xdp_key *mask)
     }
     if (!is_all_zeros((const char *) mask + TUNNEL_OFS, TUNNEL_SIZE)) {
         parts |= XDP_PART_TUNNEL;
+        if (!is_all_zeros((const char *) mask + TUNNEL_RARE_OFS,
+                          sizeof *mask - TUNNEL_RARE_OFS)) {
+            parts |= XDP_PART_TUNNEL_RARE;
+        }
         memset((char *) &rest + TUNNEL_OFS, 0, TUNNEL_SIZE);
     }
 

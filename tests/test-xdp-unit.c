@@ -2187,7 +2187,8 @@ test_table_slot(void)
     memcpy(bits, &mask, sizeof bits);
     memset(&expected, 0, sizeof expected);
     expected.parts = (XDP_PART_NETWORK | XDP_PART_TRANSPORT
-                      | XDP_PART_EXTENDED | XDP_PART_TUNNEL);
+                      | XDP_PART_EXTENDED | XDP_PART_TUNNEL
+                      | XDP_PART_TUNNEL_RARE);
     expected.n_ops = actions.n_ops;
     memcpy(expected.ops, actions.ops, sizeof expected.ops);
     CHECK(fixture_find_mask(&f, &key, &slot, &flow, &mask_id));
