@@ -50,42 +50,50 @@ find_port(__u32 ifindex, __u32 *indexp)
     return NULL;
 }
 
-/* Parses the packet that came in on 'port', whose index is 'in_port', finds
- * its flow and runs it.  'is_first' is true in the first pass. */
-static __always_inline int
-run_pass(struct xdp_md *ctx, const struct xdp_port *port, __u32 in_port,
-         struct xdp_scratch *scratch, bool is_first)
+/* Parses the packet that came in on 'port', whose index is 'in_port'.  Returns
+ * its flow, and stores its slot in '*slotp', or returns NULL if the packet must
+ * go to userspace.  'is_first' is true in the first pass. */
+static __always_inline struct xdp_flow *
+find_flow(struct xdp_md *ctx, const struct xdp_port *port, __u32 in_port,
+          struct xdp_scratch *scratch, bool is_first, __u32 *slotp)
 {
-    void *data = (void *) (long) ctx->data;
-    void *end = (void *) (long) ctx->data_end;
-    __u64 length = end - data;
     struct xdp_flow *flow;
-    __u32 slot, valid;
+    __u32 valid;
 
     if (!parse_packet(ctx, in_port, port, scratch)) {
         stats_count(XDP_COUNTER_UNPARSED);
-        return upcall(ctx, in_port);
+        return NULL;
     }
     if (!is_first) {
         recirc_complete_key(scratch);
     }
 
-    flow = classify(scratch, port, in_port, &slot, &valid);
+    flow = classify(scratch, port, in_port, slotp, &valid);
     if (!flow) {
         stats_count(XDP_COUNTER_MISSES);
-        return upcall(ctx, in_port);
+        return NULL;
     }
+    if (is_first) {
+        train_note(ctx, scratch, in_port, flow, *slotp, valid);
+    }
+    return flow;
+}
+
+/* Runs 'flow', which is in 'slot', on the packet from port 'in_port', with
+ * 'tcp_flags' in host byte order. */
+static __always_inline int
+run_flow(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 in_port,
+         const struct xdp_flow *flow, __u32 slot, __u16 tcp_flags)
+{
+    __u64 length = ctx->data_end - ctx->data;
 
     if (flow->flags & (XDP_FLOW_TNL_PUSH | XDP_FLOW_TNL_POP)
         && !tunnel_is_ours(ctx, flow)) {
         stats_count(XDP_COUNTER_TNL_ODD);
         return upcall(ctx, in_port);
     }
-    if (is_first) {
-        train_note(ctx, scratch, flow, slot, valid);
-    }
     if (actions_is_simple(flow)) {
-        stats_flow(scratch, slot, length, stats_tcp_flags(scratch));
+        stats_flow(scratch, slot, length, tcp_flags);
         return actions_run_simple(ctx, flow);
     }
 
@@ -94,7 +102,7 @@ run_pass(struct xdp_md *ctx, const struct xdp_port *port, __u32 in_port,
         return upcall(ctx, in_port);
     }
 
-    stats_flow(scratch, slot, length, stats_tcp_flags(scratch));
+    stats_flow(scratch, slot, length, tcp_flags);
     if (actions_is_short(flow)) {
         return actions_run_short(ctx, scratch, flow);
     }
@@ -106,11 +114,12 @@ int
 xdp_flowtable(struct xdp_md *ctx)
 {
     struct xdp_scratch *scratch;
-    struct xdp_port *port;
     struct xdp_flow *flow;
     __u32 ifindex = ctx->ingress_ifindex;
+    __u16 tcp_flags = 0;
     __u32 zero = 0;
     __u32 in_port = 0;
+    __u32 slot;
 
     stats_count(XDP_COUNTER_PACKETS);
     scratch = bpf_map_lookup_elem(&xdp_scratch, &zero);
@@ -120,20 +129,35 @@ xdp_flowtable(struct xdp_md *ctx)
     stats_tick(scratch);
     flow = train_find(ctx, scratch, ifindex);
     if (flow) {
-        stats_flow(scratch, scratch->train.slot, ctx->data_end - ctx->data, 0);
-        return actions_run_simple(ctx, flow);
-    }
-    train_end(scratch);
+        /* TCP flags are the same as before. */
+        slot = scratch->train.slot;
+        if (actions_is_simple(flow)) {
+            stats_flow(scratch, slot, ctx->data_end - ctx->data, 0);
+            return actions_run_simple(ctx, flow);
+        }
+        in_port = scratch->train.in_port;
+        train_restore(ctx, scratch, flow);
+    } else {
+        struct xdp_port *port;
 
-    /* A device without entry is one that userspace is about to take the
-     * program from, for instance because it moved to another namespace. */
-    port = find_port(ifindex, &in_port);
-    if (!port) {
-        stats_count(XDP_COUNTER_UNKNOWN_PORT);
-        return XDP_PASS;
+        train_end(scratch);
+
+        /* A device without entry is one that userspace is about to take the
+         * program from, for instance because it moved to another
+         * namespace. */
+        port = find_port(ifindex, &in_port);
+        if (!port) {
+            stats_count(XDP_COUNTER_UNKNOWN_PORT);
+            return XDP_PASS;
+        }
+        recirc_begin(scratch);
+        flow = find_flow(ctx, port, in_port, scratch, true, &slot);
+        if (!flow) {
+            return upcall(ctx, in_port);
+        }
+        tcp_flags = stats_tcp_flags(scratch);
     }
-    recirc_begin(scratch);
-    return run_pass(ctx, port, in_port, scratch, true);
+    return run_flow(ctx, scratch, in_port, flow, slot, tcp_flags);
 }
 
 /* A later pass of a packet. */
@@ -143,8 +167,10 @@ xdp_recirc(struct xdp_md *ctx)
 {
     struct xdp_scratch *scratch;
     struct xdp_port *port;
+    struct xdp_flow *flow;
     __u32 zero = 0;
     __u32 in_port;
+    __u32 slot;
 
     scratch = bpf_map_lookup_elem(&xdp_scratch, &zero);
     if (!scratch) {
@@ -156,7 +182,12 @@ xdp_recirc(struct xdp_md *ctx)
     if (!port) {
         return XDP_DROP;
     }
-    return run_pass(ctx, port, in_port, scratch, false);
+    flow = find_flow(ctx, port, in_port, scratch, false, &slot);
+    if (!flow) {
+        return upcall(ctx, in_port);
+    }
+    return run_flow(ctx, scratch, in_port, flow, slot,
+                    stats_tcp_flags(scratch));
 }
 
 /* Run on what a device is about to send: makes a copy what its port is to

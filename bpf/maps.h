@@ -180,15 +180,17 @@ struct xdp_train {
     __u32 slot;             /* Where the flow of the last packet was found,
                              * with or without a train. */
     __u32 valid;            /* What that slot has in 'valid'. */
+    __u32 in_port;          /* Index of the port of that device. */
+    __u32 tags_len;         /* Of the VLAN tags, 0 or 4. */
     __u32 min_len;          /* Of the IP packet. */
-    __u64 macs;
-    __u64 mac_type_tos;
-    __u64 addresses;
+    __u64 macs;             /* 8 bytes of MAC addresses... */
+    __u32 mac_end;          /* ...and the rest. */
     __u32 frag_ttl_proto;
+    __u64 type_tos;         /* 8 bytes that end with TOS. */
+    __u64 addresses;
     __u32 ports;
     __u16 tcp_ctl;
     __u16 tcp_ctl_mask;
-    __u32 pad;
 };
 
 /* What one program run knows about its packet, and what it left for the next

@@ -68,6 +68,10 @@ recirc_start(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 id)
         hash_keep(scratch);
     } else if (scratch->kept == HASH_OUTDATED) {
         scratch->kept = HASH_NOTHING_KEPT;
+        if (scratch->pass) {
+            /* What a train needs from the first pass is about to go. */
+            scratch->train.ifindex = 0;
+        }
     }
     if (scratch->pass >= XDP_MAX_PASSES - 1) {
         stats_count(XDP_COUNTER_DROP_PASSES);

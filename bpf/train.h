@@ -3,17 +3,18 @@
  * Trains: packets of one connection that come one after the other, as most
  * packets do.  Once two packets have met the same flow, the headers of the
  * second one are kept, and those that follow with the same headers are not
- * parsed again.
+ * parsed again in their first pass.
  *
- * A train has IPv4 packets without VLAN tags or IP options, with TCP or UDP.
- * All bytes that the parser looks at are compared, but for the length, which
- * has to be so that the parser would come to the same result.  Equal headers
- * from the same device have equal keys; and as long as the slot has the number
- * in 'valid' that it had when the key was compared with it, it is the same
- * flow.
+ * A train has IPv4 packets with at most one VLAN tag and without IP options,
+ * with TCP or UDP.  All bytes that the parser looks at are compared, but for
+ * the length, which has to be so that the parser would come to the same
+ * result.  Equal headers from the same device have equal keys; and as long as
+ * the slot has the number in 'valid' that it had when the key was compared
+ * with it, it is the same flow.
  *
- * Only lists of ops that ask for nothing in the scratch but the time are run
- * so: actions_is_simple() says which.
+ * Only lists of ops that ask for little in the scratch are run so:
+ * actions_is_simple() says which need nothing but the time there, and
+ * train_restore() restores what is left for actions_run_short().
  */
 
 #ifndef BPF_TRAIN_H
@@ -24,10 +25,18 @@
 #include <bpf/bpf_endian.h>
 
 #include "actions.h"
+#include "hash.h"
 #include "maps.h"
-#include "stats.h"
+#include "parse.h"
+#include "recirc.h"
 
-/* Offsets in an IPv4 packet without tags and options. */
+/* Offsets in an IPv4 packet without options... */
+#define TRAIN_MAC_END   8
+#define TRAIN_TAG       12
+
+/* ...and behind its VLAN tag, if it has one, of TRAIN_TAG_LEN bytes. */
+#define TRAIN_TAG_LEN   4
+#define TRAIN_TYPE_TOS  8       /* And what is in front of the Ethertype. */
 #define TRAIN_ETH_TYPE  12
 #define TRAIN_VER_IHL   14
 #define TRAIN_TOT_LEN   16
@@ -48,14 +57,30 @@ train_end(struct xdp_scratch *scratch)
     scratch->train.ifindex = 0;
 }
 
-/* Returns true if the packet of 'length' bytes at 'data' is so long that the
- * parser finds the headers of the train in it. */
-static __always_inline bool
-train_length_ok(const struct xdp_train *train, const void *data,
-                __u64 length)
+/* Returns where the offsets of the packet at 'data' count from behind 'tags_len'
+ * bytes of VLAN tags, or NULL if it is shorter than TRAIN_LEN from there.
+ *
+ * The mask is for the verifier alone.  It is hidden from the compiler, which
+ * would leave it out. */
+static __always_inline void *
+train_base(void *data, void *end, __u32 tags_len)
 {
-    __u32 tot_len = bpf_ntohs(*(__be16 *) (data + TRAIN_TOT_LEN));
-    __u64 left = length - ETH_HLEN;
+    __u64 bounded = tags_len;
+    void *base;
+
+    asm volatile("%0 &= %1" : "+r"(bounded) : "i"(TRAIN_TAG_LEN));
+    base = data + bounded;
+    return base + TRAIN_LEN > end ? NULL : base;
+}
+
+/* Returns true if the packet from 'base' to 'end' is so long that the parser
+ * finds the headers of the train in it. */
+static __always_inline bool
+train_length_ok(const struct xdp_train *train, const void *base,
+                const void *end)
+{
+    __u32 tot_len = bpf_ntohs(*(__be16 *) (base + TRAIN_TOT_LEN));
+    __u64 left = end - base - ETH_HLEN;
 
     return tot_len >= train->min_len && tot_len <= left && left <= 0xffff;
 }
@@ -70,20 +95,26 @@ train_find(struct xdp_md *ctx, const struct xdp_scratch *scratch,
     void *data = (void *) (long) ctx->data;
     void *end = (void *) (long) ctx->data_end;
     struct xdp_flow *flow;
+    void *base;
     __u32 slot;
     __u64 diff;
 
-    if (train->ifindex != ifindex || data + TRAIN_LEN > end) {
+    if (train->ifindex != ifindex || data + TRAIN_TAG > end) {
+        return NULL;
+    }
+    base = train_base(data, end, train->tags_len);
+    if (!base) {
         return NULL;
     }
     diff = ((*(__u64 *) data ^ train->macs)
-            | (*(__u64 *) (data + 8) ^ train->mac_type_tos)
-            | (*(__u32 *) (data + TRAIN_FRAG) ^ train->frag_ttl_proto)
-            | (*(__u64 *) (data + TRAIN_ADDRESSES) ^ train->addresses)
-            | (*(__u32 *) (data + TRAIN_PORTS) ^ train->ports)
-            | ((*(__u16 *) (data + TRAIN_TCP_CTL) & train->tcp_ctl_mask)
+            | (*(__u32 *) (data + TRAIN_MAC_END) ^ train->mac_end)
+            | (*(__u64 *) (base + TRAIN_TYPE_TOS) ^ train->type_tos)
+            | (*(__u32 *) (base + TRAIN_FRAG) ^ train->frag_ttl_proto)
+            | (*(__u64 *) (base + TRAIN_ADDRESSES) ^ train->addresses)
+            | (*(__u32 *) (base + TRAIN_PORTS) ^ train->ports)
+            | ((*(__u16 *) (base + TRAIN_TCP_CTL) & train->tcp_ctl_mask)
                ^ train->tcp_ctl));
-    if (diff || !train_length_ok(train, data, end - data)) {
+    if (diff || !train_length_ok(train, base, end)) {
         return NULL;
     }
 
@@ -95,16 +126,74 @@ train_find(struct xdp_md *ctx, const struct xdp_scratch *scratch,
     return flow;
 }
 
-/* Notes that the packet, in its first pass, has met 'flow', which is in 'slot'
- * and which had 'valid' there when the key was compared, or 0 if nobody knows
- * that. */
+/* Makes 'scratch' what actions_run_short() needs for the packet, which belongs
+ * to the train, and for 'flow', whose other ops there are none of.  What
+ * hash_keep() keeps is still there, or recirc_start() would have ended the
+ * train. */
 static __always_inline void
-train_note(struct xdp_md *ctx, struct xdp_scratch *scratch,
+train_restore(struct xdp_md *ctx, struct xdp_scratch *scratch,
+              const struct xdp_flow *flow)
+{
+    const struct xdp_train *train = &scratch->train;
+
+    recirc_begin(scratch);
+    scratch->words[PARSE_WORD(in_port)] = PARSE_FIELD(in_port, train->in_port);
+    if (flow->flags & XDP_FLOW_TNL_POP) {
+        void *data = (void *) (long) ctx->data;
+        void *end = (void *) (long) ctx->data_end;
+        __u32 net_ofs = ETH_HLEN + train->tags_len;
+        void *base = train_base(data, end, train->tags_len);
+
+        if (base) {
+            __u32 tot_len = bpf_ntohs(*(__be16 *) (base + TRAIN_TOT_LEN));
+
+            scratch->layers_word
+                = (PARSE_LAYER(net_ofs, net_ofs)
+                   | PARSE_LAYER(l4_ofs, net_ofs + TRAIN_IP_LEN)
+                   | PARSE_LAYER(l4_proto, *(__u8 *) (base + TRAIN_PROTO))
+                   | PARSE_LAYER(l4_size, tot_len - TRAIN_IP_LEN));
+        }
+        scratch->words[PARSE_WORD(dl_type)]
+            = PARSE_FIELD(dl_type, (__u64) bpf_htons(ETH_P_IP));
+        scratch->words[PARSE_WORD(nw_frag)] = 0;
+    } else {
+        scratch->kept = HASH_KEPT;
+    }
+}
+
+/* Returns true if a packet of a train, with the key in 'scratch', can run the
+ * ops of 'flow', and keeps what train_restore() needs. */
+static __always_inline bool
+train_can_run(struct xdp_scratch *scratch, const struct xdp_flow *flow)
+{
+    if (actions_is_simple(flow)) {
+        return true;
+    }
+    if (!actions_is_short(flow)) {
+        return false;
+    }
+    if (flow->flags & XDP_FLOW_TNL_POP) {
+        return !scratch->key.nw_frag;
+    }
+    if (flow->ops[0].type == XDP_OP_HASH
+        && flow->ops[0].u.hash.alg != HASH_ALG_L4) {
+        return false;
+    }
+    hash_keep(scratch);
+    return true;
+}
+
+/* Notes that the packet, in its first pass, has met 'flow' on port 'in_port',
+ * which is in 'slot' and which had 'valid' there when the key was compared, or
+ * 0 if nobody knows that. */
+static __always_inline void
+train_note(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 in_port,
            const struct xdp_flow *flow, __u32 slot, __u32 valid)
 {
     struct xdp_train *train = &scratch->train;
     void *data = (void *) (long) ctx->data;
     void *end = (void *) (long) ctx->data_end;
+    void *base;
     __u8 proto;
 
     if (train->slot != slot) {
@@ -112,35 +201,42 @@ train_note(struct xdp_md *ctx, struct xdp_scratch *scratch,
         train->slot = slot;
         return;
     }
-    if (!valid || data + TRAIN_LEN > end
-        || *(__be16 *) (data + TRAIN_ETH_TYPE) != bpf_htons(ETH_P_IP)
-        || *(__u8 *) (data + TRAIN_VER_IHL) != 0x45
-        || !actions_is_simple(flow)) {
+    if (!valid || data + ETH_HLEN > end) {
+        return;
+    }
+    train->tags_len = (parse_is_vlan(*(__be16 *) (data + TRAIN_TAG))
+                       ? TRAIN_TAG_LEN : 0);
+    base = train_base(data, end, train->tags_len);
+    if (!base
+        || *(__be16 *) (base + TRAIN_ETH_TYPE) != bpf_htons(ETH_P_IP)
+        || *(__u8 *) (base + TRAIN_VER_IHL) != 0x45) {
         return;
     }
 
-    proto = *(__u8 *) (data + TRAIN_PROTO);
+    proto = *(__u8 *) (base + TRAIN_PROTO);
     if (proto == IPPROTO_TCP) {
         train->tcp_ctl_mask = 0xffff;
         train->min_len = (TRAIN_IP_LEN
-                          + (*(__u8 *) (data + TRAIN_TCP_CTL) >> 4) * 4);
+                          + (*(__u8 *) (base + TRAIN_TCP_CTL) >> 4) * 4);
     } else if (proto == IPPROTO_UDP) {
         train->tcp_ctl_mask = 0;
         train->min_len = TRAIN_IP_LEN + TRAIN_UDP_LEN;
     } else {
         return;
     }
-    if (!train_length_ok(train, data, end - data)) {
+    if (!train_length_ok(train, base, end) || !train_can_run(scratch, flow)) {
         return;
     }
     train->macs = *(__u64 *) data;
-    train->mac_type_tos = *(__u64 *) (data + 8);
-    train->frag_ttl_proto = *(__u32 *) (data + TRAIN_FRAG);
-    train->addresses = *(__u64 *) (data + TRAIN_ADDRESSES);
-    train->ports = *(__u32 *) (data + TRAIN_PORTS);
-    train->tcp_ctl = (*(__u16 *) (data + TRAIN_TCP_CTL)
+    train->mac_end = *(__u32 *) (data + TRAIN_MAC_END);
+    train->type_tos = *(__u64 *) (base + TRAIN_TYPE_TOS);
+    train->frag_ttl_proto = *(__u32 *) (base + TRAIN_FRAG);
+    train->addresses = *(__u64 *) (base + TRAIN_ADDRESSES);
+    train->ports = *(__u32 *) (base + TRAIN_PORTS);
+    train->tcp_ctl = (*(__u16 *) (base + TRAIN_TCP_CTL)
                       & train->tcp_ctl_mask);
     train->valid = valid;
+    train->in_port = in_port;
     train->ifindex = ctx->ingress_ifindex;
 }
 

@@ -127,6 +127,9 @@ can_happen(size_t event)
         return has_targets();
 
     case EVENT_TRAIN:
+    case EVENT_TRAIN_PASSES:
+    case EVENT_TRAIN_POP:
+    case EVENT_TRAIN_PUSH:
     case EVENT_HINT_HIT:
         return n_hints;
 

@@ -209,21 +209,53 @@ check_pipeline(unsigned long int index, const struct pipeline *p,
     return !problem;
 }
 
+/* Repeats the packet of 'p', all of whose flows are there, until it is a train
+ * if it can be one, and as one.  Returns false and says what is wrong. */
+static bool
+check_train(unsigned long int index, const struct pipeline *p)
+{
+    uint64_t before[XDP_COUNTER_MAX];
+
+    for (int i = 0; i < N_REPEATS; i++) {
+        if (!check_pipeline(index, p, SIZE_MAX)) {
+            return false;
+        }
+    }
+
+    set_hints(false);
+    xdp_flow_table_get_counters(object->table, before);
+    if (!check_pipeline(index, p, SIZE_MAX)) {
+        return false;
+    }
+    event_count[EVENT_TRAIN_PASSES] += p->n_flows > 1 && is_in_train(before);
+    return true;
+}
+
 /* Runs case 'index'. */
 static void
 test_one_pipeline(unsigned long int index)
 {
     static struct pipeline p;
     struct xdp_flow_table_stats stats;
-    bool ok;
+    size_t n_runs = 1;
+    bool repeated, ok;
 
     rng_start(17, index);
     set_vlan_limit(rnd(3));
     p.device = &devices[rnd(n_devices)];
-    make_any_packet(&p.frame, index);
+    repeated = one_in(4);
+    if (repeated) {
+        make_packet(&p.frame, one_in(2) ? KIND_TCP : KIND_UDP, one_in(8));
+    } else {
+        make_any_packet(&p.frame, index);
+    }
     ok = make_pipeline(&p, one_in(10) ? MAX_FLOWS : 1 + rnd(XDP_MAX_PASSES));
     if (ok) {
         ok = check_pipeline(index, &p, SIZE_MAX);
+        if (ok && repeated) {
+            ok = check_train(index, &p);
+            n_runs += N_REPEATS + 1;
+        }
         n_pipelines++;
         n_passes += MIN(p.n_flows, XDP_MAX_PASSES);
         event_count[p.n_flows > XDP_MAX_PASSES ? EVENT_PASSES_CUT
@@ -249,7 +281,7 @@ test_one_pipeline(unsigned long int index)
             } else {
                 /* It had the packet when the later ones were there, and once
                  * more after each of them. */
-                size_t n = 1 + p.n_flows - 1 - i;
+                size_t n = n_runs + p.n_flows - 1 - i;
 
                 t->stats.n_packets *= n;
                 t->stats.n_bytes *= n;

@@ -23,7 +23,6 @@
 #include "util.h"
 
 #define N_STEPS 30          /* Of a case. */
-#define N_REPEATS 3         /* As many as make a train for sure. */
 
 static unsigned long int n_trains;
 
@@ -102,7 +101,7 @@ static bool
 run_train(unsigned long int index, struct tested_flow *t,
           const struct frame *f, const struct flow *flow)
 {
-    uint64_t before[XDP_COUNTER_MAX], after[XDP_COUNTER_MAX];
+    uint64_t before[XDP_COUNTER_MAX];
 
     for (int i = 0; i < N_REPEATS; i++) {
         if (!run_one(index, t, f, flow, "packet that is repeated")) {
@@ -115,8 +114,7 @@ run_train(unsigned long int index, struct tested_flow *t,
     if (!run_one(index, t, f, flow, "packet of a train")) {
         return false;
     }
-    xdp_flow_table_get_counters(object->table, after);
-    if (after[XDP_COUNTER_HINT_HITS] > before[XDP_COUNTER_HINT_HITS]) {
+    if (is_in_train(before)) {
         event_count[EVENT_TRAIN]++;
         n_trains++;
     }

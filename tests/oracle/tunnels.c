@@ -751,7 +751,68 @@ put_second(struct tunnel_case *c, struct tested_flow *t, bool flip)
     return true;
 }
 
-/* Checks what the flow 't' behind the tunnel makes of the packet of 'c'. */
+/* Runs the packet of 'c', of which the flow 't' behind the tunnel is to make
+ * 'expected'.  Returns false and says so if it does not. */
+static bool
+run_both(struct tunnel_case *c, struct tested_flow *t,
+         const struct executed *expected)
+{
+    const struct copy *copy = &expected->copies[0];
+    uint8_t out[MAX_OUT];
+    size_t out_size;
+    uint32_t verdict;
+
+    verdict = run_program(c->first.device->ifindex, c->frame.data,
+                          c->frame.size, out, &out_size);
+    c->first.stats.n_packets++;
+    c->first.stats.n_bytes += c->frame.size;
+    account(t, &c->flow, dp_packet_size(c->popped));
+    n_popped++;
+    if (!expected->common.is_odd && !expected->common.must_drop
+        && !expected->common.odd_csum
+        && (verdict != XDP_REDIRECT || out_size != copy->size
+            || memcmp(out, copy->data, out_size))) {
+        tunnel_failure(c, t, "what leaves");
+        print_hex("expected", copy->data, copy->size);
+        print_hex("got     ", out, out_size);
+        return false;
+    }
+    return true;
+}
+
+/* Runs the packet of 'c', which was the last one of a train, with a bit of the
+ * tunnel's own header flipped, which a train does not compare, but which makes
+ * it a packet for userspace. */
+static void
+run_spoiled(const struct tunnel_case *c)
+{
+    uint64_t expected[XDP_COUNTER_MAX] = { [XDP_COUNTER_PACKETS] = 1,
+                                           [XDP_COUNTER_TNL_ODD] = 1,
+                                           [XDP_COUNTER_NO_SOCKET] = 1 };
+    bool is_gre = (c->outer.type == XDP_TUNNEL_GRE
+                   || c->outer.type == XDP_TUNNEL_ERSPAN);
+    uint64_t before[XDP_COUNTER_MAX];
+    struct frame f = c->frame;
+    uint8_t out[MAX_OUT];
+    const char *culprit;
+    size_t out_size;
+    uint32_t verdict;
+    uint64_t by;
+
+    f.data[c->outer.l4_ofs + (is_gre ? 0 : UDP_HEADER_LEN)] ^= 0x40;
+    xdp_flow_table_get_counters(object->table, before);
+    verdict = run_program(c->first.device->ifindex, f.data, f.size, out,
+                          &out_size);
+    if (verdict != XDP_PASS || out_size != f.size
+        || memcmp(out, f.data, out_size)) {
+        tunnel_failure(c, NULL, "a spoiled header in a train was popped");
+    } else if (!check_one_hit(before, expected, &culprit, &by)) {
+        tunnel_failure(c, NULL, culprit);
+    }
+}
+
+/* Checks what the flow 't' behind the tunnel makes of the packet of 'c', and
+ * of a train of them. */
 static void
 check_second(struct tunnel_case *c, struct tested_flow *t)
 {
@@ -759,9 +820,7 @@ check_second(struct tunnel_case *c, struct tested_flow *t)
     struct copy *copy = &executed.copies[0];
     uint32_t hash = rss_hash(dp_packet_data(c->popped),
                              dp_packet_size(c->popped));
-    uint8_t out[MAX_OUT];
-    size_t out_size;
-    uint32_t verdict;
+    uint64_t before[XDP_COUNTER_MAX];
 
     if (c->pushes) {
         struct dp_packet *packet = dp_packet_clone_with_headroom(c->popped,
@@ -777,21 +836,21 @@ check_second(struct tunnel_case *c, struct tested_flow *t)
         execute_pass(dp_packet_data(c->popped), dp_packet_size(c->popped),
                      hash, 0, &t->actions.buf, &t->ops, &executed);
     }
-    verdict = run_program(c->first.device->ifindex, c->frame.data,
-                          c->frame.size, out, &out_size);
-    c->first.stats.n_packets++;
-    c->first.stats.n_bytes += c->frame.size;
-    account(t, &c->flow, dp_packet_size(c->popped));
-    if (!executed.common.is_odd && !executed.common.must_drop
-        && !executed.common.odd_csum
-        && (verdict != XDP_REDIRECT || out_size != copy->size
-            || memcmp(out, copy->data, out_size))) {
-        tunnel_failure(c, t, "what leaves");
-        print_hex("expected", copy->data, copy->size);
-        print_hex("got     ", out, out_size);
-    }
     op_count[XDP_OP_TNL_POP]++;
-    n_popped++;
+    if (!run_both(c, t, &executed) || !one_in(4)) {
+        return;
+    }
+    for (int i = 0; i < N_REPEATS; i++) {
+        if (!run_both(c, t, &executed)) {
+            return;
+        }
+    }
+    set_hints(false);
+    xdp_flow_table_get_counters(object->table, before);
+    if (run_both(c, t, &executed)) {
+        event_count[EVENT_TRAIN_POP] += is_in_train(before);
+        run_spoiled(c);
+    }
 }
 
 /* Runs case 'index' of a pop. */
@@ -895,6 +954,7 @@ test_one_push(unsigned long int index)
     struct flow flow;
     size_t out_size, ofs = 0;
     bool in_clone, too_large;
+    int n_runs;
     uint64_t by;
 
     rng_start(24, index);
@@ -955,22 +1015,35 @@ test_one_push(unsigned long int index)
                  && (dp_packet_size(packet)
                      > ETH_PAYLOAD_MAX + ETH_HEADER_LEN + VLAN_HEADER_LEN));
     expected[too_large ? XDP_COUNTER_DROP_MTU : XDP_COUNTER_OUTPUT]++;
+    n_runs = one_in(4) ? N_REPEATS + 2 : 1;
     if (put_tested(&t, &error, &tr) || error) {
         problem = "flow that pushes was refused";
     } else {
-        xdp_flow_table_get_counters(object->table, before);
-        verdict = run_program(t.device->ifindex, f.data, f.size, out,
-                              &out_size);
-        account(&t, &flow, f.size);
-        op_count[XDP_OP_TNL_PUSH]++;
-        if (verdict != (too_large ? XDP_DROP : XDP_REDIRECT)) {
-            problem = "verdict on a packet with a header pushed";
-        } else if (out_size != dp_packet_size(packet)
-                   || memcmp(out, dp_packet_data(packet), out_size)) {
-            problem = "packet with a header pushed";
-        } else if (!check_one_hit(before, expected, &culprit, &by)) {
-            problem = culprit;
+        for (int i = 0; !problem && i < n_runs; i++) {
+            if (i) {
+                set_next_sequence(&push, packet);
+                if (i == n_runs - 1) {
+                    set_hints(false);
+                }
+            }
+            expected[XDP_COUNTER_HINT_HITS] = 0;
+            expected[XDP_COUNTER_SUBTABLE_HITS] = 0;
+            xdp_flow_table_get_counters(object->table, before);
+            verdict = run_program(t.device->ifindex, f.data, f.size, out,
+                                  &out_size);
+            event_count[EVENT_TRAIN_PUSH] += (i && i == n_runs - 1
+                                              && is_in_train(before));
+            account(&t, &flow, f.size);
+            if (verdict != (too_large ? XDP_DROP : XDP_REDIRECT)) {
+                problem = "verdict on a packet with a header pushed";
+            } else if (out_size != dp_packet_size(packet)
+                       || memcmp(out, dp_packet_data(packet), out_size)) {
+                problem = "packet with a header pushed";
+            } else if (!check_one_hit(before, expected, &culprit, &by)) {
+                problem = culprit;
+            }
         }
+        op_count[XDP_OP_TNL_PUSH]++;
         xdp_flow_table_remove(object->table, t.flow, &stats);
         if (!problem && !check_stats(&t, &stats)) {
             problem = "statistics of a flow that pushes";
