@@ -42,7 +42,7 @@
 /* What a run of ops works on. */
 struct actions_ctx {
     struct xdp_md *ctx;
-    const struct xdp_flow *flow;
+    const struct xdp_flow_rest *rest;
     struct xdp_layers layers;   /* Of the packet as it is now. */
     __u32 next;                 /* Slot of the next op. */
     __u32 egress;               /* Device that this copy is for, or 0. */
@@ -200,27 +200,27 @@ actions_set(struct actions_ctx *run, __u32 type, __u32 i)
     stats_count(XDP_COUNTER_SET_FIELD);
     switch (type) {
     case XDP_OP_SET_ETHERNET:
-        return set_ethernet(run->ctx, run->flow, i);
+        return set_ethernet(run->ctx, run->rest, i);
     case XDP_OP_SET_IPV4:
-        return set_ipv4(run->ctx, run->flow, i, layers);
+        return set_ipv4(run->ctx, run->rest, i, layers);
     case XDP_OP_SET_IPV6:
-        return set_ipv6(run->ctx, run->flow, i, layers);
+        return set_ipv6(run->ctx, run->rest, i, layers);
     case XDP_OP_SET_IPV6_SRC:
     case XDP_OP_SET_IPV6_DST:
-        return set_ipv6_addresses(run->ctx, run->flow, i, layers);
+        return set_ipv6_addresses(run->ctx, run->rest, i, layers);
     case XDP_OP_SET_TCP:
     case XDP_OP_SET_UDP:
-        return set_ports(run->ctx, run->flow, i, layers);
+        return set_ports(run->ctx, run->rest, i, layers);
     case XDP_OP_SET_ICMP:
-        return set_icmp(run->ctx, run->flow, i, layers);
+        return set_icmp(run->ctx, run->rest, i, layers);
     case XDP_OP_SET_ARP:
-        return set_arp(run->ctx, run->flow, i, layers);
+        return set_arp(run->ctx, run->rest, i, layers);
     case XDP_OP_SET_ND_TARGET:
-        return set_nd_target(run->ctx, run->flow, i, layers);
+        return set_nd_target(run->ctx, run->rest, i, layers);
     case XDP_OP_SET_ND_LL:
-        return set_nd_ll(run->ctx, run->flow, i, layers);
+        return set_nd_ll(run->ctx, run->rest, i, layers);
     case XDP_OP_SET_MPLS:
-        return mpls_set(run->ctx, run->flow, i, layers);
+        return mpls_set(run->ctx, run->rest, i, layers);
     default:
         return XDP_COUNTER_DROP_BAD_OP;
     }
@@ -235,11 +235,11 @@ actions_run_op(__u32 i, struct actions_ctx *run)
     __u32 slot = run->next;
     int error = SET_OK;
 
-    if (slot >= XDP_FLOW_MAX_OPS || slot >= run->flow->n_ops) {
+    if (slot >= XDP_FLOW_MAX_OPS || slot >= run->rest->n_ops) {
         return 1;
     }
 
-    op = &run->flow->ops[slot];
+    op = &run->rest->ops[slot];
     run->next = slot + 1 + op->n_data;
     switch (op->type) {
     case XDP_OP_OUTPUT:
@@ -267,13 +267,13 @@ actions_run_op(__u32 i, struct actions_ctx *run)
         break;
 
     case XDP_OP_PUSH_MPLS:
-        error = mpls_push(run->ctx, run->flow, slot,
+        error = mpls_push(run->ctx, run->rest, slot,
                           actions_layers_word(&run->layers));
         run->layers.flags |= XDP_LAYERS_MPLS;
         break;
 
     case XDP_OP_POP_MPLS:
-        error = mpls_pop(run->ctx, run->flow, slot,
+        error = mpls_pop(run->ctx, run->rest, slot,
                          actions_layers_word(&run->layers));
         hash_outdate();
         if (error == MPLS_LAST) {
@@ -289,7 +289,7 @@ actions_run_op(__u32 i, struct actions_ctx *run)
         break;
 
     case XDP_OP_HASH:
-        error = hash_run(run->flow, slot);
+        error = hash_run(run->rest, slot);
         break;
 
     case XDP_OP_RECIRC:
@@ -298,7 +298,7 @@ actions_run_op(__u32 i, struct actions_ctx *run)
         return 1;
 
     case XDP_OP_TNL_PUSH:
-        error = tunnel_push(run->ctx, run->flow, slot);
+        error = tunnel_push(run->ctx, run->rest, slot);
         run->pushed = 1;
         break;
 
@@ -311,7 +311,7 @@ actions_run_op(__u32 i, struct actions_ctx *run)
         break;
 
     case XDP_OP_METER:
-        error = meter_run(run->ctx, run->flow, slot);
+        error = meter_run(run->ctx, run->rest, slot);
         break;
 
     default:
@@ -328,14 +328,16 @@ actions_run_op(__u32 i, struct actions_ctx *run)
     return 0;
 }
 
-/* As actions_run(), for any list of ops. */
+/* Runs the ops of 'flow', which is in 'slot' and has them in 'rest', whatever
+ * they are. */
 static __always_inline int
 actions_run_list(struct xdp_md *ctx, struct xdp_scratch *scratch,
-                 const struct xdp_flow *flow, __u32 slot)
+                 const struct xdp_flow *flow, const struct xdp_flow_rest *rest,
+                 __u32 slot)
 {
     struct actions_ctx run = {
         .ctx = ctx,
-        .flow = flow,
+        .rest = rest,
         .layers = actions_layers(scratch),
         .next = verifier_zero(slot),
         .pushed = verifier_zero(slot),
@@ -346,14 +348,14 @@ actions_run_list(struct xdp_md *ctx, struct xdp_scratch *scratch,
     if (run.verdict == ACTIONS_OUTPUT) {
         __u32 op = run.next - 1;
 
-        if (flow->group) {
-            return outputs_send(ctx, flow, slot, op, &run.layers);
+        if (rest->group) {
+            return outputs_send(ctx, flow, rest, slot, op, &run.layers);
         }
         if (op >= XDP_FLOW_MAX_OPS) {
             return XDP_ABORTED;
         }
-        return (run.pushed ? actions_output_fitting(ctx, &flow->ops[op])
-                : actions_output(flow->ops[op].u.output.port));
+        return (run.pushed ? actions_output_fitting(ctx, &rest->ops[op])
+                : actions_output(rest->ops[op].u.output.port));
     }
     if (run.verdict == ACTIONS_TNL_POP) {
         return recirc_start(ctx, scratch, 0);
@@ -362,7 +364,7 @@ actions_run_list(struct xdp_md *ctx, struct xdp_scratch *scratch,
         __u32 op = run.next - 1;
 
         return (op < XDP_FLOW_MAX_OPS
-                ? recirc_start(ctx, scratch, flow->ops[op].u.recirc.id)
+                ? recirc_start(ctx, scratch, rest->ops[op].u.recirc.id)
                 : XDP_ABORTED);
     }
     if (run.verdict == ACTIONS_UNDECIDED) {
@@ -373,34 +375,18 @@ actions_run_list(struct xdp_md *ctx, struct xdp_scratch *scratch,
     return run.verdict;
 }
 
-/* Returns true if actions_run_simple() can run the ops of 'flow'. */
-static __always_inline bool
-actions_is_simple(const struct xdp_flow *flow)
-{
-    if (flow->n_ops == 1) {
-        return flow->ops[0].type == XDP_OP_OUTPUT;
-    }
-    return (flow->n_ops == 2 && flow->ops[1].type == XDP_OP_OUTPUT
-            && (flow->ops[0].type == XDP_OP_PUSH_VLAN
-                || flow->ops[0].type == XDP_OP_POP_VLAN));
-}
-
-/* Runs the ops of 'flow', for which actions_is_simple() returns true: by far
- * the most common lists, and several times as fast as in a loop. */
+/* Runs the ops of 'flow', which has XDP_FLOW_SIMPLE: by far the most common
+ * lists, and several times as fast as in a loop. */
 static __always_inline int
 actions_run_simple(struct xdp_md *ctx, const struct xdp_flow *flow)
 {
     int error = SET_OK;
 
-    if (flow->n_ops == 1) {
-        return actions_output(flow->ops[0].u.output.port);
-    }
-    if (flow->ops[0].type == XDP_OP_PUSH_VLAN) {
-        if (!actions_push_vlan(ctx, flow->ops[0].u.push_vlan.tpid,
-                               flow->ops[0].u.push_vlan.tci)) {
+    if (flow->flags & XDP_FLOW_PUSH_VLAN) {
+        if (!actions_push_vlan(ctx, flow->tpid, flow->tci)) {
             error = XDP_COUNTER_DROP_HEADROOM;
         }
-    } else {
+    } else if (flow->flags & XDP_FLOW_POP_VLAN) {
         error = actions_pop_vlan(ctx);
         if (error == ACTIONS_POPPED) {
             error = SET_OK;
@@ -410,59 +396,36 @@ actions_run_simple(struct xdp_md *ctx, const struct xdp_flow *flow)
         stats_count(error);
         return XDP_ABORTED;
     }
-    return actions_output(flow->ops[1].u.output.port);
+    return actions_output(flow->port);
 }
 
-/* Returns true if actions_run_short() can run the ops of 'flow'. */
-static __always_inline bool
-actions_is_short(const struct xdp_flow *flow)
-{
-    __u32 last = flow->n_ops - 1;
-
-    if (last >= XDP_FLOW_MAX_OPS) {
-        return false;
-    }
-    switch (flow->ops[0].type) {
-    case XDP_OP_RECIRC:
-    case XDP_OP_TNL_POP:
-        return true;
-    case XDP_OP_HASH:
-        return last == 1 && flow->ops[1].type == XDP_OP_RECIRC;
-    case XDP_OP_TNL_PUSH:
-        return (last == 1 + flow->ops[0].n_data
-                && flow->ops[last].type == XDP_OP_OUTPUT);
-    default:
-        return false;
-    }
-}
-
-/* Runs the ops of 'flow', for which actions_is_short() returns true: what ends
- * the first pass of most packets that have several, and what gets them into a
+/* Runs the ops in 'rest' of a flow that has XDP_FLOW_SHORT: what ends the
+ * first pass of most packets that have several, and what gets them into a
  * tunnel.  Much faster than in a loop, too. */
 static __always_inline int
 actions_run_short(struct xdp_md *ctx, struct xdp_scratch *scratch,
-                  const struct xdp_flow *flow)
+                  const struct xdp_flow_rest *rest)
 {
-    __u32 last = (flow->n_ops - 1) % XDP_FLOW_MAX_OPS;
+    __u32 last = (rest->n_ops - 1) % XDP_FLOW_MAX_OPS;
     __u32 recirc_id = 0;
     int error = SET_OK;
 
-    switch (flow->ops[0].type) {
+    switch (rest->ops[0].type) {
     case XDP_OP_TNL_PUSH:
-        error = tunnel_push(ctx, flow, 0);
+        error = tunnel_push(ctx, rest, 0);
         if (error == SET_OK) {
-            return actions_output_fitting(ctx, &flow->ops[last]);
+            return actions_output_fitting(ctx, &rest->ops[last]);
         }
         break;
     case XDP_OP_TNL_POP:
         error = tunnel_pop(ctx);
         break;
     case XDP_OP_HASH:
-        error = hash_run(flow, 0);
-        recirc_id = flow->ops[1].u.recirc.id;
+        error = hash_run(rest, 0);
+        recirc_id = rest->ops[1].u.recirc.id;
         break;
     default:
-        recirc_id = flow->ops[0].u.recirc.id;
+        recirc_id = rest->ops[0].u.recirc.id;
         break;
     }
     if (error != SET_OK) {
@@ -472,16 +435,16 @@ actions_run_short(struct xdp_md *ctx, struct xdp_scratch *scratch,
     return recirc_start(ctx, scratch, recirc_id);
 }
 
-/* Runs the ops of 'flow' from its first output on, as 'meta' says, on the copy
+/* Runs the ops in 'rest' from the first output on, as 'meta' says, on the copy
  * of a packet that device 'egress' is to send, up to the output there, and
  * returns what becomes of the copy. */
 static __always_inline int
-actions_run_copy(struct xdp_md *ctx, const struct xdp_flow *flow,
+actions_run_copy(struct xdp_md *ctx, const struct xdp_flow_rest *rest,
                  const struct xdp_egress_meta *meta, __u32 egress)
 {
     struct actions_ctx run = {
         .ctx = ctx,
-        .flow = flow,
+        .rest = rest,
         .layers = meta->layers,
         .next = meta->op,
         .egress = egress,

@@ -27,6 +27,42 @@ struct classify_ctx {
     __u32 valid;
 };
 
+/* Compares the packet's key with the words in the rest of the flow in 'slot',
+ * as far as its 'parts' say that it has some.  Returns 0 if they match. */
+static __always_inline __u64
+classify_compare_rest(const struct xdp_scratch *scratch, __u32 slot,
+                      __u8 parts)
+{
+    struct xdp_flow_rest *rest = bpf_map_lookup_elem(&xdp_flow_rest, &slot);
+    const __u64 *tunnel = &scratch->words[CLASSIFY_FIRST_TUNNEL_WORD];
+    const __u64 *ext = &scratch->words[XDP_KEY_BASIC_WORDS];
+    __u64 diff = 0;
+
+    if (!rest) {
+        return 1;
+    }
+    if (parts & XDP_PART_EXTENDED) {
+#pragma clang loop unroll(full)
+        for (int i = 0; i < XDP_KEY_EXT_WORDS; i++) {
+            diff |= (ext[i] & rest->ext_bits[i]) ^ rest->ext_words[i];
+        }
+    }
+    if (parts & XDP_PART_TUNNEL) {
+#pragma clang loop unroll(full)
+        for (int i = 0; i < XDP_KEY_TUNNEL_BASIC_WORDS; i++) {
+            diff |= (tunnel[i] & rest->tunnel_bits[i]) ^ rest->tunnel_words[i];
+        }
+    }
+    if (parts & XDP_PART_TUNNEL_RARE) {
+#pragma clang loop unroll(full)
+        for (int i = XDP_KEY_TUNNEL_BASIC_WORDS; i < XDP_KEY_TUNNEL_WORDS;
+             i++) {
+            diff |= (tunnel[i] & rest->tunnel_bits[i]) ^ rest->tunnel_words[i];
+        }
+    }
+    return diff;
+}
+
 /* Returns the valid flow in 'slot' if the packet's key matches it, and stores
  * what the slot has in 'valid' in '*validp'.  Otherwise returns NULL. */
 static __always_inline struct xdp_flow *
@@ -34,6 +70,8 @@ classify_check_slot(const struct xdp_scratch *scratch, __u32 slot,
                     __u32 *validp)
 {
     struct xdp_flow *flow = bpf_map_lookup_elem(&xdp_flows, &slot);
+    const struct xdp_mask *mask;
+    __u32 mask_id;
     __u64 diff;
 
     if (!flow) {
@@ -47,34 +85,17 @@ classify_check_slot(const struct xdp_scratch *scratch, __u32 slot,
     /* The port's masks may have come to need more since the packet was
      * parsed. */
     diff = flow->parts & ~scratch->parts;
+    mask_id = flow->mask;
+    mask = bpf_map_lookup_elem(&xdp_masks, &mask_id);
+    if (!mask) {
+        return NULL;
+    }
 #pragma clang loop unroll(full)
     for (int i = 0; i < XDP_KEY_BASIC_WORDS; i++) {
-        diff |= (scratch->words[i] & flow->bits[i]) ^ flow->words[i];
+        diff |= (scratch->words[i] & mask->basic[i]) ^ flow->words[i];
     }
-    if (flow->parts & XDP_PART_EXTENDED) {
-#pragma clang loop unroll(full)
-        for (int i = 0; i < XDP_KEY_EXT_WORDS; i++) {
-            diff |= ((scratch->words[XDP_KEY_BASIC_WORDS + i]
-                      & flow->ext_bits[i])
-                     ^ flow->ext_words[i]);
-        }
-    }
-    if (flow->parts & XDP_PART_TUNNEL) {
-#pragma clang loop unroll(full)
-        for (int i = 0; i < XDP_KEY_TUNNEL_BASIC_WORDS; i++) {
-            diff |= ((scratch->words[CLASSIFY_FIRST_TUNNEL_WORD + i]
-                      & flow->tunnel_bits[i])
-                     ^ flow->tunnel_words[i]);
-        }
-        if (flow->parts & XDP_PART_TUNNEL_RARE) {
-#pragma clang loop unroll(full)
-            for (int i = XDP_KEY_TUNNEL_BASIC_WORDS; i < XDP_KEY_TUNNEL_WORDS;
-                 i++) {
-                diff |= ((scratch->words[CLASSIFY_FIRST_TUNNEL_WORD + i]
-                          & flow->tunnel_bits[i])
-                         ^ flow->tunnel_words[i]);
-            }
-        }
+    if (flow->parts & (XDP_PART_EXTENDED | XDP_PART_TUNNEL)) {
+        diff |= classify_compare_rest(scratch, slot, flow->parts);
     }
     return diff ? NULL : flow;
 }

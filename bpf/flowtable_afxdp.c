@@ -86,27 +86,32 @@ run_flow(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 in_port,
          const struct xdp_flow *flow, __u32 slot, __u16 tcp_flags)
 {
     __u64 length = ctx->data_end - ctx->data;
+    const struct xdp_flow_rest *rest;
 
-    if (flow->flags & (XDP_FLOW_TNL_PUSH | XDP_FLOW_TNL_POP)
-        && !tunnel_is_ours(ctx, flow)) {
-        stats_count(XDP_COUNTER_TNL_ODD);
-        return upcall(ctx, in_port);
-    }
-    if (actions_is_simple(flow)) {
+    if (flow->flags & XDP_FLOW_SIMPLE) {
         stats_flow(scratch, slot, length, tcp_flags);
         return actions_run_simple(ctx, flow);
     }
 
+    rest = bpf_map_lookup_elem(&xdp_flow_rest, &slot);
+    if (!rest) {
+        return upcall(ctx, in_port);
+    }
+    if (flow->flags & (XDP_FLOW_TNL_PUSH | XDP_FLOW_TNL_POP)
+        && !tunnel_is_ours(ctx, flow, rest)) {
+        stats_count(XDP_COUNTER_TNL_ODD);
+        return upcall(ctx, in_port);
+    }
     if (flow->flags & XDP_FLOW_COPIES_DIFFER && !outputs_reserve(ctx)) {
         stats_count(XDP_COUNTER_NO_METADATA);
         return upcall(ctx, in_port);
     }
 
     stats_flow(scratch, slot, length, tcp_flags);
-    if (actions_is_short(flow)) {
-        return actions_run_short(ctx, scratch, flow);
+    if (flow->flags & XDP_FLOW_SHORT) {
+        return actions_run_short(ctx, scratch, rest);
     }
-    return actions_run_list(ctx, scratch, flow, slot);
+    return actions_run_list(ctx, scratch, flow, rest, slot);
 }
 
 SEC("xdp")
@@ -131,7 +136,7 @@ xdp_flowtable(struct xdp_md *ctx)
     if (flow) {
         /* TCP flags are the same as before. */
         slot = scratch->train.slot;
-        if (actions_is_simple(flow)) {
+        if (flow->flags & XDP_FLOW_SIMPLE) {
             stats_flow(scratch, slot, ctx->data_end - ctx->data, 0);
             return actions_run_simple(ctx, flow);
         }
@@ -199,7 +204,7 @@ int
 xdp_egress(struct xdp_md *ctx)
 {
     struct xdp_egress_meta meta;
-    struct xdp_flow *flow;
+    struct xdp_flow_rest *rest;
     int verdict;
 
     verdict = outputs_receive(ctx, &meta);
@@ -207,10 +212,10 @@ xdp_egress(struct xdp_md *ctx)
         return verdict;
     }
 
-    flow = bpf_map_lookup_elem(&xdp_flows, &meta.slot);
-    if (!flow) {
+    rest = bpf_map_lookup_elem(&xdp_flow_rest, &meta.slot);
+    if (!rest) {
         stats_count(XDP_COUNTER_DROP_EGRESS);
         return XDP_DROP;
     }
-    return actions_run_copy(ctx, flow, &meta, ctx->egress_ifindex);
+    return actions_run_copy(ctx, rest, &meta, ctx->egress_ifindex);
 }

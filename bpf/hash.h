@@ -263,10 +263,10 @@ hash_outdate(void)
 
 /* Runs XDP_OP_HASH.  Returns SET_OK or a counter. */
 __noinline int
-hash_run(const struct xdp_flow *flow, __u32 i)
+hash_run(const struct xdp_flow_rest *rest, __u32 i)
 {
     struct xdp_scratch *scratch = parse_scratch();
-    const struct xdp_op *op = set_op(flow, i, 0);
+    const struct xdp_op *op = set_op(rest, i, 0);
 
     if (!op || !scratch) {
         return XDP_COUNTER_DROP_BAD_OP;

@@ -110,6 +110,15 @@ struct {
     __type(value, struct xdp_flow);
 } xdp_flows SEC(".maps");
 
+/* By slot, as 'xdp_flows'. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __type(key, __u32);
+    __type(value, struct xdp_flow_rest);
+} xdp_flow_rest SEC(".maps");
+
 /* By CPU * (entries of 'xdp_flows') + slot: a plain array, and not a per-CPU
  * one, because only a plain one can be read without a system call. */
 struct {

@@ -37,9 +37,9 @@ meter_run_band(__u32 id, __u32 i, __u64 bytes, __u64 now)
 
 /* Runs XDP_OP_METER. */
 __noinline int
-meter_run(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 i)
+meter_run(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i)
 {
-    const struct xdp_op *op = set_op(flow, i, 0);
+    const struct xdp_op *op = set_op(rest, i, 0);
     __u64 bytes = ctx->data_end - ctx->data;
     struct xdp_meter_version *version;
     __u64 highest = 0;

@@ -61,10 +61,10 @@ mpls_move_front(struct xdp_md *ctx, __u32 net_ofs, int offset)
 
 /* Runs XDP_OP_PUSH_MPLS. */
 __noinline int
-mpls_push(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 i,
+mpls_push(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
           __u64 layers)
 {
-    const struct xdp_op *op = set_op(flow, i, 0);
+    const struct xdp_op *op = set_op(rest, i, 0);
     __u32 net_ofs = set_layers(layers).net_ofs;
     __be32 *lse;
     int error;
@@ -90,10 +90,10 @@ mpls_push(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 i,
 
 /* Runs XDP_OP_POP_MPLS.  Returns MPLS_LAST if there is no entry left. */
 __noinline int
-mpls_pop(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 i,
+mpls_pop(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
          __u64 layers)
 {
-    const struct xdp_op *op = set_op(flow, i, 0);
+    const struct xdp_op *op = set_op(rest, i, 0);
     __u32 net_ofs = set_layers(layers).net_ofs;
     bool is_last;
     __be32 *lse;
@@ -123,10 +123,10 @@ mpls_pop(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 i,
 
 /* Runs XDP_OP_SET_MPLS. */
 __noinline int
-mpls_set(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 i,
+mpls_set(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
          __u64 layers)
 {
-    const struct xdp_op *op = set_op(flow, i, 0);
+    const struct xdp_op *op = set_op(rest, i, 0);
     __u32 net_ofs = set_layers(layers).net_ofs;
     __be32 *lse;
 

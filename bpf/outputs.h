@@ -35,14 +35,15 @@ outputs_reserve(struct xdp_md *ctx)
                                 old - (int) sizeof(struct xdp_egress_meta));
 }
 
-/* Sends the packet to all devices of the group of 'flow', which is in 'slot'.
- * Slot 'op' of the flow has its first output, 'layers' are those of the packet
- * as it is now. */
+/* Sends the packet to all devices of the group of 'flow', whose ops are in
+ * 'rest' and which is in 'slot'.  Slot 'op' of the flow has its first output,
+ * 'layers' are those of the packet as it is now. */
 static __always_inline int
-outputs_send(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 slot,
-             __u32 op, const struct xdp_layers *layers)
+outputs_send(struct xdp_md *ctx, const struct xdp_flow *flow,
+             const struct xdp_flow_rest *rest, __u32 slot, __u32 op,
+             const struct xdp_layers *layers)
 {
-    __u32 index = flow->group;
+    __u32 index = rest->group;
     void *group;
 
     if (flow->flags & XDP_FLOW_COPIES_DIFFER) {
@@ -64,7 +65,7 @@ outputs_send(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 slot,
         stats_count(XDP_COUNTER_DROP_NO_PORT);
         return XDP_DROP;
     }
-    stats_add(XDP_COUNTER_OUTPUT, flow->n_outputs);
+    stats_add(XDP_COUNTER_OUTPUT, rest->n_outputs);
     return bpf_redirect_map(group, 0, BPF_F_BROADCAST);
 }
 

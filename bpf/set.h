@@ -3,7 +3,7 @@
  * What all ops that set fields have in common.
  *
  * Each op is a function that the verifier looks at once, whoever calls it.
- * 'flow' is the flow whose op is in slot 'i', 'layers' is the packet's "struct
+ * 'rest' is of the flow whose op is in slot 'i', 'layers' is the packet's "struct
  * xdp_layers" as a number.  It returns SET_OK, or the counter under which the
  * packet has to be dropped.
  *
@@ -24,12 +24,12 @@
  * zero elsewhere. */
 #define SET_BITS(OLD, VALUE, MASK) ((VALUE) | ((OLD) & ~(MASK)))
 
-/* Returns the op in slot 'i' of 'flow', which has 'n_data' data slots, or NULL
+/* Returns the op in slot 'i' of 'rest', which has 'n_data' data slots, or NULL
  * if there is no room for it, which cannot be. */
 static __always_inline const struct xdp_op *
-set_op(const struct xdp_flow *flow, __u32 i, __u32 n_data)
+set_op(const struct xdp_flow_rest *rest, __u32 i, __u32 n_data)
 {
-    return flow && i < XDP_FLOW_MAX_OPS - n_data ? &flow->ops[i] : NULL;
+    return rest && i < XDP_FLOW_MAX_OPS - n_data ? &rest->ops[i] : NULL;
 }
 
 /* Returns data slot 'n', from 1 on, of 'op'. */

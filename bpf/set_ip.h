@@ -41,10 +41,10 @@ set_pseudo_csum(struct xdp_md *ctx, const struct xdp_layers *l, __u32 diff)
 
 /* Runs XDP_OP_SET_IPV4. */
 __noinline int
-set_ipv4(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 i,
+set_ipv4(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
          __u64 layers)
 {
-    const struct xdp_op *op = set_op(flow, i, 1);
+    const struct xdp_op *op = set_op(rest, i, 1);
     struct xdp_layers l = set_layers(layers);
     const struct xdp_op_ipv4 *value, *mask;
     __u32 diff = 0, pseudo_diff = 0;
@@ -93,10 +93,10 @@ set_ipv4(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 i,
 
 /* Runs XDP_OP_SET_IPV6. */
 __noinline int
-set_ipv6(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 i,
+set_ipv6(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
          __u64 layers)
 {
-    const struct xdp_op *op = set_op(flow, i, 0);
+    const struct xdp_op *op = set_op(rest, i, 0);
     struct xdp_layers l = set_layers(layers);
     struct ipv6hdr *ip6;
     __be32 *word;
@@ -144,10 +144,10 @@ set_ipv6_address(__be32 address[4], const __be32 value[4],
 
 /* Runs XDP_OP_SET_IPV6_SRC and XDP_OP_SET_IPV6_DST. */
 __noinline int
-set_ipv6_addresses(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 i,
-                   __u64 layers)
+set_ipv6_addresses(struct xdp_md *ctx, const struct xdp_flow_rest *rest,
+                   __u32 i, __u64 layers)
 {
-    const struct xdp_op *op = set_op(flow, i, 2);
+    const struct xdp_op *op = set_op(rest, i, 2);
     struct xdp_layers l = set_layers(layers);
     struct ipv6hdr *ip6;
     __u32 diff;

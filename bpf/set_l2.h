@@ -23,9 +23,9 @@ set_macs(__be16 *first, __be16 *second, const struct xdp_op_macs *value,
 
 /* Runs XDP_OP_SET_ETHERNET. */
 __noinline int
-set_ethernet(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 i)
+set_ethernet(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i)
 {
-    const struct xdp_op *op = set_op(flow, i, 1);
+    const struct xdp_op *op = set_op(rest, i, 1);
     __be16 *macs = parse_at(ctx, 0, 2 * ETH_ALEN);
 
     if (!op) {
@@ -40,10 +40,10 @@ set_ethernet(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 i)
 
 /* Runs XDP_OP_SET_ARP. */
 __noinline int
-set_arp(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 i,
+set_arp(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
         __u64 layers)
 {
-    const struct xdp_op *op = set_op(flow, i, 3);
+    const struct xdp_op *op = set_op(rest, i, 3);
     struct xdp_layers l = set_layers(layers);
     const struct xdp_op_arp *value, *mask;
     struct parse_arp_hdr *arp;

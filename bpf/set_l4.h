@@ -17,10 +17,10 @@
 
 /* Runs XDP_OP_SET_TCP and XDP_OP_SET_UDP. */
 __noinline int
-set_ports(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 i,
+set_ports(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
           __u64 layers)
 {
-    const struct xdp_op *op = set_op(flow, i, 0);
+    const struct xdp_op *op = set_op(rest, i, 0);
     struct xdp_layers l = set_layers(layers);
     __be16 src, dst;
     __be16 *ports;
@@ -67,10 +67,10 @@ set_ports(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 i,
 
 /* Runs XDP_OP_SET_ICMP. */
 __noinline int
-set_icmp(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 i,
+set_icmp(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
          __u64 layers)
 {
-    const struct xdp_op *op = set_op(flow, i, 0);
+    const struct xdp_op *op = set_op(rest, i, 0);
     struct xdp_layers l = set_layers(layers);
     __be16 type_code;
     __be16 *icmp;
@@ -96,10 +96,10 @@ set_icmp(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 i,
 
 /* Runs XDP_OP_SET_ND_TARGET. */
 __noinline int
-set_nd_target(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 i,
+set_nd_target(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
               __u64 layers)
 {
-    const struct xdp_op *op = set_op(flow, i, 2);
+    const struct xdp_op *op = set_op(rest, i, 2);
     struct xdp_layers l = set_layers(layers);
     __be32 *nd;
     __u32 diff;
@@ -152,10 +152,10 @@ set_nd_option(__u32 i, struct set_nd_walk *w)
 
 /* Runs XDP_OP_SET_ND_LL.  A message has one of the two addresses. */
 __noinline int
-set_nd_ll(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 i,
+set_nd_ll(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
           __u64 layers)
 {
-    const struct xdp_op *op = set_op(flow, i, 1);
+    const struct xdp_op *op = set_op(rest, i, 1);
     struct xdp_layers l = set_layers(layers);
     struct set_nd_walk w = {
         .ctx = ctx,

@@ -13,8 +13,8 @@
  * with it, it is the same flow.
  *
  * Only lists of ops that ask for little in the scratch are run so:
- * actions_is_simple() says which need nothing but the time there, and
- * train_restore() restores what is left for actions_run_short().
+ * XDP_FLOW_SIMPLE needs nothing but the time there, and train_restore()
+ * restores what XDP_FLOW_SHORT needs.
  */
 
 #ifndef BPF_TRAIN_H
@@ -127,9 +127,8 @@ train_find(struct xdp_md *ctx, const struct xdp_scratch *scratch,
 }
 
 /* Makes 'scratch' what actions_run_short() needs for the packet, which belongs
- * to the train, and for 'flow', whose other ops there are none of.  What
- * hash_keep() keeps is still there, or recirc_start() would have ended the
- * train. */
+ * to the train of 'flow'.  What hash_keep() keeps is still there, or
+ * recirc_start() would have ended the train. */
 static __always_inline void
 train_restore(struct xdp_md *ctx, struct xdp_scratch *scratch,
               const struct xdp_flow *flow)
@@ -162,22 +161,28 @@ train_restore(struct xdp_md *ctx, struct xdp_scratch *scratch,
 }
 
 /* Returns true if a packet of a train, with the key in 'scratch', can run the
- * ops of 'flow', and keeps what train_restore() needs. */
+ * ops of 'flow', which is in 'slot', and keeps what train_restore() needs. */
 static __always_inline bool
-train_can_run(struct xdp_scratch *scratch, const struct xdp_flow *flow)
+train_can_run(struct xdp_scratch *scratch, const struct xdp_flow *flow,
+              __u32 slot)
 {
-    if (actions_is_simple(flow)) {
+    if (flow->flags & XDP_FLOW_SIMPLE) {
         return true;
     }
-    if (!actions_is_short(flow)) {
+    if (!(flow->flags & XDP_FLOW_SHORT)) {
         return false;
     }
     if (flow->flags & XDP_FLOW_TNL_POP) {
         return !scratch->key.nw_frag;
     }
-    if (flow->ops[0].type == XDP_OP_HASH
-        && flow->ops[0].u.hash.alg != HASH_ALG_L4) {
-        return false;
+    if (!(flow->flags & XDP_FLOW_TNL_PUSH)) {
+        const struct xdp_flow_rest *rest
+            = bpf_map_lookup_elem(&xdp_flow_rest, &slot);
+
+        if (!rest || (rest->ops[0].type == XDP_OP_HASH
+                      && rest->ops[0].u.hash.alg != HASH_ALG_L4)) {
+            return false;
+        }
     }
     hash_keep(scratch);
     return true;
@@ -224,7 +229,8 @@ train_note(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 in_port,
     } else {
         return;
     }
-    if (!train_length_ok(train, base, end) || !train_can_run(scratch, flow)) {
+    if (!train_length_ok(train, base, end)
+        || !train_can_run(scratch, flow, slot)) {
         return;
     }
     train->macs = *(__u64 *) data;

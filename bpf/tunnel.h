@@ -428,20 +428,20 @@ tunnel_store_opts(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 ofs,
     scratch->in_tunnel = MAPS_TUNNEL_RARE;
 }
 
-/* Begins the last op of 'flow', XDP_OP_TNL_POP, if it can be run on the packet
+/* Begins the last op of 'rest', XDP_OP_TNL_POP, if it can be run on the packet
  * of the scratch, which becomes that of a packet that came in on the tunnel.
  * Returns false, and leaves all as it is, if it cannot. */
 __noinline int
-tunnel_begin_pop(struct xdp_md *ctx, const struct xdp_flow *flow)
+tunnel_begin_pop(struct xdp_md *ctx, const struct xdp_flow_rest *rest)
 {
     struct xdp_scratch *scratch = parse_scratch();
     struct tunnel_header h = { .opts_len = 0 };
     const struct xdp_op *op;
 
-    if (!scratch || !flow) {
+    if (!scratch || !rest) {
         return false;
     }
-    op = &flow->ops[(flow->n_ops - 1) % XDP_FLOW_MAX_OPS];
+    op = &rest->ops[(rest->n_ops - 1) % XDP_FLOW_MAX_OPS];
     if (!tunnel_look_at(ctx, scratch, op, &h)) {
         return false;
     }
@@ -468,14 +468,15 @@ tunnel_begin_pop(struct xdp_md *ctx, const struct xdp_flow *flow)
     return true;
 }
 
-/* Returns true if the ops for tunnels of 'flow' can be run on the packet of
- * the scratch, and begins a pop then: the packet must not go to userspace in
+/* Returns true if the ops for tunnels of 'flow', in 'rest', can be run on the
+ * packet of the scratch, and begins a pop then: the packet must not go to userspace in
  * this pass any more.  Otherwise it must. */
 static __always_inline bool
-tunnel_is_ours(struct xdp_md *ctx, const struct xdp_flow *flow)
+tunnel_is_ours(struct xdp_md *ctx, const struct xdp_flow *flow,
+               const struct xdp_flow_rest *rest)
 {
     if (flow->flags & XDP_FLOW_TNL_POP) {
-        return tunnel_begin_pop(ctx, flow);
+        return tunnel_begin_pop(ctx, rest);
     }
 
     /* A longer one is too long for the checksums of the header. */
@@ -553,9 +554,9 @@ tunnel_copy_header(struct xdp_md *ctx, const struct xdp_op *op, __u32 len)
 
 /* Runs XDP_OP_TNL_PUSH. */
 __noinline int
-tunnel_push(struct xdp_md *ctx, const struct xdp_flow *flow, __u32 i)
+tunnel_push(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i)
 {
-    const struct xdp_op *op = set_op(flow, i, 1);
+    const struct xdp_op *op = set_op(rest, i, 1);
     __u32 l3_ofs = sizeof(struct ethhdr);
     __u32 l4_ofs, len, total;
     __u8 flags;

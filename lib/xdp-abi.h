@@ -175,15 +175,19 @@ enum xdp_layers_flags {
     XDP_LAYERS_MPLS = 1 << 2,         /* A label stack is at 'net_ofs'. */
 };
 
-/* A mask: the words of the key that it touches, in ascending order.  Value of
- * the map 'xdp_masks', whose index is the mask's id.  Constant while any flow
- * or port refers to it. */
+/* A mask.  Value of the map 'xdp_masks', whose index is the mask's id.
+ * Constant while any program may have the number of a flow slot or of a port
+ * that refers to it. */
 struct xdp_mask {
+    __u64 basic[XDP_KEY_BASIC_WORDS];   /* The basic words as a whole, which
+                                         * is faster for comparing.  */
+
+    /* The words of the key that it touches, in ascending order. */
     __u32 n_words;                      /* 1 to XDP_MASK_MAX_WORDS. */
     __u32 pad;
     __u64 bits[XDP_MASK_MAX_WORDS];     /* Nonzero in the first n_words. */
     __u8 word[XDP_MASK_MAX_WORDS];      /* Index into the key. */
-};
+} __attribute__((aligned(64)));
 
 /* Ops, in the order in which people added them: the numbers are the contract.
  * An object runs the ops that its own definition of this enum has.
@@ -343,15 +347,17 @@ union xdp_op_data {
     struct xdp_op_arp arp;
 };
 
-/* A flow slot, value of the map 'xdp_flows'.
+/* A flow slot: what most packets need, value of the map 'xdp_flows', and the
+ * rest, value of the map 'xdp_flow_rest' at the same index.  They are apart
+ * because what many flows need of the caches is what limits their speed.
  *
  * The provider fills a slot that no packet can reach, sets 'valid' last, and
  * then publishes the slot's number in the subtable.  It clears 'valid' when it
  * withdraws the flow and reuses the slot only when every program run that may
  * have seen the number has ended.  A reader that finds 'valid' set, has filled
- * all 'parts', and whose packet's key equals 'words' in all of 'bits',
- * 'ext_words' in all of 'ext_bits' and 'tunnel_words' in all of 'tunnel_bits',
- * may therefore run 'ops'.
+ * all 'parts', and whose packet's key equals 'words' in all bits of the mask's
+ * 'basic', 'ext_words' in all of 'ext_bits' and 'tunnel_words' in all of
+ * 'tunnel_bits', may therefore run 'ops'.
  *
  * More than one output
  * --------------------
@@ -369,20 +375,28 @@ union xdp_op_data {
 struct xdp_flow {
     __u32 valid;                    /* 0, or a number that is another one each
                                      * time the slot is filled. */
-    __u16 parts;                    /* enum xdp_key_part that 'bits' has. */
-    __u16 flags;                    /* enum xdp_flow_flags. */
+    __u16 mask;                     /* Index in 'xdp_masks'. */
+    __u8 parts;                     /* enum xdp_key_part that the mask has. */
+    __u8 flags;                     /* enum xdp_flow_flags. */
+
+    /* With XDP_FLOW_SIMPLE, of its ops. */
+    __u32 port;
+    __be16 tpid;
+    __be16 tci;
+
+    __u64 words[XDP_KEY_BASIC_WORDS];   /* Of the masked key. */
+} __attribute__((aligned(64)));     /* One cache line. */
+
+struct xdp_flow_rest {
     __u32 n_ops;                    /* 0 (drop) to XDP_FLOW_MAX_OPS slots. */
     __u16 group;                    /* Index in 'xdp_groups', or 0. */
     __u16 n_outputs;                /* Of the group, or 0. */
-    __u64 bits[XDP_KEY_BASIC_WORDS];    /* The mask... */
-    __u64 words[XDP_KEY_BASIC_WORDS];   /* ...and the masked key, as a whole:
-                                         * faster than a list of words. */
     struct xdp_op ops[XDP_FLOW_MAX_OPS];
     __u64 ext_bits[XDP_KEY_EXT_WORDS];
     __u64 ext_words[XDP_KEY_EXT_WORDS];
     __u64 tunnel_bits[XDP_KEY_TUNNEL_WORDS];
     __u64 tunnel_words[XDP_KEY_TUNNEL_WORDS];
-} __attribute__((aligned(64)));     /* Two cache lines for most packets. */
+} __attribute__((aligned(64)));
 
 enum xdp_flow_flags {
     XDP_FLOW_COPIES_DIFFER = 1 << 0, /* There are ops after the first output
@@ -390,6 +404,14 @@ enum xdp_flow_flags {
     XDP_FLOW_EXPLICIT_DROP = 1 << 1, /* As OVS_ACTION_ATTR_DROP. */
     XDP_FLOW_TNL_PUSH = 1 << 2,     /* There is XDP_OP_TNL_PUSH. */
     XDP_FLOW_TNL_POP = 1 << 3,      /* There is XDP_OP_TNL_POP. */
+
+    /* Lists of ops that a program can run without a loop. */
+    XDP_FLOW_SIMPLE = 1 << 4,       /* An output, perhaps after... */
+    XDP_FLOW_PUSH_VLAN = 1 << 6,    /* ...one push of a VLAN tag... */
+    XDP_FLOW_POP_VLAN = 1 << 7,     /* ...or one pop. */
+    XDP_FLOW_SHORT = 1 << 5,        /* A recirculation, perhaps after a hash;
+                                     * the pop of a tunnel's header; or the
+                                     * push of one, and an output. */
 };
 
 /* What 'xdp_flowtable' leaves in front of a packet, as XDP metadata, for

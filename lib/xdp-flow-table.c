@@ -67,9 +67,8 @@ static void groups_remove_port(struct xdp_flow_table *, uint32_t port);
 
 BUILD_ASSERT_DECL(sizeof(struct xdp_key) == XDP_KEY_WORDS * 8);
 
-/* Bytes of a key that "struct xdp_flow" keeps in 'bits' and 'words', in
- * 'ext_bits' and 'ext_words', and in 'tunnel_bits' and 'tunnel_words', and
- * where those begin. */
+/* Bytes of a key that a flow slot keeps in 'words', in 'ext_words' and in
+ * 'tunnel_words', and where those begin. */
 #define BASIC_SIZE (XDP_KEY_BASIC_WORDS * sizeof(uint64_t))
 #define EXT_SIZE (XDP_KEY_EXT_WORDS * sizeof(uint64_t))
 #define TUNNEL_SIZE (XDP_KEY_TUNNEL_WORDS * sizeof(uint64_t))
@@ -97,7 +96,7 @@ struct xdp_table_flow {
     uint64_t digest;
     uint32_t mask;
     uint32_t in_port;
-    uint16_t parts;             /* Of its actions. */
+    uint8_t parts;              /* Of its actions. */
     uint32_t slot;
     struct ovs_list old_slots;  /* Its "struct table_garbage"s. */
     struct xdp_flow_table_stats base; /* From slots that are free again. */
@@ -146,6 +145,7 @@ struct xdp_flow_table {
 
     /* The maps in our address space. */
     struct xdp_flow *flows;
+    struct xdp_flow_rest *rests;
     struct xdp_flow_stats *flow_stats;
     struct xdp_mask *masks_map;
     struct xdp_port *ports_map;
@@ -174,6 +174,7 @@ struct xdp_flow_table {
  * The kernel rounds up to 8 bytes; all our structs are already so. */
 #define ASSERT_MMAP_SIZE(TYPE) BUILD_ASSERT_DECL(sizeof(TYPE) % 8 == 0)
 ASSERT_MMAP_SIZE(struct xdp_flow);
+ASSERT_MMAP_SIZE(struct xdp_flow_rest);
 ASSERT_MMAP_SIZE(struct xdp_flow_stats);
 ASSERT_MMAP_SIZE(struct xdp_mask);
 ASSERT_MMAP_SIZE(struct xdp_port);
@@ -268,6 +269,12 @@ xdp_flow_table_create(const struct xdp_flow_table_maps *fds,
     if (!table->flows) {
         goto error;
     }
+    table->rests = map_memory(fds->flow_rest, "xdp_flow_rest", limits->n_slots,
+                              sizeof *table->rests, PROT_READ | PROT_WRITE,
+                              errp);
+    if (!table->rests) {
+        goto error;
+    }
     table->flow_stats = map_memory(fds->flow_stats, "xdp_flow_stats",
                                    (size_t) limits->n_slots * table->n_cpus,
                                    sizeof *table->flow_stats,
@@ -357,6 +364,7 @@ xdp_flow_table_destroy(struct xdp_flow_table *table)
         close(table->dummy_fd);
     }
     unmap_memory(table->flows, table->limits.n_slots, sizeof *table->flows);
+    unmap_memory(table->rests, table->limits.n_slots, sizeof *table->rests);
     unmap_memory(table->flow_stats,
                  (size_t) table->limits.n_slots * table->n_cpus,
                  sizeof *table->flow_stats);
@@ -584,7 +592,7 @@ port_update_union(struct xdp_flow_table *table, uint32_t port)
 
 /* Accounts a flow of 'port' whose ops need 'parts'. */
 static void
-port_add_parts(struct xdp_flow_table *table, uint32_t port, uint16_t parts)
+port_add_parts(struct xdp_flow_table *table, uint32_t port, uint8_t parts)
 {
     if (parts && !table->ports[port].n_deep++) {
         port_update_union(table, port);
@@ -593,7 +601,7 @@ port_add_parts(struct xdp_flow_table *table, uint32_t port, uint16_t parts)
 
 /* Accounts that a flow of 'port' whose ops need 'parts' is gone. */
 static void
-port_remove_parts(struct xdp_flow_table *table, uint32_t port, uint16_t parts)
+port_remove_parts(struct xdp_flow_table *table, uint32_t port, uint8_t parts)
 {
     if (parts && !--table->ports[port].n_deep) {
         port_update_union(table, port);
@@ -823,6 +831,7 @@ mask_get(struct xdp_flow_table *table, const struct xdp_key *bits,
 
     entry = &table->masks_map[id];
     memset(entry, 0, sizeof *entry);
+    memcpy(entry->basic, words, sizeof entry->basic);
     for (size_t i = 0; i < XDP_KEY_WORDS; i++) {
         if (words[i]) {
             ovs_assert(entry->n_words < XDP_MASK_MAX_WORDS);
@@ -1085,31 +1094,83 @@ slot_set_valid(struct xdp_flow_table *table, uint32_t slot, bool valid)
     publish_u32(&table->flows[slot].valid, valid ? table->last_valid : 0);
 }
 
-/* Fills 'slot', which no program can know, with the flow of the masked key
- * 'key' under 'mask', with 'actions' and 'group', from group_get(), and makes
- * it valid. */
-static void
-slot_fill(struct xdp_flow_table *table, uint32_t slot,
-          const struct xdp_key *mask, const struct xdp_key *key,
-          const struct xdp_flow_actions *actions, uint32_t group)
+/* Returns the enum xdp_flow_flags of a flow with 'actions'. */
+static uint8_t
+flow_flags(const struct xdp_flow_actions *actions)
 {
+    const struct xdp_op *ops = actions->ops;
+    const struct xdp_op *last;
+    bool outputs;
+
+    if (!actions->n_ops) {
+        return actions->flags;
+    }
+    last = &ops[actions->n_ops - 1];
+    outputs = last->type == XDP_OP_OUTPUT;
+    switch (ops[0].type) {
+    case XDP_OP_OUTPUT:
+        return actions->flags | (actions->n_ops == 1 ? XDP_FLOW_SIMPLE : 0);
+    case XDP_OP_PUSH_VLAN:
+        return (actions->flags
+                | (actions->n_ops == 2 && outputs
+                   ? XDP_FLOW_SIMPLE | XDP_FLOW_PUSH_VLAN : 0));
+    case XDP_OP_POP_VLAN:
+        return (actions->flags
+                | (actions->n_ops == 2 && outputs
+                   ? XDP_FLOW_SIMPLE | XDP_FLOW_POP_VLAN : 0));
+    case XDP_OP_RECIRC:
+    case XDP_OP_TNL_POP:
+        return actions->flags | XDP_FLOW_SHORT;
+    case XDP_OP_HASH:
+        return (actions->flags
+                | (last == &ops[1] && last->type == XDP_OP_RECIRC
+                   ? XDP_FLOW_SHORT : 0));
+    case XDP_OP_TNL_PUSH:
+        return (actions->flags
+                | (last == &ops[1 + ops[0].n_data] && outputs
+                   ? XDP_FLOW_SHORT : 0));
+    default:
+        return actions->flags;
+    }
+}
+
+/* Fills 'slot', which no program can know, with the flow of the masked key
+ * 'key' under mask 'mask_id', with 'actions' and 'group', from group_get(), and
+ * makes it valid. */
+static void
+slot_fill(struct xdp_flow_table *table, uint32_t slot, uint32_t mask_id,
+          const struct xdp_key *key, const struct xdp_flow_actions *actions,
+          uint32_t group)
+{
+    const struct xdp_key *mask = &table->masks[mask_id].bits;
+    struct xdp_flow_rest *rest = &table->rests[slot];
     struct xdp_flow *entry = &table->flows[slot];
 
     memset(entry, 0, sizeof *entry);
+    entry->mask = mask_id;
     entry->parts = mask_parts(mask) | (actions->parts ? ALL_PARTS : 0);
-    entry->flags = actions->flags;
-    entry->n_ops = actions->n_ops;
-    entry->group = group;
-    entry->n_outputs = table->groups[group].n_outputs;
+    entry->flags = flow_flags(actions);
+    if (entry->flags & XDP_FLOW_SIMPLE) {
+        entry->port = actions->ops[actions->n_ops - 1].u.output.port;
+    }
+    if (entry->flags & XDP_FLOW_PUSH_VLAN) {
+        entry->tpid = actions->ops[0].u.push_vlan.tpid;
+        entry->tci = actions->ops[0].u.push_vlan.tci;
+    }
+    memcpy(entry->words, key, BASIC_SIZE);
+
+    memset(rest, 0, sizeof *rest);
+    rest->n_ops = actions->n_ops;
+    rest->group = group;
+    rest->n_outputs = table->groups[group].n_outputs;
+    memcpy(rest->ops, actions->ops, actions->n_ops * sizeof *actions->ops);
+    memcpy(rest->ext_bits, (const char *) mask + BASIC_SIZE, EXT_SIZE);
+    memcpy(rest->ext_words, (const char *) key + BASIC_SIZE, EXT_SIZE);
+    memcpy(rest->tunnel_bits, (const char *) mask + TUNNEL_OFS, TUNNEL_SIZE);
+    memcpy(rest->tunnel_words, (const char *) key + TUNNEL_OFS, TUNNEL_SIZE);
+
     table->slot_groups[slot] = group;
     table->groups[group].n_slots++;
-    memcpy(entry->bits, mask, BASIC_SIZE);
-    memcpy(entry->words, key, BASIC_SIZE);
-    memcpy(entry->ext_bits, (const char *) mask + BASIC_SIZE, EXT_SIZE);
-    memcpy(entry->ext_words, (const char *) key + BASIC_SIZE, EXT_SIZE);
-    memcpy(entry->tunnel_bits, (const char *) mask + TUNNEL_OFS, TUNNEL_SIZE);
-    memcpy(entry->tunnel_words, (const char *) key + TUNNEL_OFS, TUNNEL_SIZE);
-    memcpy(entry->ops, actions->ops, actions->n_ops * sizeof *actions->ops);
     for (unsigned int i = 0; i < table->n_cpus; i++) {
         memset(&table->flow_stats[(size_t) i * table->limits.n_slots + slot],
                0, sizeof *table->flow_stats);
@@ -1157,11 +1218,11 @@ op_leads_to(const struct xdp_op *op, uint32_t *portp)
 static void
 slot_count_ports(struct xdp_flow_table *table, uint32_t slot, int change)
 {
-    const struct xdp_flow *entry = &table->flows[slot];
+    const struct xdp_flow_rest *rest = &table->rests[slot];
     uint32_t port;
 
-    for (size_t i = 0; i < entry->n_ops; i += 1 + entry->ops[i].n_data) {
-        if (op_leads_to(&entry->ops[i], &port)) {
+    for (size_t i = 0; i < rest->n_ops; i += 1 + rest->ops[i].n_data) {
+        if (op_leads_to(&rest->ops[i], &port)) {
             table->ports[port].n_leading += change;
         }
     }
@@ -1259,7 +1320,7 @@ xdp_flow_table_insert(struct xdp_flow_table *table,
     if (slot == NO_SLOT) {
         return XDP_TABLE_FLOWS_FULL;
     }
-    slot_fill(table, slot, mask, &masked, actions, group);
+    slot_fill(table, slot, mask_id, &masked, actions, group);
     if (bpf_map_update_elem(tmask->subtable_fd, &digest, &slot,
                             BPF_NOEXIST)) {
         VLOG_WARN_RL(&rl, "inserting a flow into a subtable failed: %s",
@@ -1293,6 +1354,7 @@ xdp_flow_table_modify(struct xdp_flow_table *table,
                       const struct xdp_flow_actions *actions)
 {
     const struct table_mask *mask = &table->masks[flow->mask];
+    const struct xdp_flow_rest *old_rest = &table->rests[flow->slot];
     const struct xdp_flow *old = &table->flows[flow->slot];
     enum xdp_table_error error;
     struct xdp_key key;
@@ -1311,9 +1373,9 @@ xdp_flow_table_modify(struct xdp_flow_table *table,
     }
 
     memcpy(&key, old->words, BASIC_SIZE);
-    memcpy((char *) &key + BASIC_SIZE, old->ext_words, EXT_SIZE);
-    memcpy((char *) &key + TUNNEL_OFS, old->tunnel_words, TUNNEL_SIZE);
-    slot_fill(table, slot, &mask->bits, &key, actions, group);
+    memcpy((char *) &key + BASIC_SIZE, old_rest->ext_words, EXT_SIZE);
+    memcpy((char *) &key + TUNNEL_OFS, old_rest->tunnel_words, TUNNEL_SIZE);
+    slot_fill(table, slot, flow->mask, &key, actions, group);
     if (bpf_map_update_elem(mask->subtable_fd, &flow->digest, &slot,
                             BPF_EXIST)) {
         VLOG_WARN_RL(&rl, "switching a flow to its new slot failed: %s",
@@ -1396,11 +1458,11 @@ bool
 xdp_flow_table_leads_to(const struct xdp_flow_table *table,
                           const struct xdp_table_flow *flow, uint32_t port)
 {
-    const struct xdp_flow *entry = &table->flows[flow->slot];
+    const struct xdp_flow_rest *rest = &table->rests[flow->slot];
     uint32_t other;
 
-    for (size_t i = 0; i < entry->n_ops; i += 1 + entry->ops[i].n_data) {
-        if (op_leads_to(&entry->ops[i], &other) && other == port) {
+    for (size_t i = 0; i < rest->n_ops; i += 1 + rest->ops[i].n_data) {
+        if (op_leads_to(&rest->ops[i], &other) && other == port) {
             return true;
         }
     }

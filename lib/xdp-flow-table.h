@@ -35,6 +35,7 @@ struct xdp_flow_table_maps {
     int masks;          /* xdp_masks */
     int subtables;      /* xdp_subtables */
     int flows;          /* xdp_flows */
+    int flow_rest;      /* xdp_flow_rest */
     int flow_stats;     /* xdp_flow_stats */
     int port_stats;     /* xdp_port_stats */
     int counters;       /* debug_stats */
@@ -61,14 +62,15 @@ struct xdp_flow_table_limits {
                          * 0 for none. */
 };
 
-/* What a flow does with its packets: the members of "struct xdp_flow" that
- * have the same names.  The outputs are to different ports, which are targets,
+/* What a flow does with its packets: the members of "struct xdp_flow" and
+ * "struct xdp_flow_rest" that have the same names, but for the flags that say
+ * that no loop is needed, which the table adds.  The outputs are to different ports, which are targets,
  * and only a table that has groups takes more than one. */
 struct xdp_flow_actions {
     struct xdp_op ops[XDP_FLOW_MAX_OPS];
     size_t n_ops;
-    uint16_t flags;
-    uint16_t parts;             /* enum xdp_key_part that the ops need. */
+    uint8_t flags;
+    uint8_t parts;              /* enum xdp_key_part that the ops need. */
 };
 
 /* Sums over all CPUs. */

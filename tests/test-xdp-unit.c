@@ -1705,6 +1705,7 @@ fixture_close(struct fixture *f)
     close(f->fds.masks);
     close(f->fds.subtables);
     close(f->fds.flows);
+    close(f->fds.flow_rest);
     close(f->fds.flow_stats);
     close(f->fds.port_stats);
     close(f->fds.counters);
@@ -1741,6 +1742,9 @@ fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_masks,
                                   0, inner_fd);
     f->fds.flows = create_map(BPF_MAP_TYPE_ARRAY, sizeof(struct xdp_flow),
                               n_slots, BPF_F_MMAPABLE, -1);
+    f->fds.flow_rest = create_map(BPF_MAP_TYPE_ARRAY,
+                                  sizeof(struct xdp_flow_rest), n_slots,
+                                  BPF_F_MMAPABLE, -1);
     f->fds.flow_stats = create_map(BPF_MAP_TYPE_ARRAY,
                                    sizeof(struct xdp_flow_stats),
                                    n_slots * f->n_cpus, BPF_F_MMAPABLE, -1);
@@ -1809,26 +1813,33 @@ read_map(int fd, uint32_t index, void *value)
     return !bpf_map_lookup_elem(fd, &index, value);
 }
 
-/* Returns word 'i' of the mask in 'flow'. */
+/* A flow slot as a program finds it. */
+struct found_flow {
+    struct xdp_flow flow;
+    struct xdp_flow_rest rest;
+    struct xdp_mask mask;
+};
+
+/* Returns word 'i' of the mask in 'found'. */
 static __u64 *
-slot_bits(struct xdp_flow *flow, size_t i)
+slot_bits(struct found_flow *found, size_t i)
 {
     size_t ext = i - XDP_KEY_BASIC_WORDS;
 
-    return (i < XDP_KEY_BASIC_WORDS ? &flow->bits[i]
-            : ext < XDP_KEY_EXT_WORDS ? &flow->ext_bits[ext]
-            : &flow->tunnel_bits[ext - XDP_KEY_EXT_WORDS]);
+    return (i < XDP_KEY_BASIC_WORDS ? &found->mask.basic[i]
+            : ext < XDP_KEY_EXT_WORDS ? &found->rest.ext_bits[ext]
+            : &found->rest.tunnel_bits[ext - XDP_KEY_EXT_WORDS]);
 }
 
-/* Returns word 'i' of the key in 'flow'. */
+/* Returns word 'i' of the key in 'found'. */
 static __u64 *
-slot_words(struct xdp_flow *flow, size_t i)
+slot_words(struct found_flow *found, size_t i)
 {
     size_t ext = i - XDP_KEY_BASIC_WORDS;
 
-    return (i < XDP_KEY_BASIC_WORDS ? &flow->words[i]
-            : ext < XDP_KEY_EXT_WORDS ? &flow->ext_words[ext]
-            : &flow->tunnel_words[ext - XDP_KEY_EXT_WORDS]);
+    return (i < XDP_KEY_BASIC_WORDS ? &found->flow.words[i]
+            : ext < XDP_KEY_EXT_WORDS ? &found->rest.ext_words[ext]
+            : &found->rest.tunnel_words[ext - XDP_KEY_EXT_WORDS]);
 }
 
 /* Searches the maps of 'f' for the flow of a packet with 'key', the way a
@@ -1836,7 +1847,8 @@ slot_words(struct xdp_flow *flow, size_t i)
  * found under.  Returns false if there is none. */
 static bool
 fixture_find_mask(const struct fixture *f, const struct xdp_key *key,
-                  uint32_t *slotp, struct xdp_flow *flow, uint32_t *mask_id)
+                  uint32_t *slotp, struct found_flow *flow,
+                  uint32_t *mask_id)
 {
     uint64_t words[XDP_KEY_WORDS];
     const struct xdp_port_masks *masks;
@@ -1868,13 +1880,15 @@ fixture_find_mask(const struct fixture *f, const struct xdp_key *key,
         }
         fd = bpf_map_get_fd_by_id(id);
         if (fd >= 0 && !bpf_map_lookup_elem(fd, &digest, &slot)
-            && read_map(f->fds.flows, slot, flow) && flow->valid) {
+            && read_map(f->fds.flows, slot, &flow->flow) && flow->flow.valid
+            && read_map(f->fds.flow_rest, slot, &flow->rest)
+            && read_map(f->fds.masks, flow->flow.mask, &flow->mask)) {
             found = true;
             for (size_t j = 0; j < XDP_KEY_WORDS; j++) {
                 found &= ((words[j] & *slot_bits(flow, j))
                           == *slot_words(flow, j));
             }
-            if (flow->parts & ~port.parts) {
+            if (flow->flow.parts & ~port.parts) {
                 fail("the port's parts lack some of the flow");
             }
             *slotp = slot;
@@ -1890,7 +1904,7 @@ fixture_find_mask(const struct fixture *f, const struct xdp_key *key,
 /* As fixture_find_mask(). */
 static bool
 fixture_find(const struct fixture *f, const struct xdp_key *key,
-             uint32_t *slotp, struct xdp_flow *flow)
+             uint32_t *slotp, struct found_flow *flow)
 {
     uint32_t mask_id;
 
@@ -1943,18 +1957,20 @@ static uint32_t
 find(const struct fixture *f, uint32_t port, uint32_t dst, uint32_t *slot)
 {
     struct xdp_key key, mask;
-    struct xdp_flow flow;
+    struct found_flow flow;
     uint32_t slot_;
 
     make_flow(port, dst, 0, &key, &mask);
     if (!fixture_find(f, &key, slot ? slot : &slot_, &flow)) {
         return 0;
     }
-    if (flow.n_ops != 2 || flow.ops[0].type != XDP_OP_POP_VLAN
-        || flow.ops[1].type != XDP_OP_OUTPUT) {
+    if (flow.rest.n_ops != 2 || flow.rest.ops[0].type != XDP_OP_POP_VLAN
+        || flow.rest.ops[1].type != XDP_OP_OUTPUT
+        || flow.flow.flags != (XDP_FLOW_SIMPLE | XDP_FLOW_POP_VLAN)
+        || flow.flow.port != flow.rest.ops[1].u.output.port) {
         fail("the flow has other ops");
     }
-    return flow.ops[1].u.output.ifindex;
+    return flow.rest.ops[1].u.output.ifindex;
 }
 
 /* Adds a packet of 'bytes' bytes on 'cpu' to the statistics of 'slot'. */
@@ -2149,7 +2165,7 @@ test_table_mask_order(void)
 static void
 test_table_slot(void)
 {
-    struct xdp_flow flow, expected;
+    struct found_flow flow, expected;
     struct xdp_key key, mask;
     struct xdp_table_flow *tf;
     struct xdp_flow_table_stats s;
@@ -2186,15 +2202,17 @@ test_table_slot(void)
     memcpy(words, &key, sizeof words);
     memcpy(bits, &mask, sizeof bits);
     memset(&expected, 0, sizeof expected);
-    expected.parts = (XDP_PART_NETWORK | XDP_PART_TRANSPORT
-                      | XDP_PART_EXTENDED | XDP_PART_TUNNEL
-                      | XDP_PART_TUNNEL_RARE);
-    expected.n_ops = actions.n_ops;
-    memcpy(expected.ops, actions.ops, sizeof expected.ops);
+    expected.flow.parts = (XDP_PART_NETWORK | XDP_PART_TRANSPORT
+                           | XDP_PART_EXTENDED | XDP_PART_TUNNEL
+                           | XDP_PART_TUNNEL_RARE);
+    expected.rest.n_ops = actions.n_ops;
+    memcpy(expected.rest.ops, actions.ops, sizeof expected.rest.ops);
     CHECK(fixture_find_mask(&f, &key, &slot, &flow, &mask_id));
-    CHECK(flow.valid);
-    expected.valid = flow.valid;
+    CHECK(flow.flow.valid);
+    expected.flow.valid = flow.flow.valid;
     CHECK(read_map(f.fds.masks, mask_id, &tmask));
+    expected.flow.mask = mask_id;
+    expected.mask = tmask;
     for (size_t i = 0; i < XDP_KEY_WORDS; i++) {
         *slot_bits(&expected, i) = bits[i];
         *slot_words(&expected, i) = words[i] & bits[i];
@@ -2209,13 +2227,84 @@ test_table_slot(void)
     /* No ops. */
     memset(&actions, 0, sizeof actions);
     CHECK(!xdp_flow_table_modify(f.table, tf, &actions));
-    memset(expected.ops, 0, sizeof expected.ops);
-    expected.n_ops = 0;
+    memset(expected.rest.ops, 0, sizeof expected.rest.ops);
+    expected.rest.n_ops = 0;
     CHECK(fixture_find(&f, &key, &slot, &flow));
-    CHECK(flow.valid && flow.valid != expected.valid);
-    expected.valid = flow.valid;
+    CHECK(flow.flow.valid && flow.flow.valid != expected.flow.valid);
+    expected.flow.valid = flow.flow.valid;
     CHECK(!memcmp(&flow, &expected, sizeof flow));
     xdp_flow_table_remove(f.table, tf, &s);
+    fixture_destroy(&f);
+}
+
+/* Lists of ops that run without a loop are told from others. */
+static void
+test_table_flags(void)
+{
+    static const struct {
+        uint16_t types[4];      /* Of the ops, XDP_OP_NONE at the end. */
+        uint8_t flags;
+    } cases[] = {
+        { { 0 }, 0 },
+        { { XDP_OP_OUTPUT }, XDP_FLOW_SIMPLE },
+        { { XDP_OP_PUSH_VLAN, XDP_OP_OUTPUT },
+          XDP_FLOW_SIMPLE | XDP_FLOW_PUSH_VLAN },
+        { { XDP_OP_POP_VLAN, XDP_OP_OUTPUT },
+          XDP_FLOW_SIMPLE | XDP_FLOW_POP_VLAN },
+        { { XDP_OP_PUSH_VLAN }, 0 },
+        { { XDP_OP_POP_VLAN, XDP_OP_POP_VLAN }, 0 },
+        { { XDP_OP_POP_VLAN, XDP_OP_PUSH_VLAN, XDP_OP_OUTPUT }, 0 },
+        { { XDP_OP_SET_UDP, XDP_OP_OUTPUT }, 0 },
+        { { XDP_OP_RECIRC }, XDP_FLOW_SHORT },
+        { { XDP_OP_HASH, XDP_OP_RECIRC }, XDP_FLOW_SHORT },
+        { { XDP_OP_HASH, XDP_OP_OUTPUT }, 0 },
+        { { XDP_OP_HASH, XDP_OP_POP_VLAN, XDP_OP_RECIRC }, 0 },
+        { { XDP_OP_POP_VLAN, XDP_OP_RECIRC }, 0 },
+        { { XDP_OP_TNL_POP }, XDP_FLOW_SHORT },
+        { { XDP_OP_POP_VLAN, XDP_OP_TNL_POP }, 0 },
+        { { XDP_OP_TNL_PUSH, XDP_OP_OUTPUT }, XDP_FLOW_SHORT },
+        { { XDP_OP_TNL_PUSH, XDP_OP_PUSH_VLAN, XDP_OP_OUTPUT }, 0 },
+        { { XDP_OP_TNL_PUSH, XDP_OP_PUSH_VLAN }, 0 },
+    };
+    struct xdp_flow_table_stats s;
+    struct xdp_table_flow *tf;
+    struct xdp_key key, mask;
+    struct fixture f;
+    uint32_t slot;
+
+    fixture_init(&f, 4, 4);
+    make_flow(1, 100, 0, &key, &mask);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct xdp_flow_actions actions;
+        struct found_flow found;
+
+        memset(&actions, 0, sizeof actions);
+        actions.flags = XDP_FLOW_EXPLICIT_DROP;
+        for (size_t j = 0; j < 4 && cases[i].types[j]; j++) {
+            struct xdp_op *op = &actions.ops[actions.n_ops++];
+
+            op->type = cases[i].types[j];
+            if (op->type == XDP_OP_OUTPUT) {
+                op->u.output.port = 3;
+            } else if (op->type == XDP_OP_TNL_PUSH) {
+                op->n_data = 1;
+                actions.n_ops++;
+            } else if (op->type == XDP_OP_PUSH_VLAN) {
+                op->u.push_vlan.tci = htons(7);
+            }
+        }
+        CHECK(!xdp_flow_table_insert(f.table, &key, &mask, &actions, &tf));
+        CHECK(fixture_find(&f, &key, &slot, &found));
+        if (found.flow.flags != (XDP_FLOW_EXPLICIT_DROP | cases[i].flags)
+            || found.flow.port != (cases[i].flags & XDP_FLOW_SIMPLE ? 3 : 0)
+            || found.flow.tci != (cases[i].flags & XDP_FLOW_PUSH_VLAN
+                                  ? htons(7) : 0)) {
+            fail("list %"PRIuSIZE": flags %#x, port %u, tag %#x", i,
+                 found.flow.flags, found.flow.port, ntohs(found.flow.tci));
+        }
+        xdp_flow_table_remove(f.table, tf, &s);
+        CHECK(fixture_reclaim(&f));
+    }
     fixture_destroy(&f);
 }
 
@@ -2456,7 +2545,7 @@ static uint32_t
 mask_of(const struct fixture *f, uint32_t dst)
 {
     struct xdp_key key, mask;
-    struct xdp_flow flow;
+    struct found_flow flow;
     uint32_t slot, mask_id;
 
     make_flow(1, dst, 0, &key, &mask);
@@ -2566,7 +2655,7 @@ test_table_digest(void)
     struct xdp_key key[2], mask, other_mask;
     struct xdp_table_flow *flow[2], *other;
     struct xdp_flow_table_stats s;
-    struct xdp_flow found;
+    struct found_flow found;
     struct xdp_flow_actions actions;
     struct fixture f;
     uint32_t slot;
@@ -2591,7 +2680,7 @@ test_table_digest(void)
     CHECK(!flow[1]);
     CHECK(usage_is(&f, 1, 1));
     CHECK(fixture_find(&f, &key[0], &slot, &found));
-    CHECK(found.ops[1].u.output.port == 11);
+    CHECK(found.rest.ops[1].u.output.port == 11);
     CHECK(!fixture_find(&f, &key[1], &slot, &found));
 
     /* The same flow once more is the same. */
@@ -2604,7 +2693,7 @@ test_table_digest(void)
     CHECK(!xdp_flow_table_insert(f.table, &key[1], &other_mask, &actions,
                                  &other));
     CHECK(fixture_find(&f, &key[1], &slot, &found));
-    CHECK(found.ops[1].u.output.port == 12);
+    CHECK(found.rest.ops[1].u.output.port == 12);
     xdp_flow_table_remove(f.table, other, &s);
 
     /* When the first has gone there is room. */
@@ -2615,7 +2704,7 @@ test_table_digest(void)
     CHECK(!xdp_flow_table_insert(f.table, &key[1], &mask, &actions, &flow[1]));
     CHECK(!fixture_find(&f, &key[0], &slot, &found));
     CHECK(fixture_find(&f, &key[1], &slot, &found));
-    CHECK(found.ops[1].u.output.port == 12);
+    CHECK(found.rest.ops[1].u.output.port == 12);
     xdp_flow_table_remove(f.table, flow[1], &s);
     fixture_destroy(&f);
 }
@@ -2879,12 +2968,13 @@ static uint32_t
 find_group(const struct fixture *f, uint32_t dst, uint32_t n_outputs)
 {
     struct xdp_key key, mask;
-    struct xdp_flow flow;
+    struct found_flow flow;
     uint32_t slot;
 
     make_flow(1, dst, 0, &key, &mask);
-    return (fixture_find(f, &key, &slot, &flow) && flow.n_outputs == n_outputs
-            ? flow.group : UINT32_MAX);
+    return (fixture_find(f, &key, &slot, &flow)
+            && flow.rest.n_outputs == n_outputs
+            ? flow.rest.group : UINT32_MAX);
 }
 
 /* Stores in 'entries' the first elements of the inner map of 'group'. */
@@ -4255,6 +4345,7 @@ static const struct test_case {
     { "table-insert", test_table_insert, NEED_BPF },
     { "table-mask-order", test_table_mask_order, NEED_BPF },
     { "table-slot", test_table_slot, NEED_BPF },
+    { "table-flags", test_table_flags, NEED_BPF },
     { "table-running", test_table_running, NEED_BPF },
     { "table-modify", test_table_modify, NEED_BPF },
     { "table-flows-full", test_table_flows_full, NEED_BPF },

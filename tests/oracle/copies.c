@@ -34,7 +34,8 @@
 
 static int egress_fd = -1;
 static int groups_fd = -1;          /* xdp_groups. */
-static const struct xdp_flow *flows; /* xdp_flows. */
+static const struct xdp_flow *flows;    /* xdp_flows. */
+static int rest_fd = -1;                /* xdp_flow_rest. */
 
 /* The functions of a program. */
 struct functions {
@@ -201,7 +202,8 @@ load_egress(const char *object_path)
     fd = open_map("xdp_flows");
     flows = mmap(NULL, ROUND_UP(N_FLOWS * sizeof *flows, get_page_size()),
                  PROT_READ, MAP_SHARED, fd, 0);
-    if (groups_fd < 0 || flows == MAP_FAILED) {
+    rest_fd = open_map("xdp_flow_rest");
+    if (groups_fd < 0 || rest_fd < 0 || flows == MAP_FAILED) {
         ovs_fatal(errno, "reading the groups failed");
     }
 }
@@ -219,6 +221,7 @@ bool
 check_group(const struct executed *executed)
 {
     uint32_t slot, group, inner_id, i;
+    struct xdp_flow_rest rest;
     bool ok = true;
     int fd;
 
@@ -228,8 +231,11 @@ check_group(const struct executed *executed)
     if (slot == N_FLOWS) {
         return false;
     }
-    group = flows[slot].group;
-    if (flows[slot].n_outputs != executed->n_copies
+    if (bpf_map_lookup_elem(rest_fd, &slot, &rest)) {
+        return false;
+    }
+    group = rest.group;
+    if (rest.n_outputs != executed->n_copies
         || bpf_map_lookup_elem(groups_fd, &group, &inner_id)) {
         return false;
     }
