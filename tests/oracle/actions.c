@@ -6,10 +6,10 @@
 
 #include <config.h>
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "cases.h"
 #include "copies.h"
 #include "coverage.h"
 #include "dp-packet.h"
@@ -191,10 +191,8 @@ test_one_flow(unsigned long int index)
     bool ok = true;
 
     rng_start(11, index);
-    memset(&t.stats, 0, sizeof t.stats);
     set_vlan_limit(rnd(3));
-    t.device = &devices[rnd(n_devices)];
-    t.flow = NULL;
+    init_tested(&t, &devices[rnd(n_devices)]);
     make_any_packet(&f, index);
     extract(f.data, f.size, ODP_BASE + t.device->port, &flow);
     make_match(&flow, rnd(N_MASKS), &t.match);
@@ -245,41 +243,19 @@ test_one_flow(unsigned long int index)
             case_failure(part, index, "statistics while there");
         }
     }
-    xdp_flow_table_remove(object->table, t.flow, &stats);
-    if (ok && !check_stats(&t, &stats)
-        && case_failure(part, index, "statistics at the end")) {
-        printf("  expected: packets %"PRIu64", bytes %"PRIu64", "
-               "flags %#"PRIx16"\n"
-               "  got:      packets %"PRIu64", bytes %"PRIu64", "
-               "flags %#"PRIx16", used %lld\n",
-               t.stats.n_packets, t.stats.n_bytes, t.stats.tcp_flags,
-               stats.n_packets, stats.n_bytes, stats.tcp_flags, stats.used);
-    }
-    if (ok) {
-        check_packet(part, index, "packet after the removal", &t, &f, false,
-                     false);
-    }
+    finish_tested(part, index, &t, &f, ok);
 }
 
 /* Part "actions". */
 void
 test_actions(void)
 {
-    unsigned long int n = 0;
+    unsigned long int n;
 
     if (!part_wanted("actions")) {
         return;
     }
-    set_hints(false);
-    for (unsigned long int i = 0; i < n_actions; i++) {
-        if (only_case < 0 || only_case == i) {
-            test_one_flow(i);
-            if (++n % 100 == 0) {
-                reclaim();
-            }
-        }
-    }
-    reclaim();
+    n = run_cases(n_actions, test_one_flow);
     if (only_case < 0) {
         report_actions();
     }

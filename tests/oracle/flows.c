@@ -189,6 +189,15 @@ put_flow(const struct match *match, uint32_t port,
     return reason;
 }
 
+/* Makes 't' a flow from 'device' that is not in the table yet. */
+void
+init_tested(struct tested_flow *t, struct device *device)
+{
+    memset(&t->stats, 0, sizeof t->stats);
+    t->device = device;
+    t->flow = NULL;
+}
+
 /* As put_flow(), for 't'. */
 enum xdp_reason
 put_tested(struct tested_flow *t, enum xdp_table_error *error,
@@ -463,4 +472,29 @@ check_packet(const char *part, unsigned long int index, const char *what,
         }
     }
     return !problem;
+}
+
+/* Takes 't' out of the table.  If 'ok', that is, if nothing was wrong with it
+ * so far, also checks its statistics, and that its packet 'f' does not find it
+ * any more. */
+void
+finish_tested(const char *part, unsigned long int index,
+              struct tested_flow *t, const struct frame *f, bool ok)
+{
+    struct xdp_flow_table_stats stats;
+
+    xdp_flow_table_remove(object->table, t->flow, &stats);
+    if (!ok) {
+        return;
+    }
+    if (!check_stats(t, &stats)
+        && case_failure(part, index, "statistics at the end")) {
+        printf("  expected: packets %"PRIu64", bytes %"PRIu64", "
+               "flags %#"PRIx16"\n"
+               "  got:      packets %"PRIu64", bytes %"PRIu64", "
+               "flags %#"PRIx16", used %lld\n",
+               t->stats.n_packets, t->stats.n_bytes, t->stats.tcp_flags,
+               stats.n_packets, stats.n_bytes, stats.tcp_flags, stats.used);
+    }
+    check_packet(part, index, "packet after the removal", t, f, false, false);
 }

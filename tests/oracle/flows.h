@@ -46,6 +46,7 @@ enum xdp_reason translate_flow(const struct match *, uint32_t port,
 enum xdp_reason put_flow(const struct match *, uint32_t port,
                          const struct actions *, struct xdp_table_flow **,
                          enum xdp_table_error *, struct xdp_translation *);
+void init_tested(struct tested_flow *, struct device *);
 enum xdp_reason put_tested(struct tested_flow *, enum xdp_table_error *,
                            struct xdp_translation *);
 void reclaim(void);
@@ -57,5 +58,7 @@ bool check_stats(const struct tested_flow *,
 bool check_packet(const char *part, unsigned long int index, const char *what,
                   struct tested_flow *, const struct frame *, bool hit,
                   bool gone);
+void finish_tested(const char *part, unsigned long int index,
+                   struct tested_flow *, const struct frame *, bool ok);
 
 #endif /* flows.h */

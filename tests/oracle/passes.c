@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cases.h"
 #include "coverage.h"
 #include "execute.h"
 #include "flow.h"
@@ -59,9 +60,7 @@ add_flow(struct pipeline *p, size_t i, size_t n, const void *data, size_t size,
     enum xdp_table_error error;
     struct flow flow;
 
-    memset(&t->stats, 0, sizeof t->stats);
-    t->device = p->device;
-    t->flow = NULL;
+    init_tested(t, p->device);
     extract(data, size, ODP_BASE + p->device->port, &flow);
     flow.recirc_id = before ? before->recirc_id : 0;
     flow.dp_hash = before ? before->dp_hash : 0;
@@ -307,20 +306,9 @@ test_one_pipeline(unsigned long int index)
 void
 test_passes(void)
 {
-    unsigned long int n = 0;
-
     if (!part_wanted("passes")) {
         return;
     }
-    set_hints(false);
-    for (unsigned long int i = 0; i < n_actions / ACTIONS_PER_PIPELINE; i++) {
-        if (only_case < 0 || only_case == i) {
-            test_one_pipeline(i);
-            if (++n % 100 == 0) {
-                reclaim();
-            }
-        }
-    }
-    reclaim();
+    run_cases(n_actions / ACTIONS_PER_PIPELINE, test_one_pipeline);
     end_part("passes", "%lu passes in %lu pipelines", n_passes, n_pipelines);
 }

@@ -7,9 +7,9 @@
 
 #include <config.h>
 
-#include <stdio.h>
 #include <string.h>
 
+#include "cases.h"
 #include "coverage.h"
 #include "flow.h"
 #include "flows.h"
@@ -139,7 +139,6 @@ run_elsewhere(unsigned long int index, const struct tested_flow *t,
 static void
 test_one_train(unsigned long int index)
 {
-    struct xdp_flow_table_stats stats;
     struct xdp_translation tr;
     enum xdp_table_error error;
     struct tested_flow t;
@@ -149,9 +148,7 @@ test_one_train(unsigned long int index)
 
     rng_start(18, index);
     set_vlan_limit(rnd(3));
-    memset(&t.stats, 0, sizeof t.stats);
-    t.device = &devices[rnd(n_devices)];
-    t.flow = NULL;
+    init_tested(&t, &devices[rnd(n_devices)]);
     make_train_packet(&f, index);
     extract(f.data, f.size, ODP_BASE + t.device->port, &flow);
     make_match(&flow, rnd(N_POOL), &t.match);
@@ -190,19 +187,7 @@ test_one_train(unsigned long int index)
               && run_elsewhere(index, &t, &f));
     }
 
-    xdp_flow_table_remove(object->table, t.flow, &stats);
-    if (ok && !check_stats(&t, &stats)) {
-        case_failure("trains", index, "statistics: %"PRIu64" packets, %"PRIu64
-                     " bytes, flags %#"PRIx16" instead of %"PRIu64", %"PRIu64
-                     ", %#"PRIx16, stats.n_packets, stats.n_bytes,
-                     stats.tcp_flags, t.stats.n_packets, t.stats.n_bytes,
-                     t.stats.tcp_flags);
-        ok = false;
-    }
-    if (ok) {
-        check_packet("trains", index, "packet after the removal", &t, &f,
-                     false, false);
-    }
+    finish_tested("trains", index, &t, &f, ok);
     ofpbuf_uninit(&t.actions.buf);
 }
 
@@ -211,20 +196,11 @@ void
 test_trains(void)
 {
     unsigned long int n_cases = n_actions / 40 + 20;
-    unsigned long int n = 0;
+    unsigned long int n;
 
     if (!part_wanted("trains")) {
         return;
     }
-    set_hints(false);
-    for (unsigned long int i = 0; i < n_cases; i++) {
-        if (only_case < 0 || only_case == i) {
-            test_one_train(i);
-            if (++n % 100 == 0) {
-                reclaim();
-            }
-        }
-    }
-    reclaim();
+    n = run_cases(n_cases, test_one_train);
     end_part("trains", "%lu trains of %lu flows", n_trains, n);
 }

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cases.h"
 #include "coverage.h"
 #include "csum.h"
 #include "execute.h"
@@ -582,9 +583,7 @@ put_first(struct tunnel_case *c, struct device *device)
     enum xdp_table_error error;
     struct flow flow;
 
-    memset(&t->stats, 0, sizeof t->stats);
-    t->device = device;
-    t->flow = NULL;
+    init_tested(t, device);
     extract(c->frame.data, c->frame.size, ODP_BASE + device->port, &flow);
     make_match(&flow, rnd(N_FIRST_MASKS), &t->match);
     ofpbuf_use_stub(&t->actions.buf, t->actions.stub, sizeof t->actions.stub);
@@ -696,9 +695,7 @@ put_second(struct tunnel_case *c, struct tested_flow *t, bool flip)
     struct flow flow = c->flow;
     struct match match;
 
-    memset(&t->stats, 0, sizeof t->stats);
-    t->device = &tunnels[c->outer.type];
-    t->flow = NULL;
+    init_tested(t, &tunnels[c->outer.type]);
     rng_start(25, c->index % N_SECOND_MASKS);
     make_match(&flow, rnd(N_FIRST_MASKS), &match);
     wc = match.wc;
@@ -965,9 +962,7 @@ test_one_push(unsigned long int index)
         put_random(&f, MAX_PACKET - f.size - rnd(MIN(100, MAX_PACKET - f.size
                                                          + 1)));
     }
-    memset(&t.stats, 0, sizeof t.stats);
-    t.device = &devices[rnd(n_devices)];
-    t.flow = NULL;
+    init_tested(&t, &devices[rnd(n_devices)]);
     extract(f.data, f.size, ODP_BASE + t.device->port, &flow);
     make_match(&flow, rnd(N_FIRST_MASKS), &t.match);
     make_push(&push);
@@ -1062,12 +1057,19 @@ test_one_push(unsigned long int index)
     ofpbuf_uninit(buf);
 }
 
+/* Runs case 'index', of both. */
+static void
+test_one_tunnel(unsigned long int index)
+{
+    test_one_pop(index);
+    test_one_push(index);
+}
+
 /* Part "tunnels". */
 void
 test_tunnels(void)
 {
     struct xdp_table_flow *all[N_TYPES];
-    unsigned long int n = 0;
 
     if (!part_wanted("tunnels")) {
         return;
@@ -1079,20 +1081,11 @@ test_tunnels(void)
     if (netdev_open("oracle_gre", "gre", &gre_netdev)) {
         ovs_fatal(0, "making a GRE port failed");
     }
-    set_hints(false);
     add_tunnels();
     for (size_t i = 1; i < N_TYPES; i++) {
         all[i] = ask_port(tunnels[i].port, ASK_ALL);
     }
-    for (unsigned long int i = 0; i < n_actions / ACTIONS_PER_TUNNEL; i++) {
-        if (only_case < 0 || only_case == i) {
-            test_one_pop(i);
-            test_one_push(i);
-            if (++n % 100 == 0) {
-                reclaim();
-            }
-        }
-    }
+    run_cases(n_actions / ACTIONS_PER_TUNNEL, test_one_tunnel);
     for (size_t i = 1; i < N_TYPES; i++) {
         unask(all[i]);
     }
