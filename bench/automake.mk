@@ -26,6 +26,7 @@ MOSTLYCLEANFILES += $(bench_programs) bench/provider/*.o \
 
 bench_common = bench/bench-util.c bench/bench-util.h bench/frame.h
 bench_pattern = bench/pattern.c bench/pattern.h
+bench_options = bench/options.c bench/options.h
 bench_cppflags = -D_GNU_SOURCE -I$(srcdir)/bench $(AM_CPPFLAGS)
 bench_libs = -lbpf -lelf -lz
 
@@ -34,7 +35,8 @@ bench_first_packet_SOURCES = bench/first-packet.c $(bench_common) \
 bench_first_packet_CPPFLAGS = $(bench_cppflags)
 bench_first_packet_LDADD = $(bench_libs)
 
-bench_xdp_cost_SOURCES = bench/xdp-cost.c $(bench_common) $(bench_pattern)
+bench_xdp_cost_SOURCES = bench/xdp-cost.c $(bench_common) $(bench_pattern) \
+	$(bench_options)
 bench_xdp_cost_CPPFLAGS = $(bench_cppflags)
 bench_xdp_cost_LDADD = $(bench_libs)
 
@@ -46,6 +48,7 @@ bench_xdp_sink_SOURCES = bench/xdp-sink.c $(bench_common)
 bench_xdp_sink_CPPFLAGS = $(bench_cppflags)
 bench_xdp_sink_LDADD = $(bench_libs)
 
-bench_xdp_source_SOURCES = bench/xdp-source.c $(bench_common) $(bench_pattern)
+bench_xdp_source_SOURCES = bench/xdp-source.c $(bench_common) \
+	$(bench_pattern) $(bench_options)
 bench_xdp_source_CPPFLAGS = $(bench_cppflags)
 bench_xdp_source_LDADD = $(bench_libs)

@@ -13,6 +13,8 @@
 struct bpf_object;
 struct bpf_program;
 
+#define BENCH_MAX_CPU 1023          /* As many as a cpu_set_t has. */
+
 /* Set by SIGINT and SIGTERM after bench_init(). */
 extern volatile bool bench_stop;
 

@@ -10,7 +10,6 @@
  * is what counts. */
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +20,7 @@
 #include <bpf/libbpf.h>
 
 #include "bench-util.h"
+#include "options.h"
 #include "pattern.h"
 
 /* Room for what a program pushes. */
@@ -29,9 +29,9 @@
 /* What the command line asks for. */
 struct options {
     struct pattern_options pattern;
-    unsigned int cpu;
-    unsigned int runs;
-    unsigned int repeat;
+    uint32_t cpu;
+    uint32_t runs;
+    uint32_t repeat;
     const char *prepare;
     const char *redirect;
     unsigned int program;
@@ -58,54 +58,29 @@ usage(void)
 static struct options
 parse_options(int argc, char *argv[])
 {
-    enum { O_CPU = 256, O_RUNS, O_REPEAT, O_MOVES, O_HELP };
-    static const struct option longopts[] = {
-        {"cpu", required_argument, NULL, O_CPU},
-        {"runs", required_argument, NULL, O_RUNS},
-        {"repeat", required_argument, NULL, O_REPEAT},
-        {"moves", no_argument, NULL, O_MOVES},
-        {"help", no_argument, NULL, O_HELP},
-        PATTERN_LONGOPTS,
-        {NULL, 0, NULL, 0},
-    };
     struct options o = {
         .pattern = PATTERN_DEFAULTS,
         .runs = 5,
         .repeat = 1000000,
     };
-    int c;
+    const struct bench_option options[] = {
+        {"--cpu", NULL, &o.cpu, 0, BENCH_MAX_CPU},
+        {"--runs", NULL, &o.runs, 1, 1000},
+        {"--repeat", NULL, &o.repeat, 1, INT32_MAX},
+        {"--moves", &o.pattern.moves, NULL, 0, 0},
+    };
+    int i = bench_parse_options(argc, argv, options,
+                                sizeof options / sizeof options[0],
+                                &o.pattern, usage);
 
-    while ((c = getopt_long(argc, argv, "", longopts, NULL)) != -1) {
-        switch (c) {
-        case O_CPU:
-            o.cpu = bench_parse_number("--cpu", optarg, 0, 1023);
-            break;
-        case O_RUNS:
-            o.runs = bench_parse_number("--runs", optarg, 1, 1000);
-            break;
-        case O_REPEAT:
-            o.repeat = bench_parse_number("--repeat", optarg, 1, INT32_MAX);
-            break;
-        case O_MOVES:
-            o.pattern.moves = true;
-            break;
-        case O_HELP:
-            usage();
-        default:
-            if (!pattern_parse_option(c, optarg, &o.pattern)) {
-                exit(EXIT_FAILURE);
-            }
-        }
-    }
-    if (argc - optind != 4) {
+    if (argc - i != 4) {
         bench_die(0, "PREPARE, REDIRECT, PROGRAM-ID and DEVICE are needed "
                   "(see --help)");
     }
-    o.prepare = argv[optind];
-    o.redirect = argv[optind + 1];
-    o.program = bench_parse_number("PROGRAM-ID", argv[optind + 2], 1,
-                                   UINT32_MAX);
-    o.device = argv[optind + 3];
+    o.prepare = argv[i];
+    o.redirect = argv[i + 1];
+    o.program = bench_parse_number("PROGRAM-ID", argv[i + 2], 1, UINT32_MAX);
+    o.device = argv[i + 3];
     return o;
 }
 

@@ -10,7 +10,6 @@
  * through is for the sink to say. */
 
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +20,7 @@
 #include <bpf/libbpf.h>
 
 #include "bench-util.h"
+#include "options.h"
 #include "pattern.h"
 
 /* What the command line asks for. */
@@ -28,9 +28,9 @@ struct options {
     struct pattern_options pattern;
     const char *object;
     char **devices;             /* 'pattern.n_devices' of them. */
-    unsigned int cpu;
-    unsigned int seconds;
-    unsigned int batch;
+    uint32_t cpu;
+    uint32_t seconds;
+    uint32_t batch;
 };
 
 /* Signal handler that does nothing but interrupt the kernel's test run. */
@@ -60,55 +60,33 @@ usage(void)
 static struct options
 parse_options(int argc, char *argv[])
 {
-    enum { O_CPU = 256, O_SECONDS, O_BATCH, O_RATE, O_HELP };
-    static const struct option longopts[] = {
-        {"cpu", required_argument, NULL, O_CPU},
-        {"seconds", required_argument, NULL, O_SECONDS},
-        {"batch", required_argument, NULL, O_BATCH},
-        {"rate", required_argument, NULL, O_RATE},
-        {"help", no_argument, NULL, O_HELP},
-        PATTERN_LONGOPTS,
-        {NULL, 0, NULL, 0},
-    };
     struct options o = {
         .pattern = PATTERN_DEFAULTS,
         .seconds = 5,
         .batch = 64,
     };
-    int c;
+    uint32_t packets_per_second = 0;
+    const struct bench_option options[] = {
+        {"--cpu", NULL, &o.cpu, 0, BENCH_MAX_CPU},
+        {"--seconds", NULL, &o.seconds, 1, 86400},
+        {"--batch", NULL, &o.batch, 1, 256},
+        {"--rate", NULL, &packets_per_second, 1, 100000000},
+    };
+    int i = bench_parse_options(argc, argv, options,
+                                sizeof options / sizeof options[0],
+                                &o.pattern, usage);
 
-    while ((c = getopt_long(argc, argv, "", longopts, NULL)) != -1) {
-        switch (c) {
-        case O_CPU:
-            o.cpu = bench_parse_number("--cpu", optarg, 0, 1023);
-            break;
-        case O_SECONDS:
-            o.seconds = bench_parse_number("--seconds", optarg, 1, 86400);
-            break;
-        case O_BATCH:
-            o.batch = bench_parse_number("--batch", optarg, 1, 256);
-            break;
-        case O_RATE:
-            o.pattern.interval = (1000000000
-                                  / bench_parse_number("--rate", optarg, 1,
-                                                       100000000));
-            break;
-        case O_HELP:
-            usage();
-        default:
-            if (!pattern_parse_option(c, optarg, &o.pattern)) {
-                exit(EXIT_FAILURE);
-            }
-        }
-    }
-    if (argc - optind < 2 || argc - optind - 1 > BENCH_MAX_DEVICES) {
+    if (argc - i < 2 || argc - i - 1 > BENCH_MAX_DEVICES) {
         bench_die(0, "OBJECT and 1 to %d DEVICEs are needed (see --help)",
                   BENCH_MAX_DEVICES);
     }
-    o.object = argv[optind];
-    o.devices = argv + optind + 1;
-    o.pattern.n_devices = argc - optind - 1;
+    o.object = argv[i];
+    o.devices = argv + i + 1;
+    o.pattern.n_devices = argc - i - 1;
     o.pattern.burst = o.batch;
+    if (packets_per_second) {
+        o.pattern.interval = 1000000000 / packets_per_second;
+    }
     return o;
 }
 
