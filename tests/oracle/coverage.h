@@ -86,6 +86,7 @@ extern unsigned long int tags_count[MAX_TAGS + 1];
     EVENT(PASSES_MISS, "miss in a later pass")      \
     EVENT(PASSES_HASH, "match on dp_hash")          \
     EVENT(TUNNEL_POP, "tunnel header popped")       \
+    EVENT(TUNNEL_HASH, "tunnel header popped after a hash") \
     EVENT(TUNNEL_HARD, "header only userspace pops") \
     EVENT(TUNNEL_BAD, "header userspace drops")     \
     EVENT(TUNNEL_MISS, "miss behind a tunnel")      \

@@ -7,7 +7,8 @@
  * has something wrong or unusual about it.  What userspace drops, and what
  * only userspace can pop, XDP must leave alone.  For the others, the key behind the
  * tunnel is compared with flow_extract(), and what a flow there makes of the
- * packet with odp_execute_actions().
+ * packet with odp_execute_actions().  In some cases the header is popped in
+ * the second pass, after a first one whose hash must not outlive the header.
  */
 
 #include <config.h>
@@ -435,15 +436,19 @@ make_push(struct ovs_action_push_tnl *push)
 /* Popping. */
 
 /* Returns what userspace makes of 'f', which 'o' describes, when it pops tags
- * and header, or NULL if it drops it.  The caller frees it. */
+ * and header in the pass 'recirc_id' after an earlier one gave it 'dp_hash',
+ * or NULL if it drops it.  The caller frees it. */
 static struct dp_packet *
-pop_in_userspace(const struct outer *o, const struct frame *f)
+pop_in_userspace(const struct outer *o, const struct frame *f,
+                 uint32_t recirc_id, uint32_t dp_hash)
 {
     struct dp_packet *packet = dp_packet_clone_data_with_headroom(
         f->data, f->size, 2);
     struct flow flow;
 
     pkt_metadata_init(&packet->md, u32_to_odp(ODP_BASE));
+    packet->md.recirc_id = recirc_id;
+    packet->md.dp_hash = dp_hash;
     flow_extract(packet, &flow);
     for (int i = 0; i < o->n_tags; i++) {
         eth_pop_vlan(packet);
@@ -475,6 +480,8 @@ tunnel_key_from_flow(const struct flow *flow, uint32_t port,
     const struct flow_tnl *tnl = &flow->tunnel;
 
     key_from_flow(flow, port, key);
+    key->recirc_id = flow->recirc_id;
+    key->dp_hash = flow->dp_hash;
     key->tun_ip_src = tnl->ip_src;
     key->tun_ip_dst = tnl->ip_dst;
     memcpy(key->tun_ipv6_src, &tnl->ipv6_src, sizeof key->tun_ipv6_src);
@@ -538,6 +545,10 @@ struct tunnel_case {
     unsigned long int index;
     struct outer outer;
     struct frame inner, frame;
+    uint32_t recirc_id;         /* Of the pass that pops the header.  If it is
+                                 * not the first one, that is... */
+    struct tested_flow hash;    /* ...this flow's, */
+    uint32_t dp_hash;           /* which makes this of the packet. */
     struct tested_flow first;   /* Pops the header. */
     struct dp_packet *popped;   /* By userspace, or NULL. */
     struct flow flow;           /* Of 'popped'. */
@@ -552,12 +563,16 @@ tunnel_failure(const struct tunnel_case *c, const struct tested_flow *second,
                const char *problem)
 {
     if (case_failure("tunnels", c->index, "%s", problem)) {
-        const struct tested_flow *flows[] = { &c->first, second };
+        const struct tested_flow *flows[] = { c->recirc_id ? &c->hash : NULL,
+                                              &c->first, second };
         struct xdp_key key;
 
-        for (size_t i = 0; i < ARRAY_SIZE(flows) && flows[i]; i++) {
+        for (size_t i = 0; i < ARRAY_SIZE(flows); i++) {
             struct ds s = DS_EMPTY_INITIALIZER;
 
+            if (!flows[i]) {
+                continue;
+            }
             match_format(&flows[i]->match, NULL, &s, OFP_DEFAULT_PRIORITY);
             ds_put_cstr(&s, " actions:");
             format_odp_actions(&s, flows[i]->actions.buf.data,
@@ -574,6 +589,41 @@ tunnel_failure(const struct tunnel_case *c, const struct tested_flow *second,
     }
 }
 
+/* Puts a flow from 'device' into the table that hashes the packet of 'c' and
+ * gives it another pass.  Returns false if there is none. */
+static bool
+put_hash(struct tunnel_case *c, struct device *device)
+{
+    static struct executed executed;
+    struct ovs_action_hash hash = {
+        .hash_alg = one_in(2) ? OVS_HASH_ALG_L4 : OVS_HASH_ALG_SYM_L4,
+        .hash_basis = rnd(UINT32_MAX),
+    };
+    struct tested_flow *t = &c->hash;
+    struct xdp_translation tr;
+    enum xdp_table_error error;
+    struct flow flow;
+
+    init_tested(t, device);
+    extract(c->frame.data, c->frame.size, ODP_BASE + device->port, &flow);
+    make_match(&flow, rnd(N_FIRST_MASKS), &t->match);
+    ofpbuf_use_stub(&t->actions.buf, t->actions.stub, sizeof t->actions.stub);
+    nl_msg_put_unspec(&t->actions.buf, OVS_ACTION_ATTR_HASH, &hash,
+                      sizeof hash);
+    nl_msg_put_u32(&t->actions.buf, OVS_ACTION_ATTR_RECIRC,
+                   1 + rnd(UINT32_MAX - 1));
+    if (put_tested(t, &error, &tr) || error) {
+        case_failure("tunnels", c->index, "flow that hashes was refused");
+        return false;
+    }
+    execute_pass(c->frame.data, c->frame.size,
+                 rss_hash(c->frame.data, c->frame.size), 0, &t->actions.buf,
+                 &t->ops, &executed);
+    c->recirc_id = executed.recirc_id;
+    c->dp_hash = executed.dp_hash;
+    return true;
+}
+
 /* Puts the flow that pops the header of 'c' into the table. */
 static bool
 put_first(struct tunnel_case *c, struct device *device)
@@ -585,6 +635,8 @@ put_first(struct tunnel_case *c, struct device *device)
 
     init_tested(t, device);
     extract(c->frame.data, c->frame.size, ODP_BASE + device->port, &flow);
+    flow.recirc_id = c->recirc_id;
+    flow.dp_hash = c->dp_hash;
     make_match(&flow, rnd(N_FIRST_MASKS), &t->match);
     ofpbuf_use_stub(&t->actions.buf, t->actions.stub, sizeof t->actions.stub);
     for (int i = 0; i < c->outer.n_tags; i++) {
@@ -599,22 +651,34 @@ put_first(struct tunnel_case *c, struct device *device)
     return true;
 }
 
-/* As check_counters(), if a packet has found a flow, with or without a
+/* As check_counters(), if a packet has found 'n' flows, each with or without a
  * hint. */
 static bool
-check_one_hit(uint64_t before[XDP_COUNTER_MAX],
-              uint64_t expected[XDP_COUNTER_MAX], const char **culprit,
-              uint64_t *by)
+check_hits(uint64_t before[XDP_COUNTER_MAX],
+           uint64_t expected[XDP_COUNTER_MAX], uint64_t n,
+           const char **culprit, uint64_t *by)
 {
     uint64_t after[XDP_COUNTER_MAX];
+    uint64_t by_hint;
 
     xdp_flow_table_get_counters(object->table, after);
-    if (after[XDP_COUNTER_HINT_HITS] != before[XDP_COUNTER_HINT_HITS]) {
-        expected[XDP_COUNTER_HINT_HITS] = 1;
-    } else {
-        expected[XDP_COUNTER_SUBTABLE_HITS] = 1;
-    }
+    by_hint = after[XDP_COUNTER_HINT_HITS] - before[XDP_COUNTER_HINT_HITS];
+    expected[XDP_COUNTER_HINT_HITS] = MIN(by_hint, n);
+    expected[XDP_COUNTER_SUBTABLE_HITS] = n - MIN(by_hint, n);
     return check_counters(before, expected, culprit, by);
+}
+
+/* Runs the packet of 'c'.  Returns the verdict, and stores what leaves in
+ * 'out' and '*out_size'. */
+static uint32_t
+run_case(struct tunnel_case *c, uint8_t out[MAX_OUT], size_t *out_size)
+{
+    if (c->recirc_id) {
+        c->hash.stats.n_packets++;
+        c->hash.stats.n_bytes += c->frame.size;
+    }
+    return run_program(c->first.device->ifindex, c->frame.data, c->frame.size,
+                       out, out_size);
 }
 
 /* Runs the packet of 'c' when no flow is behind the tunnel, and compares what
@@ -625,6 +689,7 @@ check_pop(struct tunnel_case *c)
 {
     uint64_t before[XDP_COUNTER_MAX];
     uint64_t expected[XDP_COUNTER_MAX] = { [XDP_COUNTER_PACKETS] = 1 };
+    uint64_t n_earlier = c->recirc_id != 0;
     struct xdp_key key, expected_key;
     const char *culprit, *problem = NULL;
     uint8_t out[MAX_OUT];
@@ -633,19 +698,21 @@ check_pop(struct tunnel_case *c)
     uint64_t by;
 
     xdp_flow_table_get_counters(object->table, before);
-    verdict = run_program(c->first.device->ifindex, c->frame.data,
-                          c->frame.size, out, &out_size);
+    verdict = run_case(c, out, &out_size);
+    expected[XDP_COUNTER_RECIRC] = n_earlier;
     if (!c->popped || c->outer.is_hard) {
         expected[XDP_COUNTER_TNL_ODD] = 1;
-        expected[XDP_COUNTER_NO_SOCKET] = 1;
-        if (verdict != XDP_PASS || out_size != c->frame.size
+        expected[n_earlier ? XDP_COUNTER_DROP_RECIRC
+                 : XDP_COUNTER_NO_SOCKET] = 1;
+        if (verdict != (n_earlier ? XDP_DROP : XDP_PASS)
+            || out_size != c->frame.size
             || memcmp(out, c->frame.data, out_size)) {
             problem = "a header for userspace was touched";
         }
     } else {
         expected[XDP_COUNTER_POP_VLAN] = c->outer.n_tags;
         expected[XDP_COUNTER_TNL_POP] = 1;
-        expected[XDP_COUNTER_RECIRC] = 1;
+        expected[XDP_COUNTER_RECIRC]++;
         expected[XDP_COUNTER_MISSES] = 1;
         expected[XDP_COUNTER_DROP_RECIRC] = 1;
         c->first.stats.n_packets++;
@@ -664,7 +731,8 @@ check_pop(struct tunnel_case *c)
             problem = "the key behind the tunnel";
         }
     }
-    if (!problem && !check_one_hit(before, expected, &culprit, &by)) {
+    if (!problem && !check_hits(before, expected, n_earlier + 1, &culprit,
+                                &by)) {
         problem = culprit;
     }
     if (problem) {
@@ -680,6 +748,7 @@ check_pop(struct tunnel_case *c)
     event_count[!c->popped ? EVENT_TUNNEL_BAD
                 : c->outer.is_hard ? EVENT_TUNNEL_HARD
                 : EVENT_TUNNEL_POP]++;
+    event_count[EVENT_TUNNEL_HASH] += c->popped && c->dp_hash;
     return c->popped && !c->outer.is_hard;
 }
 
@@ -759,8 +828,7 @@ run_both(struct tunnel_case *c, struct tested_flow *t,
     size_t out_size;
     uint32_t verdict;
 
-    verdict = run_program(c->first.device->ifindex, c->frame.data,
-                          c->frame.size, out, &out_size);
+    verdict = run_case(c, out, &out_size);
     c->first.stats.n_packets++;
     c->first.stats.n_bytes += c->frame.size;
     account(t, &c->flow, dp_packet_size(c->popped));
@@ -781,31 +849,38 @@ run_both(struct tunnel_case *c, struct tested_flow *t,
  * tunnel's own header flipped, which a train does not compare, but which makes
  * it a packet for userspace. */
 static void
-run_spoiled(const struct tunnel_case *c)
+run_spoiled(struct tunnel_case *c)
 {
-    uint64_t expected[XDP_COUNTER_MAX] = { [XDP_COUNTER_PACKETS] = 1,
-                                           [XDP_COUNTER_TNL_ODD] = 1,
-                                           [XDP_COUNTER_NO_SOCKET] = 1 };
+    uint64_t n_earlier = c->recirc_id != 0;
+    uint64_t expected[XDP_COUNTER_MAX] = {
+        [XDP_COUNTER_PACKETS] = 1,
+        [XDP_COUNTER_TNL_ODD] = 1,
+        [XDP_COUNTER_RECIRC] = n_earlier,
+        [XDP_COUNTER_DROP_RECIRC] = n_earlier,
+        [XDP_COUNTER_NO_SOCKET] = !n_earlier,
+    };
     bool is_gre = (c->outer.type == XDP_TUNNEL_GRE
                    || c->outer.type == XDP_TUNNEL_ERSPAN);
     uint64_t before[XDP_COUNTER_MAX];
-    struct frame f = c->frame;
     uint8_t out[MAX_OUT];
     const char *culprit;
+    uint8_t *flags;
     size_t out_size;
     uint32_t verdict;
     uint64_t by;
 
-    f.data[c->outer.l4_ofs + (is_gre ? 0 : UDP_HEADER_LEN)] ^= 0x40;
+    flags = &c->frame.data[c->outer.l4_ofs + (is_gre ? 0 : UDP_HEADER_LEN)];
+    *flags ^= 0x40;
     xdp_flow_table_get_counters(object->table, before);
-    verdict = run_program(c->first.device->ifindex, f.data, f.size, out,
-                          &out_size);
-    if (verdict != XDP_PASS || out_size != f.size
-        || memcmp(out, f.data, out_size)) {
+    verdict = run_case(c, out, &out_size);
+    if (verdict != (n_earlier ? XDP_DROP : XDP_PASS)
+        || out_size != c->frame.size
+        || memcmp(out, c->frame.data, out_size)) {
         tunnel_failure(c, NULL, "a spoiled header in a train was popped");
-    } else if (!check_one_hit(before, expected, &culprit, &by)) {
+    } else if (!check_hits(before, expected, n_earlier + 1, &culprit, &by)) {
         tunnel_failure(c, NULL, culprit);
     }
+    *flags ^= 0x40;
 }
 
 /* Checks what the flow 't' behind the tunnel makes of the packet of 'c', and
@@ -831,7 +906,8 @@ check_second(struct tunnel_case *c, struct tested_flow *t)
         dp_packet_delete(packet);
     } else {
         execute_pass(dp_packet_data(c->popped), dp_packet_size(c->popped),
-                     hash, 0, &t->actions.buf, &t->ops, &executed);
+                     hash, c->flow.dp_hash, &t->actions.buf, &t->ops,
+                     &executed);
     }
     op_count[XDP_OP_TNL_POP]++;
     if (!run_both(c, t, &executed) || !one_in(4)) {
@@ -857,18 +933,21 @@ test_one_pop(unsigned long int index)
     static struct tunnel_case c;
     static struct tested_flow t;
     struct xdp_flow_table_stats stats;
+    struct device *device;
     bool popped;
 
     rng_start(23, index);
     set_vlan_limit(XDP_VLAN_MAX);
     c.index = index;
+    c.recirc_id = c.dp_hash = 0;
     make_any_packet(&c.inner, index);
     c.inner.size = MIN(c.inner.size, MAX_PACKET - MAX_OUTER);
     make_outer(&c.outer, &c.frame, &c.inner);
-    if (!put_first(&c, &devices[rnd(n_devices)])) {
+    device = &devices[rnd(n_devices)];
+    if ((one_in(4) && !put_hash(&c, device)) || !put_first(&c, device)) {
         return;
     }
-    c.popped = pop_in_userspace(&c.outer, &c.frame);
+    c.popped = pop_in_userspace(&c.outer, &c.frame, c.recirc_id, c.dp_hash);
     popped = check_pop(&c);
     n_left += !popped;
     if (popped && put_second(&c, &t, false)) {
@@ -897,6 +976,12 @@ test_one_pop(unsigned long int index)
     c.first.stats.tcp_flags = 0;
     if (!check_stats(&c.first, &stats)) {
         tunnel_failure(&c, NULL, "statistics before the tunnel");
+    }
+    if (c.recirc_id) {
+        xdp_flow_table_remove(object->table, c.hash.flow, &stats);
+        if (!check_stats(&c.hash, &stats)) {
+            tunnel_failure(&c, NULL, "statistics of the pass that hashes");
+        }
     }
     dp_packet_delete(c.popped);
 }
@@ -1034,7 +1119,7 @@ test_one_push(unsigned long int index)
             } else if (out_size != dp_packet_size(packet)
                        || memcmp(out, dp_packet_data(packet), out_size)) {
                 problem = "packet with a header pushed";
-            } else if (!check_one_hit(before, expected, &culprit, &by)) {
+            } else if (!check_hits(before, expected, 1, &culprit, &by)) {
                 problem = culprit;
             }
         }
