@@ -49,6 +49,17 @@ def title(name):
     return CONTENDERS[name].title
 
 
+# Contenders of scenarios with bridges of their own, and their settings.
+SWITCHES = {'offload': OFFLOAD, 'userspace': NO_OFFLOAD}
+
+
+def in_turn(context, rounds, names):
+    """Yields those of the contenders 'names' that were asked for, one after
+    the other, 'rounds' times."""
+    for _ in range(rounds):
+        yield from (name for name in names if name in context.contenders)
+
+
 @contextlib.contextmanager
 def redirect(tools, *pairs):
     """Redirects all packets from the first device of each of 'pairs' to the

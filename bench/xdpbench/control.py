@@ -6,13 +6,14 @@ import statistics
 import time
 
 from .chain import IN, OUT, SNK, SRC, Pair, cost, rate
-from .contenders import Running, received_by_stack, title
+from .contenders import (SWITCHES, Running, in_turn, received_by_stack,
+                         title)
 from .dataplane import (CHAIN_UNIT, COST_UNIT, beside_bare,
                         contenders_of_provider)
 from .provider import provider
 from .scenarios import scenario
 from .system import NETNS, Failure, in_netns, ip, namespace, run
-from .vswitch import AFXDP, NO_OFFLOAD, OFFLOAD, vswitch
+from .vswitch import AFXDP, vswitch
 
 # Flows in the table, and how many of them are active at most.
 TABLE_SIZES = 10000, 100000, 200000, 1000000
@@ -112,11 +113,11 @@ def first_packet(context):
         'first-packet', 'Latency of a packet between two hosts', 'us',
         better='lower', digits=0)
     with namespace(NETNS):
-        for name, settings in (('offload', OFFLOAD),
-                               ('userspace', NO_OFFLOAD)):
+        for name in in_turn(context, 1, SWITCHES):
             ip('-batch', '-', stdin='\n'.join(Pair().batch(1)) + '\n')
             with received_by_stack([SNK]), \
-                    vswitch(context.tools, context.options, settings) as ovs:
+                    vswitch(context.tools, context.options,
+                            SWITCHES[name]) as ovs:
                 for port in IN, OUT:
                     ovs.add_port(port, *AFXDP)
                 # A megaflow for each source address.
@@ -154,11 +155,12 @@ def vswitch_ports(context):
         'vswitch-ports', 'A port of ovs-vswitchd, with ovs-vsctl', 'ms',
         better='lower', digits=0)
     pairs = [Pair(i) for i in range(VSWITCH_PORTS)]
-    for name, settings in (('offload', OFFLOAD), ('userspace', NO_OFFLOAD)):
+    for name in in_turn(context, 1, SWITCHES):
         with namespace(NETNS):
             ip('-batch', '-', stdin='\n'.join(
                 line for pair in pairs for line in pair.batch(1)) + '\n')
-            with vswitch(context.tools, context.options, settings) as ovs:
+            with vswitch(context.tools, context.options,
+                         SWITCHES[name]) as ovs:
                 took = [ovs.add_port(pair.port_in, *AFXDP) for pair in pairs]
                 for i, pair in enumerate(reversed(pairs)):
                     begin = time.monotonic()

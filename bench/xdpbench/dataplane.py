@@ -6,7 +6,8 @@ import contextlib
 import json
 
 from .chain import IN, OUT, Chain, cost, rate
-from .contenders import CONTENDERS, HINTS_OFF, Running, redirect, title
+from .contenders import (CONTENDERS, HINTS_OFF, Running, in_turn, redirect,
+                         title)
 from .provider import provider
 from .scenarios import scenario
 from .system import NETNS, Failure, ip, namespace
@@ -21,6 +22,9 @@ FLOOD_PORTS = 8
 CHAIN_UNIT = 'Mpackets/s'
 COST_UNIT = 'ns more than a bare redirect'
 
+# Contenders of which the cost of a packet can be measured.
+IN_XDP = 'offload', 'nohints'
+
 
 def contenders_of_provider(context):
     """Returns the contenders that the provider alone can be, with their
@@ -31,28 +35,44 @@ def contenders_of_provider(context):
     return settings
 
 
+def rates_and_costs(context, name, title_of_rates, title_of_costs):
+    """Returns two tables of results, 'name' and 'name'-cost: what is
+    forwarded, and what a packet costs in the XDP program."""
+    return (context.results.scenario(name, title_of_rates, CHAIN_UNIT),
+            context.results.scenario(f'{name}-cost', title_of_costs,
+                                     COST_UNIT, better='lower', digits=1))
+
+
+def sample(context, tables, case, name, chain, running, pair, moves=False,
+           **pattern):
+    """Adds to 'tables', which rates_and_costs() returned, what contender
+    'name' forwards from 'pair' and, if it does that in XDP, the cost.  'moves'
+    and 'pattern' are as in cost()."""
+    rates, costs = tables
+    mpps = rate(chain, running, context.disturbed, pairs=[pair], **pattern)
+    rates.add(case, name, mpps)
+    text = f'{case}, {title(name)}: {mpps:.3f} Mpackets/s'
+    if name in IN_XDP:
+        _, ns = cost(context.tools, context.options, pair.port_in,
+                     moves=moves, **pattern)
+        costs.add(case, name, ns)
+        text += f', {ns:.0f} {COST_UNIT}'
+    context.progress(text)
+
+
 @scenario('one', 'one flow, all contenders')
 def one_flow(context):
     """One flow between two ports, by each contender in turn."""
-    rates = context.results.scenario(
-        'one', 'One flow of 64-byte UDP packets', CHAIN_UNIT)
-    costs = context.results.scenario(
-        'one-cost', 'One flow: a packet in the XDP program', COST_UNIT,
-        better='lower', digits=1)
+    tables = rates_and_costs(context, 'one', 'One flow of 64-byte UDP packets',
+                             'One flow: a packet in the XDP program')
     with namespace(NETNS):
-        for _ in range(context.options.rounds):
-            for name in context.contenders:
-                with Chain(context.tools, context.options) as chain, \
-                        CONTENDERS[name](context.tools, context.options,
-                                         (IN, OUT)) as running:
-                    mpps = rate(chain, running, context.disturbed)
-                    rates.add('one flow', name, mpps)
-                    text = f'{title(name)}: {mpps:.3f} Mpackets/s'
-                    if name in ('offload', 'nohints'):
-                        _, ns = cost(context.tools, context.options, IN)
-                        costs.add('one flow', name, ns)
-                        text += f', {ns:.0f} ns more than a bare redirect'
-                    context.progress(text)
+        for name in in_turn(context, context.options.rounds,
+                            context.contenders):
+            with Chain(context.tools, context.options) as chain, \
+                    CONTENDERS[name](context.tools, context.options,
+                                     (IN, OUT)) as running:
+                sample(context, tables, 'one flow', name, chain, running,
+                       chain.pairs[0])
 
 
 def masks_case(n_masks, order):
@@ -228,11 +248,9 @@ def put_actions(table, actions, vlan):
 @scenario('actions', 'VLAN push, pop, set-field, flood, recirculation')
 def actions(context):
     """One flow with more than one output as its actions."""
-    rates = context.results.scenario(
-        'actions', 'One flow with other actions', CHAIN_UNIT)
-    costs = context.results.scenario(
-        'actions-cost', 'A packet with other actions', COST_UNIT,
-        better='lower', digits=1)
+    rates, costs = rates_and_costs(context, 'actions',
+                                   'One flow with other actions',
+                                   'A packet with other actions')
     with namespace(NETNS), \
             Chain(context.tools, context.options,
                   extra_outs=FLOOD_PORTS - 1) as chain, \

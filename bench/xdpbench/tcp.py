@@ -6,7 +6,7 @@ import json
 import subprocess
 import time
 
-from .contenders import CONTENDERS, Running, redirect, title
+from .contenders import CONTENDERS, Running, in_turn, redirect, title
 from .scenarios import scenario
 from .system import (HOSTS, NETNS, Failure, end, in_netns, ip, namespace, run,
                      start)
@@ -111,20 +111,18 @@ def tcp(context):
     context.progress(f'the largest MTU of the path is {mtu}')
     for mtu in 1500, mtu:
         with hosts(mtu):
-            for _ in range(context.options.rounds_tcp):
-                for name in CONTENDERS_OF_TCP:
-                    if name not in context.contenders:
-                        continue
-                    with connected(context, name) as running:
-                        if not reaches(mtu):
-                            raise Failure(f'{title(name)}: no ping of {mtu} '
-                                          f'bytes')
-                        for streams in STREAMS:
-                            rate = iperf(context.options.tcp_seconds, streams)
-                            case = (f'MTU {mtu}, {streams} stream' +
-                                    's' * (streams > 1))
-                            results.add(case, name, rate)
-                            context.progress(f'{case}, {title(name)}: '
-                                             f'{rate:.2f} Gbit/s')
-                        if name == 'offload':
-                            running.check()
+            for name in in_turn(context, context.options.rounds_tcp,
+                                CONTENDERS_OF_TCP):
+                with connected(context, name) as running:
+                    if not reaches(mtu):
+                        raise Failure(f'{title(name)}: no ping of {mtu} '
+                                      f'bytes')
+                    for streams in STREAMS:
+                        rate = iperf(context.options.tcp_seconds, streams)
+                        case = (f'MTU {mtu}, {streams} stream' +
+                                's' * (streams > 1))
+                        results.add(case, name, rate)
+                        context.progress(f'{case}, {title(name)}: '
+                                         f'{rate:.2f} Gbit/s')
+                    if name == 'offload':
+                        running.check()

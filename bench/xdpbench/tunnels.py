@@ -9,12 +9,12 @@ The addresses of the tunnel are those of the source's frames (pattern.c).
 
 import time
 
-from .chain import Chain, cost, rate
-from .contenders import Running, title
-from .dataplane import CHAIN_UNIT, COST_UNIT
+from .chain import Chain
+from .contenders import SWITCHES, Running, in_turn
+from .dataplane import rates_and_costs, sample
 from .scenarios import scenario
 from .system import NETNS, Failure, ip, namespace
-from .vswitch import AFXDP, NO_OFFLOAD, OFFLOAD, vswitch
+from .vswitch import AFXDP, vswitch
 
 REMOTE, REMOTE_MAC = '172.31.1.1', '02:00:00:00:00:99'
 LOCAL, LOCAL_MAC = '172.31.1.100', '02:00:00:00:00:ee'
@@ -65,37 +65,21 @@ def check_carried(ovs, wanted):
 @scenario('tunnels', 'VXLAN push and pop')
 def tunnels(context):
     """One flow into a VXLAN tunnel, and one out of it."""
-    rates = context.results.scenario(
-        'tunnels', 'One flow through a VXLAN tunnel', CHAIN_UNIT)
-    costs = context.results.scenario(
-        'tunnels-cost', 'A packet through a VXLAN tunnel', COST_UNIT,
-        better='lower', digits=1)
+    tables = rates_and_costs(context, 'tunnels',
+                             'One flow through a VXLAN tunnel',
+                             'A packet through a VXLAN tunnel')
     with namespace(NETNS):
-        for _ in range(context.options.rounds_short):
-            for name, settings in (('offload', OFFLOAD),
-                                   ('userspace', NO_OFFLOAD)):
-                if name not in context.contenders:
-                    continue
-                with Chain(context.tools, context.options,
-                           n_pairs=2) as chain, \
-                        vswitch(context.tools, context.options,
-                                settings) as ovs:
-                    push, pop = chain.pairs
-                    set_up(ovs, push, pop)
-                    for case, pair, action, vxlan in (
-                            ('push', push, 'tnl_push', False),
-                            ('pop', pop, 'tnl_pop', True)):
-                        running = Running(
-                            None if ovs.offload else ovs.pmd_thread(),
-                            check_carried(ovs, action))
-                        mpps = rate(chain, running, context.disturbed,
-                                    pairs=[pair], vxlan=vxlan)
-                        rates.add(case, name, mpps)
-                        text = f'{case}, {title(name)}: {mpps:.3f} Mpackets/s'
-                        if ovs.offload:
-                            _, ns = cost(context.tools, context.options,
-                                         pair.port_in, vxlan=vxlan,
-                                         moves=True)
-                            costs.add(case, name, ns)
-                            text += f', {ns:.0f} ns'
-                        context.progress(text)
+        for name in in_turn(context, context.options.rounds_short, SWITCHES):
+            with Chain(context.tools, context.options, n_pairs=2) as chain, \
+                    vswitch(context.tools, context.options,
+                            SWITCHES[name]) as ovs:
+                push, pop = chain.pairs
+                set_up(ovs, push, pop)
+                for case, pair, action, vxlan in (
+                        ('push', push, 'tnl_push', False),
+                        ('pop', pop, 'tnl_pop', True)):
+                    running = Running(
+                        None if ovs.offload else ovs.pmd_thread(),
+                        check_carried(ovs, action))
+                    sample(context, tables, case, name, chain, running, pair,
+                           moves=True, vxlan=vxlan)
