@@ -12,9 +12,19 @@
  * subtable's entry, so that no packet sees half of each version; the old
  * slot's statistics go on counting for the flow until it is free again.
  *
- * Masks stay in the table after their last flow has gone, because making one
- * takes a grace period in the kernel.  They are taken over by a new mask when
- * there is no free one.
+ * Masks stay in the table after their last flow has gone, because another one
+ * may need the same.  They are taken over by a new mask when there is no free
+ * one.
+ *
+ * Growth
+ * ======
+ *
+ * A full subtable is copied into a larger one, which takes its place in one
+ * step.  Nobody waits for the programs that have looked up the old one by then
+ * (see xdp-swap.h): what they find there is what a program finds that was a
+ * little faster.  They miss what is inserted now, and what is removed is
+ * invalid.  Only a modification has to be made in both, so that they find one
+ * of the flow's slots.
  *
  * Groups
  * ======
@@ -49,6 +59,7 @@
 #include "openvswitch/vlog.h"
 #include "ovs-atomic.h"
 #include "util.h"
+#include "xdp-swap.h"
 
 VLOG_DEFINE_THIS_MODULE(xdp_flow_table);
 
@@ -87,6 +98,7 @@ struct table_mask {
     struct hmap flows;          /* Its "struct xdp_table_flow"s, by digest. */
     int subtable_fd;            /* The inner map. */
     uint32_t capacity;          /* Entries of the inner map. */
+    struct xdp_swap *swap;      /* The last one that moved flows, or NULL. */
     uint64_t unused_since;      /* Epoch in which the last flow left. */
 };
 
@@ -168,6 +180,8 @@ struct xdp_flow_table {
                                  * still look at? */
     uint64_t lists_epoch;       /* When they were replaced. */
     uint64_t epoch;
+    uint64_t waited_epoch;      /* Of all epochs before this one, no program
+                                 * runs any more. */
 };
 
 /* Distance of two elements of an mmap()ed array map with 'size' bytes each.
@@ -351,6 +365,7 @@ xdp_flow_table_destroy(struct xdp_flow_table *table)
         if (mask->subtable_fd >= 0) {
             close(mask->subtable_fd);
         }
+        xdp_swap_unref(mask->swap);
     }
     for (uint32_t i = 0; i < XDP_MAX_GROUPS; i++) {
         if (table->groups[i].fd >= 0) {
@@ -726,13 +741,14 @@ xdp_flow_table_sort_masks(struct xdp_flow_table *table)
 /* Masks. */
 
 /* Gives mask 'id' a subtable for 'capacity' flows and moves its flows there.
- * Waits for a grace period.  Returns 0 or a positive errno value. */
+ * Returns 0 or a positive errno value. */
 static int
 mask_set_subtable(struct xdp_flow_table *table, uint32_t id,
                   uint32_t capacity)
 {
     struct table_mask *mask = &table->masks[id];
     struct xdp_table_flow *flow;
+    struct xdp_swap *swap;
     int error;
     int fd;
 
@@ -748,13 +764,22 @@ mask_set_subtable(struct xdp_flow_table *table, uint32_t id,
             goto error;
         }
     }
-    if (bpf_map_update_elem(table->fds.subtables, &id, &fd, BPF_ANY)) {
-        error = errno;
+
+    if (mask->swap) {
+        /* Modifications know of one old subtable. */
+        xdp_swap_wait(mask->swap);
+        xdp_swap_unref(mask->swap);
+        mask->swap = NULL;
+    }
+    error = xdp_swap_start(table->fds.subtables, id, fd, mask->subtable_fd,
+                           &swap);
+    if (error) {
         goto error;
     }
-
-    if (mask->subtable_fd >= 0) {
-        close(mask->subtable_fd);
+    if (hmap_is_empty(&mask->flows)) {
+        xdp_swap_unref(swap);
+    } else {
+        mask->swap = swap;
     }
     mask->subtable_fd = fd;
     mask->capacity = capacity;
@@ -814,14 +839,18 @@ mask_get(struct xdp_flow_table *table, const struct xdp_key *bits,
         return XDP_TABLE_MASKS_FULL;
     }
 
-    /* Replacing the subtable waits until no program looks at the old mask:
-     * it is on no port's list any more. */
+    /* A mask that is taken over is on no port's list any more, but a program
+     * that looks at it may have been running since. */
+    mask = &table->masks[id];
+    if (mask->in_use && mask->unused_since >= table->waited_epoch
+        && xdp_flow_table_wait(table)) {
+        return XDP_TABLE_SYSTEM;
+    }
     if (mask_set_subtable(table, id,
                           MIN(SUBTABLE_MIN, table->limits.n_flows))) {
         return XDP_TABLE_SYSTEM;
     }
 
-    mask = &table->masks[id];
     if (mask->in_use) {
         hmap_remove(&table->masks_by_bits, &mask->node);
     }
@@ -921,13 +950,14 @@ group_find_unused(struct xdp_flow_table *table)
 }
 
 /* Makes 'id', from group_find_unused(), the group of the 'n' 'outputs', with
- * 'xdp_egress' in all entries if 'egress'.  Waits for a grace period.  Returns
- * 0 or a positive errno value. */
+ * 'xdp_egress' in all entries if 'egress'.  Returns 0 or a positive errno
+ * value. */
 static int
 group_set_outputs(struct xdp_flow_table *table, uint32_t id,
                   const struct table_output *outputs, size_t n, bool egress)
 {
     struct table_group *group = &table->groups[id];
+    struct xdp_swap *swap;
     int error = 0;
     int fd;
 
@@ -940,19 +970,17 @@ group_set_outputs(struct xdp_flow_table *table, uint32_t id,
         error = set_device(table, fd, i, outputs[i].ifindex,
                            egress || table->ports[outputs[i].port].egress);
     }
-    if (!error && bpf_map_update_elem(table->fds.groups, &id, &fd, BPF_ANY)) {
-        error = errno;
+    if (!error) {
+        error = xdp_swap_start(table->fds.groups, id, fd, group->fd, &swap);
     }
     if (error) {
         close(fd);
         return error;
     }
+    xdp_swap_unref(swap);
 
     if (group->in_use) {
         hmap_remove(&table->groups_by_outputs, &group->node);
-    }
-    if (group->fd >= 0) {
-        close(group->fd);
     }
     group->in_use = true;
     group->fd = fd;
@@ -1040,7 +1068,8 @@ group_get(struct xdp_flow_table *table,
             return XDP_TABLE_GROUPS_FULL;
         }
         error = group_set_outputs(table, id, outputs, n, differ);
-    } else if (set_egress) {
+    }
+    if (set_egress && !error) {
         error = xdp_flow_table_wait(table);
     }
     if (error) {
@@ -1384,6 +1413,9 @@ xdp_flow_table_modify(struct xdp_flow_table *table,
         slot_free(table, slot);
         return XDP_TABLE_SYSTEM;
     }
+    if (mask->swap) {
+        xdp_swap_update_old(mask->swap, &flow->digest, &slot);
+    }
     slot_count_ports(table, slot, 1);
     slot_count_ports(table, flow->slot, -1);
     slot_retire(table, flow->slot, flow);
@@ -1544,6 +1576,7 @@ xdp_flow_table_reclaim(struct xdp_flow_table *table, uint64_t epoch)
 {
     struct table_garbage *garbage;
 
+    table->waited_epoch = MAX(table->waited_epoch, epoch + 1);
     table->lists_busy &= table->lists_epoch > epoch;
     LIST_FOR_EACH_SAFE (garbage, list_node, &table->garbage) {
         if (garbage->epoch > epoch) {

@@ -29,6 +29,8 @@ lib_xdp_files = \
 	lib/xdp-sequence.h \
 	lib/xdp-shared.c \
 	lib/xdp-shared.h \
+	lib/xdp-swap.c \
+	lib/xdp-swap.h \
 	lib/xdp-totals.c \
 	lib/xdp-totals.h \
 	lib/xdp-translate-actions.c \

@@ -39,6 +39,7 @@
 #include "xdp-meter.h"
 #include "xdp-program.h"
 #include "xdp-sequence.h"
+#include "xdp-swap.h"
 #include "xdp-translate.h"
 #include "xdp-upcall.h"
 
@@ -2648,6 +2649,223 @@ test_table_growth(void)
     fixture_destroy(&f);
 }
 
+/* Opens the subtable of the mask of the flow from port 1 to 'dst'. */
+static int
+open_subtable(const struct fixture *f, uint32_t dst)
+{
+    uint32_t id;
+
+    return (read_map(f->fds.subtables, mask_of(f, dst), &id)
+            ? bpf_map_get_fd_by_id(id) : -1);
+}
+
+/* Returns true if the subtable 'fd' leads to 'slot'. */
+static bool
+leads_to_slot(int fd, uint32_t slot)
+{
+    uint64_t digest, *prev = NULL;
+    uint32_t value;
+
+    while (!bpf_map_get_next_key(fd, prev, &digest)) {
+        if (!bpf_map_lookup_elem(fd, &digest, &value) && value == slot) {
+            return true;
+        }
+        prev = &digest;
+    }
+    return false;
+}
+
+/* A program that has looked up a subtable before it grew meets each of its
+ * flows that is still there, also one that was modified since. */
+static void
+test_table_growth_modify(void)
+{
+    enum { N_MASKS = 8, N = 1025 };
+    struct xdp_table_flow **flows = xcalloc(N_MASKS * N, sizeof *flows);
+    struct xdp_flow_table_stats s;
+    struct xdp_flow_actions actions;
+    struct fixture f;
+    int n_both = 0;
+
+    fixture_init(&f, N_MASKS * N + 64, N_MASKS);
+    for (int i = 0; i < N_MASKS; i++) {
+        uint32_t first = i * N;
+        uint32_t last = first + N - 1;
+        uint32_t before, slot;
+        bool both;
+        int fd;
+
+        for (uint32_t j = first; j < last; j++) {
+            CHECK(!insert(&f, 1, j, 1 + i, 1 + j, &flows[j]));
+        }
+        fd = open_subtable(&f, first);
+        CHECK(fd >= 0);
+        CHECK(find(&f, 1, first, &before) == 1 + first);
+
+        CHECK(!insert(&f, 1, last, 1 + i, 1 + last, &flows[last]));
+        make_actions(9999, &actions);
+        CHECK(!xdp_flow_table_modify(f.table, flows[first], &actions));
+        CHECK(find(&f, 1, first, &slot) == 9999);
+        CHECK(slot != before);
+        both = leads_to_slot(fd, slot);
+        CHECK(leads_to_slot(fd, before) == !both);
+        n_both += both;
+
+        /* What is new, and what is removed, is not changed there. */
+        CHECK(find(&f, 1, last, &slot) == 1 + last);
+        CHECK(!leads_to_slot(fd, slot));
+        CHECK(find(&f, 1, first + 1, &slot) == 2 + first);
+        CHECK(leads_to_slot(fd, slot));
+        xdp_flow_table_remove(f.table, flows[first + 1], &s);
+        CHECK(leads_to_slot(fd, slot));
+        CHECK(!find(&f, 1, first + 1, NULL));
+        CHECK(!insert(&f, 1, first + 1, 1 + i, 2 + first, &flows[first + 1]));
+        close(fd);
+    }
+    /* Unless the grace period was over at once, which can be by chance. */
+    CHECK(n_both > 0);
+
+    CHECK(fixture_reclaim(&f));
+    for (uint32_t i = 0; i < N_MASKS * N; i++) {
+        CHECK(find(&f, 1, i, NULL) == (i % N ? 1 + i : 9999));
+        xdp_flow_table_remove(f.table, flows[i], &s);
+    }
+    free(flows);
+    fixture_destroy(&f);
+}
+
+/* Creates a map like a subtable and stores its id in '*idp'. */
+static int
+create_inner(uint32_t *idp)
+{
+    struct bpf_map_info info = { 0 };
+    uint32_t size = sizeof info;
+    int fd = bpf_map_create(BPF_MAP_TYPE_HASH, "unit_inner", 8, 4, 4, NULL);
+
+    if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size)) {
+        ovs_fatal(errno, "creating a map failed");
+    }
+    *idp = info.id;
+    return fd;
+}
+
+/* A mask is given to another one only when no program can be looking at it
+ * any more. */
+static void
+test_table_masks_wait(void)
+{
+    struct xdp_table_flow *a, *b, *c;
+    struct xdp_flow_table_stats s;
+    uint32_t last, id, other;
+    struct fixture f;
+    int fd;
+
+    fixture_init(&f, 16, 2);
+    last = f.limits.n_masks;
+    fd = create_inner(&other);
+    CHECK(!insert(&f, 1, 100, 1, 11, &a));
+
+    /* Waiting replaces the last subtable.  A mask that is new needs none. */
+    CHECK(!bpf_map_update_elem(f.fds.subtables, &last, &fd, BPF_ANY));
+    CHECK(!insert(&f, 1, 101, 2, 12, &b));
+    CHECK(read_map(f.fds.subtables, last, &id) && id == other);
+
+    xdp_flow_table_remove(f.table, a, &s);
+    CHECK(!insert(&f, 1, 102, 3, 13, &c));
+    CHECK(find(&f, 1, 102, NULL) == 13);
+    CHECK(read_map(f.fds.subtables, last, &id) && id != other);
+
+    /* Here it has been waited for already. */
+    xdp_flow_table_remove(f.table, b, &s);
+    CHECK(fixture_reclaim(&f));
+    CHECK(!bpf_map_update_elem(f.fds.subtables, &last, &fd, BPF_ANY));
+    CHECK(!insert(&f, 1, 100, 1, 14, &a));
+    CHECK(find(&f, 1, 100, NULL) == 14);
+    CHECK(read_map(f.fds.subtables, last, &id) && id == other);
+
+    /* Here not since its last flow left. */
+    xdp_flow_table_remove(f.table, a, &s);
+    CHECK(!insert(&f, 1, 101, 2, 15, &b));
+    CHECK(read_map(f.fds.subtables, last, &id) && id != other);
+
+    xdp_flow_table_remove(f.table, b, &s);
+    xdp_flow_table_remove(f.table, c, &s);
+    close(fd);
+    fixture_destroy(&f);
+}
+
+/* Replacing inner maps without waiting. */
+static void
+test_swap(void)
+{
+    /* More than there are threads. */
+    enum { N = 80, KEY = 7 };
+    uint64_t key = KEY, other = KEY + 1;
+    struct xdp_swap *swaps[N], *swap;
+    int old[N], copies[N], fds[N];
+    int n_early = 0, n_updated = 0;
+    uint32_t value, id, ids[N];
+    int outer;
+
+    for (int i = 0; i < N; i++) {
+        old[i] = create_inner(&id);
+        fds[i] = create_inner(&ids[i]);
+        copies[i] = dup(old[i]);
+        value = 1;
+        CHECK(!bpf_map_update_elem(old[i], &key, &value, BPF_ANY));
+    }
+    outer = create_map(BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, N, 0, old[0]);
+    for (uint32_t i = 0; i < N; i++) {
+        CHECK(!bpf_map_update_elem(outer, &i, &old[i], BPF_ANY));
+    }
+
+    for (int i = 0; i < N; i++) {
+        bool updated;
+
+        CHECK(!xdp_swap_start(outer, i, fds[i], old[i], &swaps[i]));
+        CHECK(read_map(outer, i, &id) && id == ids[i]);
+        n_early += !xdp_swap_is_over(swaps[i]);
+
+        value = 2;
+        CHECK(!xdp_swap_update_old(swaps[i], &other, &value));
+        updated = xdp_swap_update_old(swaps[i], &key, &value);
+        CHECK(!bpf_map_lookup_elem(copies[i], &key, &value));
+        CHECK(value == 1 + updated);
+        CHECK(bpf_map_lookup_elem(copies[i], &other, &value));
+        n_updated += updated;
+    }
+    CHECK(n_early > 0);
+    CHECK(n_updated > 0);
+
+    for (int i = 0; i < N; i++) {
+        xdp_swap_wait(swaps[i]);
+        CHECK(xdp_swap_is_over(swaps[i]));
+        CHECK(fcntl(old[i], F_GETFD) < 0 && errno == EBADF);
+        CHECK(!xdp_swap_update_old(swaps[i], &key, &value));
+        CHECK(read_map(outer, i, &id) && id == ids[i]);
+        xdp_swap_unref(swaps[i]);
+        close(copies[i]);
+    }
+
+    /* Nothing there before, and given back before it is over. */
+    CHECK(!xdp_swap_start(outer, 0, fds[1], -1, &swap));
+    CHECK(read_map(outer, 0, &id) && id == ids[1]);
+    xdp_swap_unref(swap);
+    xdp_swap_unref(NULL);
+
+    /* Failures. */
+    CHECK(xdp_swap_start(outer, N, fds[0], fds[1], &swap) == E2BIG && !swap);
+    CHECK(xdp_swap_start(outer, 0, -1, fds[1], &swap) && !swap);
+    CHECK(xdp_swap_start(outer, 0, outer, fds[1], &swap) == EINVAL && !swap);
+    CHECK(fcntl(fds[1], F_GETFD) >= 0);
+    CHECK(read_map(outer, 0, &id) && id == ids[1]);
+
+    for (int i = 0; i < N; i++) {
+        close(fds[i]);
+    }
+    close(outer);
+}
+
 /* Two flows with one digest. */
 static void
 test_table_digest(void)
@@ -4354,7 +4572,10 @@ static const struct test_case {
     { "table-reclaim", test_table_reclaim, NEED_BPF },
     { "table-masks-full", test_table_masks_full, NEED_BPF },
     { "table-masks-reuse", test_table_masks_reuse, NEED_BPF },
+    { "table-masks-wait", test_table_masks_wait, NEED_BPF },
     { "table-growth", test_table_growth, NEED_BPF },
+    { "table-growth-modify", test_table_growth_modify, NEED_BPF },
+    { "swap", test_swap, NEED_BPF },
     { "table-digest", test_table_digest, NEED_BPF },
     { "table-stats", test_table_stats, NEED_BPF },
     { "table-stats-kept", test_table_stats_kept, NEED_BPF },

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Replacing an inner map of a map of maps while XDP programs use it, without
+ * waiting for them.
+ *
+ * The kernel makes the new map visible at once, but returns from the system
+ * call only after a grace period, which takes 10 to 20 ms.  So another thread
+ * does the call, and whoever wants the map replaced waits only until the new
+ * one can be seen.
+ *
+ * Until the swap is over, that is, until the grace period has passed, programs
+ * that were running already may go on with the old map.
+ *
+ * All functions may be called from any thread.
+ */
+
+#ifndef XDP_SWAP_H
+#define XDP_SWAP_H 1
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct xdp_swap;
+
+int xdp_swap_start(int outer_fd, uint32_t index, int new_fd, int old_fd,
+                   struct xdp_swap **swapp);
+bool xdp_swap_update_old(struct xdp_swap *, const void *key,
+                         const void *value);
+bool xdp_swap_is_over(const struct xdp_swap *);
+void xdp_swap_wait(const struct xdp_swap *);
+void xdp_swap_unref(struct xdp_swap *);
+
+#endif /* xdp-swap.h */
