@@ -242,7 +242,7 @@ test_one_pipeline(unsigned long int index)
     rng_start(17, index);
     set_vlan_limit(rnd(3));
     p.device = &devices[rnd(n_devices)];
-    repeated = one_in(4);
+    repeated = one_in(2);
     if (repeated) {
         make_packet(&p.frame, one_in(2) ? KIND_TCP : KIND_UDP, one_in(8));
     } else {

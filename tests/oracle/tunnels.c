@@ -501,9 +501,9 @@ tunnel_key_from_flow(const struct flow *flow, uint32_t port,
 }
 
 /* Makes the mask 'wc' of a flow behind a tunnel look at 'flow''s tunnel, too,
- * in random bits. */
+ * in random bits, but in all of its options if 'with_opts'. */
 static void
-mask_tunnel(const struct flow *flow, struct flow_wildcards *wc)
+mask_tunnel(const struct flow *flow, struct flow_wildcards *wc, bool with_opts)
 {
     struct flow_tnl *m = &wc->masks.tunnel;
 
@@ -534,7 +534,10 @@ mask_tunnel(const struct flow *flow, struct flow_wildcards *wc)
     if (flow->tunnel.flags & FLOW_TNL_F_UDPIF) {
         /* As ofproto always does it. */
         m->metadata.present.len = UINT8_MAX;
-        if (one_in(2)) {
+        if (with_opts) {
+            memset(m->metadata.opts.gnv, 0xff,
+                   flow->tunnel.metadata.present.len);
+        } else if (one_in(2)) {
             rnd_mask(m->metadata.opts.gnv, flow->tunnel.metadata.present.len);
         }
     }
@@ -769,7 +772,7 @@ put_second(struct tunnel_case *c, struct tested_flow *t, bool flip)
     make_match(&flow, rnd(N_FIRST_MASKS), &match);
     wc = match.wc;
     add_prerequisites(&flow, &wc);
-    mask_tunnel(&flow, &wc);
+    mask_tunnel(&flow, &wc, c->index % 4 == 0);
     rng_start(26 + flip, c->index);
     if (flip) {
         uint8_t *byte = (uint8_t *) &flow.tunnel;
@@ -910,7 +913,7 @@ check_second(struct tunnel_case *c, struct tested_flow *t)
                      &executed);
     }
     op_count[XDP_OP_TNL_POP]++;
-    if (!run_both(c, t, &executed) || !one_in(4)) {
+    if (!run_both(c, t, &executed) || one_in(2)) {
         return;
     }
     for (int i = 0; i < N_REPEATS; i++) {
@@ -1041,7 +1044,12 @@ test_one_push(unsigned long int index)
 
     rng_start(24, index);
     set_vlan_limit(XDP_VLAN_MAX);
-    make_any_packet(&f, index);
+    n_runs = one_in(4) ? N_REPEATS + 2 : 1;
+    if (n_runs > 1) {
+        make_packet(&f, one_in(2) ? KIND_TCP : KIND_UDP, one_in(8));
+    } else {
+        make_any_packet(&f, index);
+    }
     if (one_in(20)) {
         /* Around the MTU, with a header. */
         put_random(&f, MAX_PACKET - f.size - rnd(MIN(100, MAX_PACKET - f.size
@@ -1095,7 +1103,6 @@ test_one_push(unsigned long int index)
                  && (dp_packet_size(packet)
                      > ETH_PAYLOAD_MAX + ETH_HEADER_LEN + VLAN_HEADER_LEN));
     expected[too_large ? XDP_COUNTER_DROP_MTU : XDP_COUNTER_OUTPUT]++;
-    n_runs = one_in(4) ? N_REPEATS + 2 : 1;
     if (put_tested(&t, &error, &tr) || error) {
         problem = "flow that pushes was refused";
     } else {
