@@ -42,11 +42,31 @@ struct pipeline {
     struct frame frame;
     struct tested_flow flows[MAX_FLOWS];
     size_t n_flows;
+    bool repeated;              /* Is the packet to become a train? */
     uint64_t counters[XDP_COUNTER_MAX]; /* Of all ops. */
     struct executed last;       /* What leaves. */
 };
 
 static unsigned long int n_pipelines, n_passes;
+
+/* Makes actions that a packet of a train can run: the recirculation
+ * 'recirc_id', perhaps behind a hash. */
+static void
+make_short_pass(struct actions *actions, uint32_t recirc_id)
+{
+    struct ofpbuf *buf = &actions->buf;
+
+    ofpbuf_use_stub(buf, actions->stub, sizeof actions->stub);
+    if (one_in(2)) {
+        struct ovs_action_hash hash = {
+            .hash_alg = OVS_HASH_ALG_L4,
+            .hash_basis = rnd(UINT32_MAX),
+        };
+
+        nl_msg_put_unspec(buf, OVS_ACTION_ATTR_HASH, &hash, sizeof hash);
+    }
+    nl_msg_put_u32(buf, OVS_ACTION_ATTR_RECIRC, recirc_id);
+}
 
 /* Adds flow number 'i', of 'n', for the 'size' bytes at 'data', to 'p'.
  * Returns false if there is none that the program must treat in one certain
@@ -58,6 +78,7 @@ add_flow(struct pipeline *p, size_t i, size_t n, const void *data, size_t size,
     struct tested_flow *t = &p->flows[i];
     struct xdp_translation tr;
     enum xdp_table_error error;
+    uint32_t recirc_id;
     struct flow flow;
 
     init_tested(t, p->device);
@@ -75,8 +96,12 @@ add_flow(struct pipeline *p, size_t i, size_t n, const void *data, size_t size,
     }
     match_init(&t->match, &flow, &t->match.wc);
 
-    make_pass(&t->actions, &flow, &t->match.wc,
-              i + 1 < n ? 1 + rnd(UINT32_MAX - 1) : 0);
+    recirc_id = i + 1 < n ? 1 + rnd(UINT32_MAX - 1) : 0;
+    if (p->repeated && !i && recirc_id && one_in(2)) {
+        make_short_pass(&t->actions, recirc_id);
+    } else {
+        make_pass(&t->actions, &flow, &t->match.wc, recirc_id);
+    }
     if (put_tested(t, &error, &tr) || error) {
         ofpbuf_uninit(&t->actions.buf);
         return false;
@@ -237,13 +262,13 @@ test_one_pipeline(unsigned long int index)
     static struct pipeline p;
     struct xdp_flow_table_stats stats;
     size_t n_runs = 1;
-    bool repeated, ok;
+    bool ok;
 
     rng_start(17, index);
     set_vlan_limit(rnd(3));
     p.device = &devices[rnd(n_devices)];
-    repeated = one_in(2);
-    if (repeated) {
+    p.repeated = one_in(2);
+    if (p.repeated) {
         make_packet(&p.frame, one_in(2) ? KIND_TCP : KIND_UDP, one_in(8));
     } else {
         make_any_packet(&p.frame, index);
@@ -251,7 +276,7 @@ test_one_pipeline(unsigned long int index)
     ok = make_pipeline(&p, one_in(10) ? MAX_FLOWS : 1 + rnd(XDP_MAX_PASSES));
     if (ok) {
         ok = check_pipeline(index, &p, SIZE_MAX);
-        if (ok && repeated) {
+        if (ok && p.repeated) {
             ok = check_train(index, &p);
             n_runs += N_REPEATS + 1;
         }
