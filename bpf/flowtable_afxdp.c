@@ -75,6 +75,8 @@ find_flow(struct xdp_md *ctx, const struct xdp_port *port, __u32 in_port,
     }
     if (is_first) {
         train_note(ctx, scratch, in_port, flow, *slotp, valid);
+    } else if (scratch->pass == 1) {
+        train_note_next(ctx, scratch, flow, *slotp, valid);
     }
     return flow;
 }
@@ -182,6 +184,12 @@ xdp_recirc(struct xdp_md *ctx)
         return XDP_DROP;
     }
     stats_count(XDP_COUNTER_RECIRC);
+    flow = train_find_next(ctx, scratch);
+    if (flow) {
+        stats_flow(scratch, scratch->train.next_slot,
+                   ctx->data_end - ctx->data, 0);
+        return actions_run_simple(ctx, flow);
+    }
     in_port = scratch->key.in_port;
     port = bpf_map_lookup_elem(&xdp_ports, &in_port);
     if (!port) {

@@ -183,13 +183,8 @@ struct {
     __type(value, __u64);
 } debug_stats SEC(".maps");
 
-/* The headers of a train, as they are in the packets: see train.h. */
-struct xdp_train {
-    __u32 ifindex;          /* Of the ingress device, 0 without a train. */
-    __u32 slot;             /* Where the flow of the last packet was found,
-                             * with or without a train. */
-    __u32 valid;            /* What that slot has in 'valid'. */
-    __u32 in_port;          /* Index of the port of that device. */
+/* Headers as they are in packets: see train.h. */
+struct xdp_train_headers {
     __u32 tags_len;         /* Of the VLAN tags, 0 or 4. */
     __u32 min_len;          /* Of the IP packet. */
     __u64 macs;             /* 8 bytes of MAC addresses... */
@@ -200,6 +195,23 @@ struct xdp_train {
     __u32 ports;
     __u16 tcp_ctl;
     __u16 tcp_ctl_mask;
+};
+
+/* A train: see train.h. */
+struct xdp_train {
+    /* The first pass. */
+    __u32 ifindex;          /* Of the ingress device, 0 without a train. */
+    __u32 in_port;          /* Index of its port. */
+    __u32 slot;             /* Where the flow of the last packet was found,
+                             * with or without a train. */
+    __u32 valid;            /* What that slot has in 'valid'. */
+    struct xdp_train_headers headers;
+
+    /* The second pass, if it is known. */
+    __u32 next_slot;
+    __u32 next_valid;       /* 0 if it is not. */
+    struct xdp_train_headers next_headers;  /* Behind a tunnel. */
+    __u64 tunnel_words[XDP_KEY_TUNNEL_BASIC_WORDS];
 };
 
 /* What one program run knows about its packet, and what it left for the next

@@ -3,7 +3,7 @@
  * Trains: packets of one connection that come one after the other, as most
  * packets do.  Once two packets have met the same flow, the headers of the
  * second one are kept, and those that follow with the same headers are not
- * parsed again in their first pass.
+ * parsed again.
  *
  * A train has IPv4 packets with at most one VLAN tag and without IP options,
  * with TCP or UDP.  All bytes that the parser looks at are compared, but for
@@ -15,6 +15,10 @@
  * Only lists of ops that ask for little in the scratch are run so:
  * XDP_FLOW_SIMPLE needs nothing but the time there, and train_restore()
  * restores what XDP_FLOW_SHORT needs.
+ *
+ * A second pass follows from the first one, which does not change the packet,
+ * or else pops the header of a tunnel.  Behind that, there is another header
+ * to compare, and what the popped one says and a train does not compare.
  */
 
 #ifndef BPF_TRAIN_H
@@ -55,6 +59,7 @@ static __always_inline void
 train_end(struct xdp_scratch *scratch)
 {
     scratch->train.ifindex = 0;
+    scratch->train.next_valid = 0;
 }
 
 /* Returns where the offsets of the packet at 'data' count from behind 'tags_len'
@@ -74,15 +79,96 @@ train_base(void *data, void *end, __u32 tags_len)
 }
 
 /* Returns true if the packet from 'base' to 'end' is so long that the parser
- * finds the headers of the train in it. */
+ * finds 'headers' in it. */
 static __always_inline bool
-train_length_ok(const struct xdp_train *train, const void *base,
+train_length_ok(const struct xdp_train_headers *headers, const void *base,
                 const void *end)
 {
     __u32 tot_len = bpf_ntohs(*(__be16 *) (base + TRAIN_TOT_LEN));
     __u64 left = end - base - ETH_HLEN;
 
-    return tot_len >= train->min_len && tot_len <= left && left <= 0xffff;
+    return tot_len >= headers->min_len && tot_len <= left && left <= 0xffff;
+}
+
+/* Returns true if the packet has 'headers'. */
+static __always_inline bool
+train_headers_equal(struct xdp_md *ctx,
+                    const struct xdp_train_headers *headers)
+{
+    void *data = (void *) (long) ctx->data;
+    void *end = (void *) (long) ctx->data_end;
+    void *base;
+    __u64 diff;
+
+    if (data + TRAIN_TAG > end) {
+        return false;
+    }
+    base = train_base(data, end, headers->tags_len);
+    if (!base) {
+        return false;
+    }
+    diff = ((*(__u64 *) data ^ headers->macs)
+            | (*(__u32 *) (data + TRAIN_MAC_END) ^ headers->mac_end)
+            | (*(__u64 *) (base + TRAIN_TYPE_TOS) ^ headers->type_tos)
+            | (*(__u32 *) (base + TRAIN_FRAG) ^ headers->frag_ttl_proto)
+            | (*(__u64 *) (base + TRAIN_ADDRESSES) ^ headers->addresses)
+            | (*(__u32 *) (base + TRAIN_PORTS) ^ headers->ports)
+            | ((*(__u16 *) (base + TRAIN_TCP_CTL) & headers->tcp_ctl_mask)
+               ^ headers->tcp_ctl));
+    return !diff && train_length_ok(headers, base, end);
+}
+
+/* Stores the headers of the packet in '*headers', or returns false if a train
+ * cannot have them. */
+static __always_inline bool
+train_headers_keep(struct xdp_md *ctx, struct xdp_train_headers *headers)
+{
+    void *data = (void *) (long) ctx->data;
+    void *end = (void *) (long) ctx->data_end;
+    void *base;
+    __u8 proto;
+
+    if (data + ETH_HLEN > end) {
+        return false;
+    }
+    headers->tags_len = (parse_is_vlan(*(__be16 *) (data + TRAIN_TAG))
+                         ? TRAIN_TAG_LEN : 0);
+    base = train_base(data, end, headers->tags_len);
+    if (!base
+        || *(__be16 *) (base + TRAIN_ETH_TYPE) != bpf_htons(ETH_P_IP)
+        || *(__u8 *) (base + TRAIN_VER_IHL) != 0x45) {
+        return false;
+    }
+
+    proto = *(__u8 *) (base + TRAIN_PROTO);
+    if (proto == IPPROTO_TCP) {
+        headers->tcp_ctl_mask = 0xffff;
+        headers->min_len = (TRAIN_IP_LEN
+                            + (*(__u8 *) (base + TRAIN_TCP_CTL) >> 4) * 4);
+    } else if (proto == IPPROTO_UDP) {
+        headers->tcp_ctl_mask = 0;
+        headers->min_len = TRAIN_IP_LEN + TRAIN_UDP_LEN;
+    } else {
+        return false;
+    }
+    headers->macs = *(__u64 *) data;
+    headers->mac_end = *(__u32 *) (data + TRAIN_MAC_END);
+    headers->type_tos = *(__u64 *) (base + TRAIN_TYPE_TOS);
+    headers->frag_ttl_proto = *(__u32 *) (base + TRAIN_FRAG);
+    headers->addresses = *(__u64 *) (base + TRAIN_ADDRESSES);
+    headers->ports = *(__u32 *) (base + TRAIN_PORTS);
+    headers->tcp_ctl = (*(__u16 *) (base + TRAIN_TCP_CTL)
+                        & headers->tcp_ctl_mask);
+    return train_length_ok(headers, base, end);
+}
+
+/* Returns the flow in 'slot', if it has 'valid' there, otherwise NULL. */
+static __always_inline struct xdp_flow *
+train_flow(__u32 slot, __u32 valid)
+{
+    struct xdp_flow *flow = bpf_map_lookup_elem(&xdp_flows, &slot);
+
+    return (flow && *(volatile __u32 *) &flow->valid == valid ? flow : NULL);
 }
 
 /* Returns the flow of the packet, from device 'ifindex', if it belongs to the
@@ -92,38 +178,10 @@ train_find(struct xdp_md *ctx, const struct xdp_scratch *scratch,
            __u32 ifindex)
 {
     const struct xdp_train *train = &scratch->train;
-    void *data = (void *) (long) ctx->data;
-    void *end = (void *) (long) ctx->data_end;
-    struct xdp_flow *flow;
-    void *base;
-    __u32 slot;
-    __u64 diff;
 
-    if (train->ifindex != ifindex || data + TRAIN_TAG > end) {
-        return NULL;
-    }
-    base = train_base(data, end, train->tags_len);
-    if (!base) {
-        return NULL;
-    }
-    diff = ((*(__u64 *) data ^ train->macs)
-            | (*(__u32 *) (data + TRAIN_MAC_END) ^ train->mac_end)
-            | (*(__u64 *) (base + TRAIN_TYPE_TOS) ^ train->type_tos)
-            | (*(__u32 *) (base + TRAIN_FRAG) ^ train->frag_ttl_proto)
-            | (*(__u64 *) (base + TRAIN_ADDRESSES) ^ train->addresses)
-            | (*(__u32 *) (base + TRAIN_PORTS) ^ train->ports)
-            | ((*(__u16 *) (base + TRAIN_TCP_CTL) & train->tcp_ctl_mask)
-               ^ train->tcp_ctl));
-    if (diff || !train_length_ok(train, base, end)) {
-        return NULL;
-    }
-
-    slot = train->slot;
-    flow = bpf_map_lookup_elem(&xdp_flows, &slot);
-    if (!flow || *(volatile __u32 *) &flow->valid != train->valid) {
-        return NULL;
-    }
-    return flow;
+    return (train->ifindex == ifindex
+            && train_headers_equal(ctx, &train->headers)
+            ? train_flow(train->slot, train->valid) : NULL);
 }
 
 /* Makes 'scratch' what actions_run_short() needs for the packet, which belongs
@@ -140,8 +198,9 @@ train_restore(struct xdp_md *ctx, struct xdp_scratch *scratch,
     if (flow->flags & XDP_FLOW_TNL_POP) {
         void *data = (void *) (long) ctx->data;
         void *end = (void *) (long) ctx->data_end;
-        __u32 net_ofs = ETH_HLEN + train->tags_len;
-        void *base = train_base(data, end, train->tags_len);
+        __u32 tags_len = train->headers.tags_len;
+        __u32 net_ofs = ETH_HLEN + tags_len;
+        void *base = train_base(data, end, tags_len);
 
         if (base) {
             __u32 tot_len = bpf_ntohs(*(__be16 *) (base + TRAIN_TOT_LEN));
@@ -196,54 +255,78 @@ train_note(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 in_port,
            const struct xdp_flow *flow, __u32 slot, __u32 valid)
 {
     struct xdp_train *train = &scratch->train;
-    void *data = (void *) (long) ctx->data;
-    void *end = (void *) (long) ctx->data_end;
-    void *base;
-    __u8 proto;
 
     if (train->slot != slot) {
         /* A first packet is no train yet. */
         train->slot = slot;
         return;
     }
-    if (!valid || data + ETH_HLEN > end) {
-        return;
+    if (valid && train_headers_keep(ctx, &train->headers)
+        && train_can_run(scratch, flow, slot)) {
+        train->valid = valid;
+        train->in_port = in_port;
+        train->ifindex = ctx->ingress_ifindex;
     }
-    train->tags_len = (parse_is_vlan(*(__be16 *) (data + TRAIN_TAG))
-                       ? TRAIN_TAG_LEN : 0);
-    base = train_base(data, end, train->tags_len);
-    if (!base
-        || *(__be16 *) (base + TRAIN_ETH_TYPE) != bpf_htons(ETH_P_IP)
-        || *(__u8 *) (base + TRAIN_VER_IHL) != 0x45) {
-        return;
-    }
+}
 
-    proto = *(__u8 *) (base + TRAIN_PROTO);
-    if (proto == IPPROTO_TCP) {
-        train->tcp_ctl_mask = 0xffff;
-        train->min_len = (TRAIN_IP_LEN
-                          + (*(__u8 *) (base + TRAIN_TCP_CTL) >> 4) * 4);
-    } else if (proto == IPPROTO_UDP) {
-        train->tcp_ctl_mask = 0;
-        train->min_len = TRAIN_IP_LEN + TRAIN_UDP_LEN;
-    } else {
+/* Second passes. */
+
+/* Returns the flow of the packet of 'scratch' in its second pass, if that
+ * follows from the train, otherwise NULL. */
+static __always_inline struct xdp_flow *
+train_find_next(struct xdp_md *ctx, const struct xdp_scratch *scratch)
+{
+    const struct xdp_train *train = &scratch->train;
+
+    if (!train->next_valid || scratch->pass != 1) {
+        return NULL;
+    }
+    if (scratch->in_tunnel) {
+        const __u64 *words
+            = &scratch->words[XDP_KEY_WORDS - XDP_KEY_TUNNEL_WORDS];
+        __u64 diff = scratch->in_tunnel == MAPS_TUNNEL_RARE;
+
+#pragma clang loop unroll(full)
+        for (int i = 0; i < XDP_KEY_TUNNEL_BASIC_WORDS; i++) {
+            diff |= words[i] ^ train->tunnel_words[i];
+        }
+        if (diff || !train_headers_equal(ctx, &train->next_headers)) {
+            return NULL;
+        }
+    }
+    return train_flow(train->next_slot, train->next_valid);
+}
+
+/* Notes that the packet of 'scratch', in its second pass, has met 'flow',
+ * which is in 'slot' and which had 'valid' there when the key was compared, or
+ * 0 if nobody knows that.  The first pass is that of the train, if there is
+ * one now: of a packet that does not belong to it, that has ended. */
+static __always_inline void
+train_note_next(struct xdp_md *ctx, struct xdp_scratch *scratch,
+                const struct xdp_flow *flow, __u32 slot, __u32 valid)
+{
+    struct xdp_train *train = &scratch->train;
+
+    if (!train->ifindex || !valid || !(flow->flags & XDP_FLOW_SIMPLE)) {
         return;
     }
-    if (!train_length_ok(train, base, end)
-        || !train_can_run(scratch, flow, slot)) {
-        return;
+    if (scratch->in_tunnel) {
+        const __u64 *words
+            = &scratch->words[XDP_KEY_WORDS - XDP_KEY_TUNNEL_WORDS];
+
+        /* What is there without being valid is not used. */
+        train->next_valid = 0;
+        if (scratch->in_tunnel == MAPS_TUNNEL_RARE
+            || !train_headers_keep(ctx, &train->next_headers)) {
+            return;
+        }
+#pragma clang loop unroll(full)
+        for (int i = 0; i < XDP_KEY_TUNNEL_BASIC_WORDS; i++) {
+            train->tunnel_words[i] = words[i];
+        }
     }
-    train->macs = *(__u64 *) data;
-    train->mac_end = *(__u32 *) (data + TRAIN_MAC_END);
-    train->type_tos = *(__u64 *) (base + TRAIN_TYPE_TOS);
-    train->frag_ttl_proto = *(__u32 *) (base + TRAIN_FRAG);
-    train->addresses = *(__u64 *) (base + TRAIN_ADDRESSES);
-    train->ports = *(__u32 *) (base + TRAIN_PORTS);
-    train->tcp_ctl = (*(__u16 *) (base + TRAIN_TCP_CTL)
-                      & train->tcp_ctl_mask);
-    train->valid = valid;
-    train->in_port = in_port;
-    train->ifindex = ctx->ingress_ifindex;
+    train->next_slot = slot;
+    train->next_valid = valid;
 }
 
 #endif /* train.h */

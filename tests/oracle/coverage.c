@@ -129,6 +129,7 @@ can_happen(size_t event)
     case EVENT_TRAIN:
     case EVENT_TRAIN_PASSES:
     case EVENT_TRAIN_POP:
+    case EVENT_TRAIN_VARIANT:
     case EVENT_TRAIN_PUSH:
     case EVENT_HINT_HIT:
         return n_hints;

@@ -98,6 +98,7 @@ extern unsigned long int tags_count[MAX_TAGS + 1];
     EVENT(TRAIN, "packet of a train")               \
     EVENT(TRAIN_PASSES, "train with later passes")  \
     EVENT(TRAIN_POP, "train out of a tunnel")       \
+    EVENT(TRAIN_VARIANT, "other packet behind it")  \
     EVENT(TRAIN_PUSH, "train into a tunnel")        \
     EVENT(HIT, "packet of a flow")                  \
     EVENT(VARIANT_HIT, "variant still of a flow")   \

@@ -51,6 +51,9 @@
 #define N_FIRST_MASKS 16
 #define N_SECOND_MASKS 32
 
+/* Packets that differ a little from a train. */
+#define N_VARIANTS 8
+
 /* Longest outer header, with two tags, IPv6 and GRE or options. */
 #define MAX_OUTER 192
 
@@ -886,22 +889,21 @@ run_spoiled(struct tunnel_case *c)
     *flags ^= 0x40;
 }
 
-/* Checks what the flow 't' behind the tunnel makes of the packet of 'c', and
- * of a train of them. */
+/* Stores in '*expected' what the flow 't' behind the tunnel is to make of the
+ * packet of 'c'. */
 static void
-check_second(struct tunnel_case *c, struct tested_flow *t)
+execute_second(struct tunnel_case *c, struct tested_flow *t,
+               struct executed *expected)
 {
-    static struct executed executed;
-    struct copy *copy = &executed.copies[0];
+    struct copy *copy = &expected->copies[0];
     uint32_t hash = rss_hash(dp_packet_data(c->popped),
                              dp_packet_size(c->popped));
-    uint64_t before[XDP_COUNTER_MAX];
 
     if (c->pushes) {
         struct dp_packet *packet = dp_packet_clone_with_headroom(c->popped,
                                                                  MAX_OUTER);
 
-        memset(&executed.common, 0, sizeof executed.common);
+        memset(&expected->common, 0, sizeof expected->common);
         dp_packet_set_rss_hash(packet, hash);
         netdev_tnl_push_udp_header(NULL, packet, &c->push);
         copy->size = dp_packet_size(packet);
@@ -910,8 +912,55 @@ check_second(struct tunnel_case *c, struct tested_flow *t)
     } else {
         execute_pass(dp_packet_data(c->popped), dp_packet_size(c->popped),
                      hash, c->flow.dp_hash, &t->actions.buf, &t->ops,
-                     &executed);
+                     expected);
     }
+}
+
+/* Runs a packet that differs from that of 'c', the last one of a train, only
+ * in what a train does not see before it pops the header: in the number of the
+ * tunnel, or in the header behind.  't' is the only flow there.  Returns false
+ * and says so if anything is wrong. */
+static bool
+run_variant(const struct tunnel_case *c, struct tested_flow *t,
+            struct tunnel_case *v)
+{
+    static struct executed executed;
+    size_t inner = c->frame.size - c->inner.size;
+    uint32_t ofs = (one_in(3)
+                    ? c->outer.l4_ofs + UDP_HEADER_LEN + 4 + rnd(3)
+                    : inner + rnd(MIN(c->inner.size, 60)));
+    bool ok;
+
+    *v = *c;
+    v->frame.data[ofs] ^= 1u << rnd(8);
+    v->popped = pop_in_userspace(&v->outer, &v->frame, v->recirc_id,
+                                 v->dp_hash);
+    if (!v->popped) {
+        return true;
+    }
+    flow_extract(v->popped, &v->flow);
+    if (flow_equal_except(&v->flow, &t->match.flow, &t->match.wc)) {
+        execute_second(v, t, &executed);
+        ok = run_both(v, t, &executed);
+        event_count[EVENT_TRAIN_VARIANT]++;
+    } else {
+        ok = check_pop(v);
+    }
+    dp_packet_delete(v->popped);
+    return ok;
+}
+
+/* Checks what the flow 't' behind the tunnel makes of the packet of 'c', and
+ * of a train of them. */
+static void
+check_second(struct tunnel_case *c, struct tested_flow *t)
+{
+    static struct executed executed;
+    static struct tunnel_case variant;
+    uint64_t before[XDP_COUNTER_MAX];
+    bool ok;
+
+    execute_second(c, t, &executed);
     op_count[XDP_OP_TNL_POP]++;
     if (!run_both(c, t, &executed) || one_in(2)) {
         return;
@@ -923,8 +972,22 @@ check_second(struct tunnel_case *c, struct tested_flow *t)
     }
     set_hints(false);
     xdp_flow_table_get_counters(object->table, before);
-    if (run_both(c, t, &executed)) {
-        event_count[EVENT_TRAIN_POP] += is_in_train(before);
+    if (!run_both(c, t, &executed)) {
+        return;
+    }
+    ok = true;
+    if (is_in_train(before)) {
+        event_count[EVENT_TRAIN_POP]++;
+        for (int i = 0; ok && !c->outer.has_csum && i < N_VARIANTS; i++) {
+            ok = run_variant(c, t, &variant);
+            c->first.stats = variant.first.stats;
+            c->hash.stats = variant.hash.stats;
+            for (int j = rnd(3); ok && j > 0; j--) {
+                ok = run_both(c, t, &executed);
+            }
+        }
+    }
+    if (ok) {
         run_spoiled(c);
     }
 }
