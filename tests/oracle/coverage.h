@@ -97,7 +97,10 @@ extern unsigned long int tags_count[MAX_TAGS + 1];
     EVENT(MODIFY, "modified flow")                  \
     EVENT(TRAIN, "packet of a train")               \
     EVENT(TRAIN_PASSES, "train with later passes")  \
+    EVENT(TRAIN_NEXT, "train in the second pass")   \
+    EVENT(TRAIN_OTHER, "other train, other pass")   \
     EVENT(TRAIN_POP, "train out of a tunnel")       \
+    EVENT(TRAIN_BEHIND, "train behind a tunnel")    \
     EVENT(TRAIN_VARIANT, "other packet behind it")  \
     EVENT(TRAIN_PUSH, "train into a tunnel")        \
     EVENT(HIT, "packet of a flow")                  \
@@ -132,6 +135,9 @@ extern unsigned long int field_matched[N_FIELDS];
 
 /* Flows of part "actions" with which everything should be met. */
 #define MIN_ACTIONS 5000
+
+/* The same for other things. */
+#define MIN_ACTIONS_FOR_EVENTS 1000
 
 /* Ops that were run, and megaflows that were refused, or not. */
 #define N_OP_TYPES 64

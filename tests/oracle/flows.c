@@ -114,6 +114,23 @@ make_match(const struct flow *flow, size_t index, struct match *match)
     match_init(match, flow, &pool[index]);
 }
 
+/* Makes '*match' one of packets that equal 'flow' in all that their headers
+ * say, but for tunnels. */
+void
+make_exact_match(const struct flow *flow, struct match *match)
+{
+    struct flow_wildcards wc;
+
+    flow_wildcards_init_for_packet(&wc, flow);
+    memset(&wc.masks.tunnel, 0, sizeof wc.masks.tunnel);
+    wc.masks.skb_priority = wc.masks.pkt_mark = 0;
+    wc.masks.ct_state = 0;
+    wc.masks.ct_zone = 0;
+    wc.masks.ct_mark = 0;
+    memset(&wc.masks.ct_label, 0, sizeof wc.masks.ct_label);
+    match_init(match, flow, &wc);
+}
+
 /* Makes actions for 't' by which its packets can be told from others: a tag
  * with a number that no other flow of the round has. */
 void

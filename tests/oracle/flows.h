@@ -35,6 +35,7 @@ struct tested_flow {
 /* Masks. */
 void init_pool(void);
 void make_match(const struct flow *, size_t index, struct match *);
+void make_exact_match(const struct flow *, struct match *);
 
 /* Actions. */
 void make_label(struct tested_flow *, uint16_t label);

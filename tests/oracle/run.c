@@ -231,16 +231,16 @@ scramble_bucket(struct hints_bucket *bucket)
     }
 }
 
-/* Returns true if the packet that was run since the counters were 'before',
- * right after set_hints(false), belonged to a train: it has found a flow, but
- * not by a subtable. */
-bool
-is_in_train(const uint64_t before[XDP_COUNTER_MAX])
+/* Returns how many passes of the packet that was run since the counters were
+ * 'before', right after set_hints(false), belonged to a train: they have found
+ * a flow, but not by a subtable. */
+uint64_t
+passes_in_train(const uint64_t before[XDP_COUNTER_MAX])
 {
     uint64_t after[XDP_COUNTER_MAX];
 
     xdp_flow_table_get_counters(object->table, after);
-    return after[XDP_COUNTER_HINT_HITS] > before[XDP_COUNTER_HINT_HITS];
+    return after[XDP_COUNTER_HINT_HITS] - before[XDP_COUNTER_HINT_HITS];
 }
 
 /* Sets the hint cache: to random slots if 'random', or else to nothing. */

@@ -29,7 +29,7 @@ uint32_t run_program_meta(int fd, uint32_t ifindex, const void *data,
 int open_map(const char *name);
 void read_key(struct xdp_key *);
 void set_hints(bool random);
-bool is_in_train(const uint64_t before[XDP_COUNTER_MAX]);
+uint64_t passes_in_train(const uint64_t before[XDP_COUNTER_MAX]);
 void scramble_hints(uint32_t n);
 void set_target(uint32_t port, bool enable);
 void break_target(uint32_t port, bool broken);

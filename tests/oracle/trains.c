@@ -63,9 +63,12 @@ make_train_packet(struct frame *f, unsigned long int index)
 static void
 change_packet(struct frame *f)
 {
-    uint32_t what = rnd(8);
+    uint32_t what = rnd(12);
 
-    if (!what) {
+    if (what > 7) {
+        /* A bit of what a train compares. */
+        f->data[rnd(MIN(f->size, ETH_HEADER_LEN + 40))] ^= 1u << rnd(8);
+    } else if (!what) {
         f->size = MIN(f->size, ETH_HEADER_LEN + rnd(60));
     } else if (what == 1 && f->size >= ETH_HEADER_LEN + 4) {
         /* Total length. */
@@ -114,7 +117,7 @@ run_train(unsigned long int index, struct tested_flow *t,
     if (!run_one(index, t, f, flow, "packet of a train")) {
         return false;
     }
-    if (is_in_train(before)) {
+    if (passes_in_train(before)) {
         event_count[EVENT_TRAIN]++;
         n_trains++;
     }
@@ -151,7 +154,11 @@ test_one_train(unsigned long int index)
     init_tested(&t, &devices[rnd(n_devices)]);
     make_train_packet(&f, index);
     extract(f.data, f.size, ODP_BASE + t.device->port, &flow);
-    make_match(&flow, rnd(N_POOL), &t.match);
+    if (one_in(2)) {
+        make_exact_match(&flow, &t.match);
+    } else {
+        make_match(&flow, rnd(N_POOL), &t.match);
+    }
     make_train_actions(&t);
     if (put_tested(&t, &error, &tr) || error) {
         /* The pool's masks do not have what every action needs. */

@@ -767,15 +767,23 @@ put_second(struct tunnel_case *c, struct tested_flow *t, bool flip)
     struct flow_wildcards wc;
     struct xdp_translation tr;
     enum xdp_table_error error;
+    bool is_exact = c->index / N_SECOND_MASKS % 2;
     struct flow flow = c->flow;
     struct match match;
 
     init_tested(t, &tunnels[c->outer.type]);
     rng_start(25, c->index % N_SECOND_MASKS);
-    make_match(&flow, rnd(N_FIRST_MASKS), &match);
-    wc = match.wc;
-    add_prerequisites(&flow, &wc);
-    mask_tunnel(&flow, &wc, c->index % 4 == 0);
+    if (is_exact) {
+        make_exact_match(&flow, &match);
+        wc = match.wc;
+        mask_tunnel(&flow, &wc, true);
+        wc.masks.tunnel.tun_id = OVS_BE64_MAX;
+    } else {
+        make_match(&flow, rnd(N_FIRST_MASKS), &match);
+        wc = match.wc;
+        add_prerequisites(&flow, &wc);
+        mask_tunnel(&flow, &wc, c->index % 4 == 0);
+    }
     rng_start(26 + flip, c->index);
     if (flip) {
         uint8_t *byte = (uint8_t *) &flow.tunnel;
@@ -798,8 +806,13 @@ put_second(struct tunnel_case *c, struct tested_flow *t, bool flip)
         }
     }
     match_init(&t->match, &flow, &wc);
-    c->pushes = one_in(4);
-    if (c->pushes) {
+    c->pushes = !is_exact && one_in(4);
+    if (is_exact) {
+        ofpbuf_use_stub(&t->actions.buf, t->actions.stub,
+                        sizeof t->actions.stub);
+        nl_msg_put_odp_port(&t->actions.buf, OVS_ACTION_ATTR_OUTPUT,
+                            u32_to_odp(ODP_BASE));
+    } else if (c->pushes) {
         /* From one tunnel into the next. */
         do {
             make_push(&c->push);
@@ -976,8 +989,10 @@ check_second(struct tunnel_case *c, struct tested_flow *t)
         return;
     }
     ok = true;
-    if (is_in_train(before)) {
+    if (passes_in_train(before)) {
         event_count[EVENT_TRAIN_POP]++;
+        event_count[EVENT_TRAIN_BEHIND] += (!c->recirc_id
+                                            && passes_in_train(before) > 1);
         for (int i = 0; ok && !c->outer.has_csum && i < N_VARIANTS; i++) {
             ok = run_variant(c, t, &variant);
             c->first.stats = variant.first.stats;
@@ -1000,15 +1015,23 @@ test_one_pop(unsigned long int index)
     static struct tested_flow t;
     struct xdp_flow_table_stats stats;
     struct device *device;
-    bool popped;
+    bool repeated, popped;
 
     rng_start(23, index);
     set_vlan_limit(XDP_VLAN_MAX);
     c.index = index;
     c.recirc_id = c.dp_hash = 0;
-    make_any_packet(&c.inner, index);
+    repeated = one_in(2);
+    if (repeated) {
+        make_packet(&c.inner, one_in(2) ? KIND_TCP : KIND_UDP, one_in(8));
+    } else {
+        make_any_packet(&c.inner, index);
+    }
     c.inner.size = MIN(c.inner.size, MAX_PACKET - MAX_OUTER);
-    make_outer(&c.outer, &c.frame, &c.inner);
+    do {
+        make_outer(&c.outer, &c.frame, &c.inner);
+    } while (repeated && (c.outer.is_ipv6 || c.outer.type == XDP_TUNNEL_GRE
+                          || c.outer.type == XDP_TUNNEL_ERSPAN));
     device = &devices[rnd(n_devices)];
     if ((one_in(4) && !put_hash(&c, device)) || !put_first(&c, device)) {
         return;
@@ -1016,6 +1039,10 @@ test_one_pop(unsigned long int index)
     c.popped = pop_in_userspace(&c.outer, &c.frame, c.recirc_id, c.dp_hash);
     popped = check_pop(&c);
     n_left += !popped;
+    for (int i = 0; !popped && i < N_REPEATS; i++) {
+        /* In a train, it is as odd. */
+        check_pop(&c);
+    }
     if (popped && put_second(&c, &t, false)) {
         check_second(&c, &t);
         xdp_flow_table_remove(object->table, t.flow, &stats);
@@ -1182,7 +1209,7 @@ test_one_push(unsigned long int index)
             verdict = run_program(t.device->ifindex, f.data, f.size, out,
                                   &out_size);
             event_count[EVENT_TRAIN_PUSH] += (i && i == n_runs - 1
-                                              && is_in_train(before));
+                                              && passes_in_train(before));
             account(&t, &flow, f.size);
             if (verdict != (too_large ? XDP_DROP : XDP_REDIRECT)) {
                 problem = "verdict on a packet with a header pushed";
