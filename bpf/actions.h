@@ -50,10 +50,14 @@ struct actions_ctx {
     int verdict;                /* XDP_* or ACTIONS_*. */
 };
 
-/* The two MAC addresses at the front of a frame. */
+/* The two MAC addresses at the front of a frame, in as few pieces as
+ * possible: smaller ones stall whoever reads them as a whole afterwards. */
 struct actions_macs {
-    __u8 bytes[2 * ETH_ALEN];
+    __u64 start;
+    __u32 end;
 };
+
+#define ACTIONS_MACS_LEN (2 * ETH_ALEN)
 
 /* Redirects the packet to port 'port'. */
 static __always_inline int
@@ -78,11 +82,31 @@ actions_output_fitting(struct xdp_md *ctx, const struct xdp_op *op)
     return actions_output(op->u.output.port);
 }
 
+/* Returns the MAC addresses at 'p'. */
+static __always_inline struct actions_macs
+actions_get_macs(const void *p)
+{
+    struct actions_macs macs = {
+        .start = *(const __u64 *) p,
+        .end = *(const __u32 *) (p + sizeof macs.start),
+    };
+
+    return macs;
+}
+
+/* Writes 'macs' to 'p'. */
+static __always_inline void
+actions_put_macs(void *p, struct actions_macs macs)
+{
+    *(__u64 *) p = macs.start;
+    *(__u32 *) (p + sizeof macs.start) = macs.end;
+}
+
 /* Pushes the VLAN tag 'tpid', 'tci'.  Returns false if there is no room. */
 static __always_inline bool
 actions_push_vlan(struct xdp_md *ctx, __be16 tpid, __be16 tci)
 {
-    struct actions_macs macs, *old;
+    struct actions_macs macs;
     void *data, *end;
     __be16 *tag;
 
@@ -92,13 +116,12 @@ actions_push_vlan(struct xdp_md *ctx, __be16 tpid, __be16 tci)
 
     data = (void *) (long) ctx->data;
     end = (void *) (long) ctx->data_end;
-    old = data + ACTIONS_VLAN_LEN;
-    if ((void *) (old + 1) > end) {
+    if (data + ACTIONS_VLAN_LEN + ACTIONS_MACS_LEN > end) {
         return false;
     }
-    macs = *old;
-    *(struct actions_macs *) data = macs;
-    tag = data + sizeof macs;
+    macs = actions_get_macs(data + ACTIONS_VLAN_LEN);
+    actions_put_macs(data, macs);
+    tag = data + ACTIONS_MACS_LEN;
     tag[0] = tpid;
     tag[1] = tci;
     stats_count(XDP_COUNTER_PUSH_VLAN);
@@ -121,16 +144,16 @@ actions_pop_vlan(struct xdp_md *ctx)
         return SET_OK;
     }
 
-    macs = *(struct actions_macs *) data;
+    macs = actions_get_macs(data);
     if (bpf_xdp_adjust_head(ctx, ACTIONS_VLAN_LEN)) {
         return XDP_COUNTER_DROP_HEADROOM;
     }
     data = (void *) (long) ctx->data;
     end = (void *) (long) ctx->data_end;
-    if (data + sizeof macs > end) {
+    if (data + ACTIONS_MACS_LEN > end) {
         return XDP_COUNTER_DROP_HEADROOM;
     }
-    *(struct actions_macs *) data = macs;
+    actions_put_macs(data, macs);
     stats_count(XDP_COUNTER_POP_VLAN);
     return ACTIONS_POPPED;
 }

@@ -99,6 +99,11 @@ def goals(results):
                                'offload'),
                         median('actions-cost', 'output', 'offload')), 60,
              'ns', at_least=False, digits=0),
+        *(Goal(f'VXLAN {case}, more than an output',
+               difference(median('tunnels-cost', case, 'offload'),
+                          median('actions-cost', 'output', 'offload')), 100,
+               'ns', at_least=False, digits=0)
+          for case in ('push', 'pop')),
         Goal('installing flows, the slowest',
              smallest(install.median(case, 'offload')
                       for case in install.cases() if case.startswith('put'))
