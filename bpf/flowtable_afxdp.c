@@ -51,8 +51,8 @@ find_port(__u32 ifindex, __u32 *indexp)
 }
 
 /* Parses the packet that came in on 'port', whose index is 'in_port'.  Returns
- * its flow, and stores its slot in '*slotp', or returns NULL if the packet must
- * go to userspace.  'is_first' is true in the first pass. */
+ * its flow, and stores its slot in '*slotp', or returns NULL if the packet
+ * must go to userspace.  'is_first' is true in the first pass. */
 static __always_inline struct xdp_flow *
 find_flow(struct xdp_md *ctx, const struct xdp_port *port, __u32 in_port,
           struct xdp_scratch *scratch, bool is_first, __u32 *slotp)

@@ -85,8 +85,8 @@ enum hash_kept {
 };
 
 /* Returns the IP protocol of the packet of 'scratch' for hash_l4().  For TCP
- * and UDP, if their header is complete, OVS's lib/dp-packet.h takes it from the
- * first header, also if there are extension headers. */
+ * and UDP, if their header is complete, OVS's lib/dp-packet.h takes it from
+ * the first header, also if there are extension headers. */
 static __always_inline __u8
 hash_proto(const struct xdp_scratch *scratch)
 {

@@ -3,9 +3,9 @@
  * What all ops that set fields have in common.
  *
  * Each op is a function that the verifier looks at once, whoever calls it.
- * 'rest' is of the flow whose op is in slot 'i', 'layers' is the packet's "struct
- * xdp_layers" as a number.  It returns SET_OK, or the counter under which the
- * packet has to be dropped.
+ * 'rest' is of the flow whose op is in slot 'i', 'layers' is the packet's
+ * "struct xdp_layers" as a number.  It returns SET_OK, or the counter under
+ * which the packet has to be dropped.
  *
  * Where userspace leaves a packet alone, because a transport header is not
  * complete, the packet is left alone here, too.  Where userspace takes for

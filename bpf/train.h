@@ -62,8 +62,9 @@ train_end(struct xdp_scratch *scratch)
     scratch->train.next_valid = 0;
 }
 
-/* Returns where the offsets of the packet at 'data' count from behind 'tags_len'
- * bytes of VLAN tags, or NULL if it is shorter than TRAIN_LEN from there.
+/* Returns where the offsets of the packet at 'data' count from behind
+ * 'tags_len' bytes of VLAN tags, or NULL if it is shorter than TRAIN_LEN from
+ * there.
  *
  * The mask is for the verifier alone.  It is hidden from the compiler, which
  * would leave it out. */

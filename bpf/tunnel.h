@@ -469,8 +469,8 @@ tunnel_begin_pop(struct xdp_md *ctx, const struct xdp_flow_rest *rest)
 }
 
 /* Returns true if the ops for tunnels of 'flow', in 'rest', can be run on the
- * packet of the scratch, and begins a pop then: the packet must not go to userspace in
- * this pass any more.  Otherwise it must. */
+ * packet of the scratch, and begins a pop then: the packet must not go to
+ * userspace in this pass any more.  Otherwise it must. */
 static __always_inline bool
 tunnel_is_ours(struct xdp_md *ctx, const struct xdp_flow *flow,
                const struct xdp_flow_rest *rest)

@@ -431,8 +431,9 @@ struct xdp_egress_meta {
  * Behind a tunnel, the packet begins with 'tunnel_len' bytes that do not
  * belong to it: the tunnel words of its key, but only the first four, those
  * with Geneve options if 'tun_opts_len' is nonzero, and those with IPv6
- * addresses if 'tun_ip_dst' is zero.  (Kernels before 6.8 have no room for more than 32
- * bytes of metadata.)  That is not more than was popped, or little. */
+ * addresses if 'tun_ip_dst' is zero.  (Kernels before 6.8 have no room for
+ * more than 32 bytes of metadata.)  That is not more than was popped, or
+ * little. */
 struct xdp_upcall_meta {
     __u64 magic;        /* 'xdp_upcall_magic' of the object. */
     __u32 recirc_id;    /* Of that pass; 0 on the first, or if a tunnel's

@@ -1164,8 +1164,8 @@ flow_flags(const struct xdp_flow_actions *actions)
 }
 
 /* Fills 'slot', which no program can know, with the flow of the masked key
- * 'key' under mask 'mask_id', with 'actions' and 'group', from group_get(), and
- * makes it valid. */
+ * 'key' under mask 'mask_id', with 'actions' and 'group', from group_get(),
+ * and makes it valid. */
 static void
 slot_fill(struct xdp_flow_table *table, uint32_t slot, uint32_t mask_id,
           const struct xdp_key *key, const struct xdp_flow_actions *actions,

@@ -64,8 +64,9 @@ struct xdp_flow_table_limits {
 
 /* What a flow does with its packets: the members of "struct xdp_flow" and
  * "struct xdp_flow_rest" that have the same names, but for the flags that say
- * that no loop is needed, which the table adds.  The outputs are to different ports, which are targets,
- * and only a table that has groups takes more than one. */
+ * that no loop is needed, which the table adds.  The outputs are to different
+ * ports, which are targets, and only a table that has groups takes more than
+ * one. */
 struct xdp_flow_actions {
     struct xdp_op ops[XDP_FLOW_MAX_OPS];
     size_t n_ops;

@@ -584,8 +584,8 @@ extract(const void *data, size_t size, uint32_t odp_port, struct flow *flow)
     dp_packet_uninit(&packet);
 }
 
-/* Returns the hash that the userspace datapath gives the packet of 'size' bytes
- * at 'data', as in dpif_netdev_packet_get_rss_hash(). */
+/* Returns the hash that the userspace datapath gives the packet of 'size'
+ * bytes at 'data', as in dpif_netdev_packet_get_rss_hash(). */
 uint32_t
 rss_hash(const void *data, size_t size)
 {

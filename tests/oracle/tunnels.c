@@ -5,10 +5,11 @@
  *
  * A packet to be popped has a random outer header, which in one of some cases
  * has something wrong or unusual about it.  What userspace drops, and what
- * only userspace can pop, XDP must leave alone.  For the others, the key behind the
- * tunnel is compared with flow_extract(), and what a flow there makes of the
- * packet with odp_execute_actions().  In some cases the header is popped in
- * the second pass, after a first one whose hash must not outlive the header.
+ * only userspace can pop, XDP must leave alone.  For the others, the key
+ * behind the tunnel is compared with flow_extract(), and what a flow there
+ * makes of the packet with odp_execute_actions().  In some cases the header
+ * is popped in the second pass, after a first one whose hash must not outlive
+ * the header.
  */
 
 #include <config.h>
