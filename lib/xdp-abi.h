@@ -176,11 +176,11 @@ enum xdp_layers_flags {
 };
 
 /* A mask.  Value of the map 'xdp_masks', whose index is the mask's id.
- * Constant while any program may have the number of a flow slot or of a port
- * that refers to it. */
+ * Constant while a flow or a port refers to it, or a program may be running
+ * that has seen one that did. */
 struct xdp_mask {
     __u64 basic[XDP_KEY_BASIC_WORDS];   /* The basic words as a whole, which
-                                         * is faster for comparing.  */
+                                         * is faster to compare. */
 
     /* The words of the key that it touches, in ascending order. */
     __u32 n_words;                      /* 1 to XDP_MASK_MAX_WORDS. */
@@ -387,6 +387,8 @@ struct xdp_flow {
     __u64 words[XDP_KEY_BASIC_WORDS];   /* Of the masked key. */
 } __attribute__((aligned(64)));     /* One cache line. */
 
+/* Filled before 'valid' of the slot is set, and left alone as long as the slot
+ * is not reused. */
 struct xdp_flow_rest {
     __u32 n_ops;                    /* 0 (drop) to XDP_FLOW_MAX_OPS slots. */
     __u16 group;                    /* Index in 'xdp_groups', or 0. */
@@ -407,9 +409,9 @@ enum xdp_flow_flags {
 
     /* Lists of ops that a program can run without a loop. */
     XDP_FLOW_SIMPLE = 1 << 4,       /* An output, perhaps after... */
-    XDP_FLOW_PUSH_VLAN = 1 << 6,    /* ...one push of a VLAN tag... */
-    XDP_FLOW_POP_VLAN = 1 << 7,     /* ...or one pop. */
-    XDP_FLOW_SHORT = 1 << 5,        /* A recirculation, perhaps after a hash;
+    XDP_FLOW_PUSH_VLAN = 1 << 5,    /* ...one push of a VLAN tag... */
+    XDP_FLOW_POP_VLAN = 1 << 6,     /* ...or one pop. */
+    XDP_FLOW_SHORT = 1 << 7,        /* A recirculation, perhaps after a hash;
                                      * the pop of a tunnel's header; or the
                                      * push of one, and an output. */
 };
