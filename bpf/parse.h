@@ -237,7 +237,9 @@ parse_packet(struct xdp_md *ctx, __u32 in_port, const struct xdp_port *port,
         }
     }
 
-    if (!(parts & XDP_PART_NETWORK)) {
+    /* The statistics of every flow have the TCP flags of its packets. */
+    if (!(parts & XDP_PART_NETWORK)
+        && type != bpf_htons(ETH_P_IP) && type != bpf_htons(ETH_P_IPV6)) {
         return true;
     }
     switch (type) {

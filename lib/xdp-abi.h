@@ -144,13 +144,14 @@ struct xdp_key {
     __u8 tun_ipv6_dst[16];
 } __attribute__((aligned(8)));
 
-/* Parts of the key that cost the parser time.  A parser fills a part only if a
- * mask in use on the ingress port touches it, says so, and leaves it zero
- * otherwise.  The Ethernet header, VLAN tags and the ingress port are always
- * there. */
+/* Parts of the key that cost the parser time.  A parser fills a part if a mask
+ * in use on the ingress port touches it, and says so.  What it fills beyond
+ * these, masks do not look at: of IP headers with TCP it always fills the TCP
+ * flags, for the statistics.  The Ethernet header, VLAN tags and the ingress
+ * port are always there. */
 enum xdp_key_part {
-    XDP_PART_NETWORK = 1 << 0,   /* What MPLS, ARP, IPv4 and IPv6 headers say,
-                                  * and TCP flags for the statistics. */
+    XDP_PART_NETWORK = 1 << 0,   /* What MPLS, ARP, IPv4 and IPv6 headers
+                                  * say. */
     XDP_PART_TRANSPORT = 1 << 1, /* What is above IP. */
     XDP_PART_EXTENDED = 1 << 2,  /* The extended words. */
     XDP_PART_TUNNEL = 1 << 3,    /* The tunnel words, which no parser fills:

@@ -30,8 +30,10 @@
 
 static struct flow_wildcards pool[N_POOL];
 
-/* The mask of the pool that has all fields, as a whole. */
+/* The mask of the pool that has all fields, as a whole, and the one that has
+ * nothing behind the Ethernet header. */
 #define EXACT_MASK 3
+#define ETHERNET_MASK 4
 
 /* Makes the 'size' bytes at 'field' a random mask, or an exact one. */
 static void
@@ -76,6 +78,9 @@ init_pool(void)
                 pool_mask(exact, &m->vlans[j].tci, sizeof m->vlans[j].tci);
                 break;
             }
+        }
+        if (i == ETHERNET_MASK) {
+            continue;
         }
         pool_mask(exact, &m->nw_src, sizeof m->nw_src);
         pool_mask(exact, &m->nw_dst, sizeof m->nw_dst);

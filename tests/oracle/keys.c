@@ -130,14 +130,15 @@ unask(struct xdp_table_flow *flow)
     xdp_flow_table_remove(object->table, flow, &stats);
 }
 
-/* Makes zero what is in 'key' without having been asked for. */
+/* Makes zero what is in 'key' without having been asked for.  The IP header
+ * never needs to be, because of the TCP flags behind it. */
 static void
 reduce_key(struct xdp_key *key, enum asked asked)
 {
     bool is_ip = (key->dl_type == htons(ETH_TYPE_IP)
                   || key->dl_type == htons(ETH_TYPE_IPV6));
 
-    if (asked == ASK_NOTHING) {
+    if (asked == ASK_NOTHING && !is_ip) {
         memset((char *) key + offsetof(struct xdp_key, nw_frag), 0,
                (offsetof(struct xdp_key, tun_ip_src)
                 - offsetof(struct xdp_key, nw_frag)));
