@@ -398,6 +398,18 @@ actions_run_list(struct xdp_md *ctx, struct xdp_scratch *scratch,
     return run.verdict;
 }
 
+/* Returns the op in slot 'i' of 'rest', where there is one.  The mask is for
+ * the verifier alone, and hidden from the compiler, which would leave it
+ * out. */
+static __always_inline const struct xdp_op *
+actions_op(const struct xdp_flow_rest *rest, __u32 i)
+{
+    __u64 bounded = i;
+
+    asm volatile("%0 &= %1" : "+r"(bounded) : "i"(XDP_FLOW_MAX_OPS - 1));
+    return &rest->ops[bounded];
+}
+
 /* Runs the ops of 'flow', which has XDP_FLOW_SIMPLE: by far the most common
  * lists, and several times as fast as in a loop. */
 static __always_inline int
@@ -405,7 +417,7 @@ actions_run_simple(struct xdp_md *ctx, const struct xdp_flow *flow)
 {
     int error = SET_OK;
 
-    if (flow->flags & XDP_FLOW_PUSH_VLAN) {
+    if (flow->tpid) {
         if (!actions_push_vlan(ctx, flow->tpid, flow->tci)) {
             error = XDP_COUNTER_DROP_HEADROOM;
         }
@@ -456,6 +468,65 @@ actions_run_short(struct xdp_md *ctx, struct xdp_scratch *scratch,
         return XDP_ABORTED;
     }
     return recirc_start(ctx, scratch, recirc_id);
+}
+
+/* Runs the ops in 'rest' of a flow that has XDP_FLOW_REWRITE: what routers and
+ * address translation do.  'layers' are those of the packet, as a number. */
+static __always_inline int
+actions_run_rewrite(struct xdp_md *ctx, const struct xdp_flow_rest *rest,
+                    __u64 layers)
+{
+    const struct xdp_op *op;
+    int error = SET_OK;
+    __u32 n_sets = 0;
+    __u32 i = verifier_zero(layers);
+
+    op = actions_op(rest, i);
+    if (op->type == XDP_OP_SET_ETHERNET) {
+        error = set_ethernet_inline(ctx, op);
+        i += 2;
+        n_sets++;
+    }
+    op = actions_op(rest, i);
+    if (error == SET_OK && op->type == XDP_OP_SET_IPV4) {
+        error = set_ipv4_inline(ctx, op, layers);
+        i += 2;
+        n_sets++;
+    } else if (error == SET_OK && op->type == XDP_OP_SET_IPV6) {
+        error = set_ipv6_inline(ctx, op, layers);
+        i++;
+        n_sets++;
+    }
+    op = actions_op(rest, i);
+    if (error == SET_OK
+        && (op->type == XDP_OP_SET_TCP || op->type == XDP_OP_SET_UDP)) {
+        error = set_ports_inline(ctx, op, layers);
+        i++;
+        n_sets++;
+    }
+    stats_add(XDP_COUNTER_SET_FIELD, n_sets);
+
+    op = actions_op(rest, i);
+    if (error == SET_OK && op->type == XDP_OP_POP_VLAN) {
+        error = actions_pop_vlan(ctx);
+        if (error == ACTIONS_POPPED) {
+            error = SET_OK;
+        }
+        i++;
+    }
+    op = actions_op(rest, i);
+    if (error == SET_OK && op->type == XDP_OP_PUSH_VLAN) {
+        if (!actions_push_vlan(ctx, op->u.push_vlan.tpid,
+                               op->u.push_vlan.tci)) {
+            error = XDP_COUNTER_DROP_HEADROOM;
+        }
+        i++;
+    }
+    if (error != SET_OK) {
+        stats_count(error);
+        return XDP_ABORTED;
+    }
+    return actions_output(actions_op(rest, i)->u.output.port);
 }
 
 /* Runs the ops in 'rest' from the first output on, as 'meta' says, on the copy

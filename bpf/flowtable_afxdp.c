@@ -110,6 +110,9 @@ run_flow(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 in_port,
     }
 
     stats_flow(scratch, slot, length, tcp_flags);
+    if (flow->flags & XDP_FLOW_REWRITE) {
+        return actions_run_rewrite(ctx, rest, scratch->layers_word);
+    }
     if (flow->flags & XDP_FLOW_SHORT) {
         return actions_run_short(ctx, scratch, rest);
     }

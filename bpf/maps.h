@@ -206,6 +206,7 @@ struct xdp_train {
                              * with or without a train. */
     __u32 valid;            /* What that slot has in 'valid'. */
     struct xdp_train_headers headers;
+    __u64 layers_word;      /* "struct xdp_layers" without 'l4_size'. */
 
     /* The second pass, if it is known. */
     __u32 next_slot;

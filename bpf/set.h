@@ -2,7 +2,8 @@
 /*
  * What all ops that set fields have in common.
  *
- * Each op is a function that the verifier looks at once, whoever calls it.
+ * Each op is a function that the verifier looks at once, whoever calls it;
+ * those that XDP_FLOW_REWRITE is made of can be had inline as well.
  * 'rest' is of the flow whose op is in slot 'i', 'layers' is the packet's
  * "struct xdp_layers" as a number.  It returns SET_OK, or the counter under
  * which the packet has to be dropped.

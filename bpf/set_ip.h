@@ -39,12 +39,10 @@ set_pseudo_csum(struct xdp_md *ctx, const struct xdp_layers *l, __u32 diff)
     }
 }
 
-/* Runs XDP_OP_SET_IPV4. */
-__noinline int
-set_ipv4(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
-         __u64 layers)
+/* Runs 'op', which is XDP_OP_SET_IPV4. */
+static __always_inline int
+set_ipv4_inline(struct xdp_md *ctx, const struct xdp_op *op, __u64 layers)
 {
-    const struct xdp_op *op = set_op(rest, i, 1);
     struct xdp_layers l = set_layers(layers);
     const struct xdp_op_ipv4 *value, *mask;
     __u32 diff = 0, pseudo_diff = 0;
@@ -52,9 +50,6 @@ set_ipv4(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
     struct iphdr *ip;
     __u8 tos, ttl;
 
-    if (!op) {
-        return XDP_COUNTER_DROP_BAD_OP;
-    }
     ip = parse_at(ctx, l.net_ofs, sizeof *ip);
     if (!ip) {
         return XDP_COUNTER_DROP_TOO_SHORT;
@@ -91,19 +86,24 @@ set_ipv4(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
     return SET_OK;
 }
 
-/* Runs XDP_OP_SET_IPV6. */
+/* Runs XDP_OP_SET_IPV4. */
 __noinline int
-set_ipv6(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
+set_ipv4(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
          __u64 layers)
 {
-    const struct xdp_op *op = set_op(rest, i, 0);
+    const struct xdp_op *op = set_op(rest, i, 1);
+
+    return op ? set_ipv4_inline(ctx, op, layers) : XDP_COUNTER_DROP_BAD_OP;
+}
+
+/* Runs 'op', which is XDP_OP_SET_IPV6. */
+static __always_inline int
+set_ipv6_inline(struct xdp_md *ctx, const struct xdp_op *op, __u64 layers)
+{
     struct xdp_layers l = set_layers(layers);
     struct ipv6hdr *ip6;
     __be32 *word;
 
-    if (!op) {
-        return XDP_COUNTER_DROP_BAD_OP;
-    }
     ip6 = parse_at(ctx, l.net_ofs, sizeof *ip6);
     if (!ip6) {
         return XDP_COUNTER_DROP_TOO_SHORT;
@@ -120,6 +120,16 @@ set_ipv6(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
     ip6->hop_limit = SET_BITS(ip6->hop_limit, op->u.ipv6.hlimit,
                               op->u.ipv6.hlimit_mask);
     return SET_OK;
+}
+
+/* Runs XDP_OP_SET_IPV6. */
+__noinline int
+set_ipv6(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
+         __u64 layers)
+{
+    const struct xdp_op *op = set_op(rest, i, 0);
+
+    return op ? set_ipv6_inline(ctx, op, layers) : XDP_COUNTER_DROP_BAD_OP;
 }
 
 /* Sets bits of the IPv6 address at 'address'.  Returns the difference for

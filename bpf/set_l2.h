@@ -21,21 +21,26 @@ set_macs(__be16 *first, __be16 *second, const struct xdp_op_macs *value,
     }
 }
 
-/* Runs XDP_OP_SET_ETHERNET. */
-__noinline int
-set_ethernet(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i)
+/* Runs 'op', which is XDP_OP_SET_ETHERNET. */
+static __always_inline int
+set_ethernet_inline(struct xdp_md *ctx, const struct xdp_op *op)
 {
-    const struct xdp_op *op = set_op(rest, i, 1);
     __be16 *macs = parse_at(ctx, 0, 2 * ETH_ALEN);
 
-    if (!op) {
-        return XDP_COUNTER_DROP_BAD_OP;
-    }
     if (!macs) {
         return XDP_COUNTER_DROP_TOO_SHORT;
     }
     set_macs(macs, macs + 3, &op->u.macs, &set_data(op, 1)->macs);
     return SET_OK;
+}
+
+/* Runs XDP_OP_SET_ETHERNET. */
+__noinline int
+set_ethernet(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i)
+{
+    const struct xdp_op *op = set_op(rest, i, 1);
+
+    return op ? set_ethernet_inline(ctx, op) : XDP_COUNTER_DROP_BAD_OP;
 }
 
 /* Runs XDP_OP_SET_ARP. */

@@ -15,20 +15,15 @@
 #define SET_ND_LEN 24           /* Of a message without options. */
 #define SET_ND_MAX_OPTS PARSE_ND_MAX_OPTS
 
-/* Runs XDP_OP_SET_TCP and XDP_OP_SET_UDP. */
-__noinline int
-set_ports(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
-          __u64 layers)
+/* Runs 'op', which is XDP_OP_SET_TCP or XDP_OP_SET_UDP. */
+static __always_inline int
+set_ports_inline(struct xdp_md *ctx, const struct xdp_op *op, __u64 layers)
 {
-    const struct xdp_op *op = set_op(rest, i, 0);
     struct xdp_layers l = set_layers(layers);
     __be16 src, dst;
     __be16 *ports;
     __u32 diff = 0;
 
-    if (!op) {
-        return XDP_COUNTER_DROP_BAD_OP;
-    }
     ports = parse_at(ctx, l.l4_ofs, sizeof(struct udphdr));
     if (!ports || !l.l4_ofs || l.l4_size < sizeof(struct udphdr)) {
         return SET_OK;
@@ -63,6 +58,16 @@ set_ports(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
     ports[0] = src;
     ports[1] = dst;
     return SET_OK;
+}
+
+/* Runs XDP_OP_SET_TCP and XDP_OP_SET_UDP. */
+__noinline int
+set_ports(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
+          __u64 layers)
+{
+    const struct xdp_op *op = set_op(rest, i, 0);
+
+    return op ? set_ports_inline(ctx, op, layers) : XDP_COUNTER_DROP_BAD_OP;
 }
 
 /* Runs XDP_OP_SET_ICMP. */

@@ -14,7 +14,7 @@
  *
  * Only lists of ops that ask for little in the scratch are run so:
  * XDP_FLOW_SIMPLE needs nothing but the time there, and train_restore()
- * restores what XDP_FLOW_SHORT needs.
+ * restores what XDP_FLOW_SHORT and XDP_FLOW_REWRITE need.
  *
  * A second pass follows from the first one, which does not change the packet,
  * or else pops the header of a tunnel.  Behind that, there is another header
@@ -185,33 +185,40 @@ train_find(struct xdp_md *ctx, const struct xdp_scratch *scratch,
             ? train_flow(train->slot, train->valid) : NULL);
 }
 
-/* Makes 'scratch' what actions_run_short() needs for the packet, which belongs
- * to the train of 'flow'.  What hash_keep() keeps is still there, or
- * recirc_start() would have ended the train. */
+/* Returns the layers, as a number, of the packet, which belongs to 'train'.
+ * Only the length of the IP packet differs from one to the next. */
+static __always_inline __u64
+train_layers(struct xdp_md *ctx, const struct xdp_train *train)
+{
+    void *data = (void *) (long) ctx->data;
+    void *end = (void *) (long) ctx->data_end;
+    void *base = train_base(data, end, train->headers.tags_len);
+    __u32 tot_len;
+
+    if (!base) {
+        return 0;
+    }
+    tot_len = bpf_ntohs(*(__be16 *) (base + TRAIN_TOT_LEN));
+    return train->layers_word | PARSE_LAYER(l4_size, tot_len - TRAIN_IP_LEN);
+}
+
+/* Makes 'scratch' what the ops of 'flow' need for the packet, which belongs to
+ * its train.  What hash_keep() keeps is still there, or recirc_start() would
+ * have ended the train. */
 static __always_inline void
 train_restore(struct xdp_md *ctx, struct xdp_scratch *scratch,
               const struct xdp_flow *flow)
 {
     const struct xdp_train *train = &scratch->train;
 
+    if (flow->flags & XDP_FLOW_REWRITE) {
+        scratch->layers_word = train_layers(ctx, train);
+        return;
+    }
     recirc_begin(scratch);
     scratch->words[PARSE_WORD(in_port)] = PARSE_FIELD(in_port, train->in_port);
     if (flow->flags & XDP_FLOW_TNL_POP) {
-        void *data = (void *) (long) ctx->data;
-        void *end = (void *) (long) ctx->data_end;
-        __u32 tags_len = train->headers.tags_len;
-        __u32 net_ofs = ETH_HLEN + tags_len;
-        void *base = train_base(data, end, tags_len);
-
-        if (base) {
-            __u32 tot_len = bpf_ntohs(*(__be16 *) (base + TRAIN_TOT_LEN));
-
-            scratch->layers_word
-                = (PARSE_LAYER(net_ofs, net_ofs)
-                   | PARSE_LAYER(l4_ofs, net_ofs + TRAIN_IP_LEN)
-                   | PARSE_LAYER(l4_proto, *(__u8 *) (base + TRAIN_PROTO))
-                   | PARSE_LAYER(l4_size, tot_len - TRAIN_IP_LEN));
-        }
+        scratch->layers_word = train_layers(ctx, train);
         scratch->words[PARSE_WORD(dl_type)]
             = PARSE_FIELD(dl_type, (__u64) bpf_htons(ETH_P_IP));
         scratch->words[PARSE_WORD(nw_frag)] = 0;
@@ -229,8 +236,13 @@ train_can_run(struct xdp_scratch *scratch, const struct xdp_flow *flow,
     if (flow->flags & XDP_FLOW_SIMPLE) {
         return true;
     }
-    if (!(flow->flags & XDP_FLOW_SHORT)) {
+    if (!(flow->flags & (XDP_FLOW_SHORT | XDP_FLOW_REWRITE))) {
         return false;
+    }
+    scratch->train.layers_word = (scratch->layers_word
+                                  & ~PARSE_LAYER(l4_size, 0xffff));
+    if (flow->flags & XDP_FLOW_REWRITE) {
+        return true;
     }
     if (flow->flags & XDP_FLOW_TNL_POP) {
         return !scratch->key.nw_frag;

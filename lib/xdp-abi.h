@@ -381,8 +381,8 @@ struct xdp_flow {
     __u8 flags;                     /* enum xdp_flow_flags. */
 
     /* With XDP_FLOW_SIMPLE, of its ops. */
-    __u32 port;
-    __be16 tpid;
+    __u32 port;                     /* Of the output. */
+    __be16 tpid;                    /* Of the VLAN tag to push, 0 for none. */
     __be16 tci;
 
     __u64 words[XDP_KEY_BASIC_WORDS];   /* Of the masked key. */
@@ -409,12 +409,16 @@ enum xdp_flow_flags {
     XDP_FLOW_TNL_POP = 1 << 3,      /* There is XDP_OP_TNL_POP. */
 
     /* Lists of ops that a program can run without a loop. */
-    XDP_FLOW_SIMPLE = 1 << 4,       /* An output, perhaps after... */
-    XDP_FLOW_PUSH_VLAN = 1 << 5,    /* ...one push of a VLAN tag... */
-    XDP_FLOW_POP_VLAN = 1 << 6,     /* ...or one pop. */
-    XDP_FLOW_SHORT = 1 << 7,        /* A recirculation, perhaps after a hash;
+    XDP_FLOW_SIMPLE = 1 << 4,       /* An output, perhaps after one push of a
+                                     * VLAN tag... */
+    XDP_FLOW_POP_VLAN = 1 << 5,     /* ...or after one pop. */
+    XDP_FLOW_SHORT = 1 << 6,        /* A recirculation, perhaps after a hash;
                                      * the pop of a tunnel's header; or the
                                      * push of one, and an output. */
+    XDP_FLOW_REWRITE = 1 << 7,      /* Any of these, in this order, but at
+                                     * least one, and an output: SET_ETHERNET;
+                                     * SET_IPV4 or SET_IPV6; SET_TCP or
+                                     * SET_UDP; POP_VLAN; PUSH_VLAN. */
 };
 
 /* What 'xdp_flowtable' leaves in front of a packet, as XDP metadata, for

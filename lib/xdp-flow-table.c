@@ -1123,6 +1123,29 @@ slot_set_valid(struct xdp_flow_table *table, uint32_t slot, bool valid)
     publish_u32(&table->flows[slot].valid, valid ? table->last_valid : 0);
 }
 
+/* Returns true if 'actions' are those of XDP_FLOW_REWRITE. */
+static bool
+is_rewrite(const struct xdp_flow_actions *actions)
+{
+    static const enum xdp_op_type steps[][2] = {
+        { XDP_OP_SET_ETHERNET, XDP_OP_SET_ETHERNET },
+        { XDP_OP_SET_IPV4, XDP_OP_SET_IPV6 },
+        { XDP_OP_SET_TCP, XDP_OP_SET_UDP },
+        { XDP_OP_POP_VLAN, XDP_OP_POP_VLAN },
+        { XDP_OP_PUSH_VLAN, XDP_OP_PUSH_VLAN },
+    };
+    const struct xdp_op *ops = actions->ops;
+    uint32_t i = 0;
+
+    for (size_t step = 0; step < ARRAY_SIZE(steps) && i < actions->n_ops;
+         step++) {
+        if (ops[i].type == steps[step][0] || ops[i].type == steps[step][1]) {
+            i += 1 + ops[i].n_data;
+        }
+    }
+    return i && i + 1 == actions->n_ops && ops[i].type == XDP_OP_OUTPUT;
+}
+
 /* Returns the enum xdp_flow_flags of a flow with 'actions'. */
 static uint8_t
 flow_flags(const struct xdp_flow_actions *actions)
@@ -1141,12 +1164,14 @@ flow_flags(const struct xdp_flow_actions *actions)
         return actions->flags | (actions->n_ops == 1 ? XDP_FLOW_SIMPLE : 0);
     case XDP_OP_PUSH_VLAN:
         return (actions->flags
-                | (actions->n_ops == 2 && outputs
-                   ? XDP_FLOW_SIMPLE | XDP_FLOW_PUSH_VLAN : 0));
+                | (actions->n_ops == 2 && outputs && ops[0].u.push_vlan.tpid
+                   ? XDP_FLOW_SIMPLE
+                   : is_rewrite(actions) ? XDP_FLOW_REWRITE : 0));
     case XDP_OP_POP_VLAN:
         return (actions->flags
                 | (actions->n_ops == 2 && outputs
-                   ? XDP_FLOW_SIMPLE | XDP_FLOW_POP_VLAN : 0));
+                   ? XDP_FLOW_SIMPLE | XDP_FLOW_POP_VLAN
+                   : is_rewrite(actions) ? XDP_FLOW_REWRITE : 0));
     case XDP_OP_RECIRC:
     case XDP_OP_TNL_POP:
         return actions->flags | XDP_FLOW_SHORT;
@@ -1159,7 +1184,7 @@ flow_flags(const struct xdp_flow_actions *actions)
                 | (last == &ops[1 + ops[0].n_data] && outputs
                    ? XDP_FLOW_SHORT : 0));
     default:
-        return actions->flags;
+        return actions->flags | (is_rewrite(actions) ? XDP_FLOW_REWRITE : 0);
     }
 }
 
@@ -1181,10 +1206,10 @@ slot_fill(struct xdp_flow_table *table, uint32_t slot, uint32_t mask_id,
     entry->flags = flow_flags(actions);
     if (entry->flags & XDP_FLOW_SIMPLE) {
         entry->port = actions->ops[actions->n_ops - 1].u.output.port;
-    }
-    if (entry->flags & XDP_FLOW_PUSH_VLAN) {
-        entry->tpid = actions->ops[0].u.push_vlan.tpid;
-        entry->tci = actions->ops[0].u.push_vlan.tci;
+        if (actions->ops[0].type == XDP_OP_PUSH_VLAN) {
+            entry->tpid = actions->ops[0].u.push_vlan.tpid;
+            entry->tci = actions->ops[0].u.push_vlan.tci;
+        }
     }
     memcpy(entry->words, key, BASIC_SIZE);
 

@@ -2243,19 +2243,38 @@ static void
 test_table_flags(void)
 {
     static const struct {
-        uint16_t types[4];      /* Of the ops, XDP_OP_NONE at the end. */
+        uint16_t types[7];      /* Of the ops, XDP_OP_NONE at the end. */
         uint8_t flags;
     } cases[] = {
         { { 0 }, 0 },
         { { XDP_OP_OUTPUT }, XDP_FLOW_SIMPLE },
-        { { XDP_OP_PUSH_VLAN, XDP_OP_OUTPUT },
-          XDP_FLOW_SIMPLE | XDP_FLOW_PUSH_VLAN },
+        { { XDP_OP_PUSH_VLAN, XDP_OP_OUTPUT }, XDP_FLOW_SIMPLE },
         { { XDP_OP_POP_VLAN, XDP_OP_OUTPUT },
           XDP_FLOW_SIMPLE | XDP_FLOW_POP_VLAN },
         { { XDP_OP_PUSH_VLAN }, 0 },
         { { XDP_OP_POP_VLAN, XDP_OP_POP_VLAN }, 0 },
-        { { XDP_OP_POP_VLAN, XDP_OP_PUSH_VLAN, XDP_OP_OUTPUT }, 0 },
-        { { XDP_OP_SET_UDP, XDP_OP_OUTPUT }, 0 },
+        { { XDP_OP_POP_VLAN, XDP_OP_PUSH_VLAN, XDP_OP_OUTPUT },
+          XDP_FLOW_REWRITE },
+        { { XDP_OP_PUSH_VLAN, XDP_OP_POP_VLAN, XDP_OP_OUTPUT }, 0 },
+        { { XDP_OP_PUSH_VLAN, XDP_OP_PUSH_VLAN, XDP_OP_OUTPUT }, 0 },
+        { { XDP_OP_SET_ETHERNET, XDP_OP_OUTPUT }, XDP_FLOW_REWRITE },
+        { { XDP_OP_SET_IPV4, XDP_OP_OUTPUT }, XDP_FLOW_REWRITE },
+        { { XDP_OP_SET_IPV6, XDP_OP_OUTPUT }, XDP_FLOW_REWRITE },
+        { { XDP_OP_SET_TCP, XDP_OP_OUTPUT }, XDP_FLOW_REWRITE },
+        { { XDP_OP_SET_UDP, XDP_OP_OUTPUT }, XDP_FLOW_REWRITE },
+        { { XDP_OP_SET_ETHERNET, XDP_OP_SET_IPV4, XDP_OP_SET_UDP,
+            XDP_OP_POP_VLAN, XDP_OP_PUSH_VLAN, XDP_OP_OUTPUT },
+          XDP_FLOW_REWRITE },
+        { { XDP_OP_SET_ETHERNET, XDP_OP_SET_IPV6, XDP_OP_SET_TCP,
+            XDP_OP_PUSH_VLAN, XDP_OP_OUTPUT }, XDP_FLOW_REWRITE },
+        { { XDP_OP_SET_IPV4, XDP_OP_SET_ETHERNET, XDP_OP_OUTPUT }, 0 },
+        { { XDP_OP_SET_IPV4, XDP_OP_SET_IPV6, XDP_OP_OUTPUT }, 0 },
+        { { XDP_OP_SET_UDP, XDP_OP_SET_IPV4, XDP_OP_OUTPUT }, 0 },
+        { { XDP_OP_POP_VLAN, XDP_OP_SET_ETHERNET, XDP_OP_OUTPUT }, 0 },
+        { { XDP_OP_SET_IPV6_SRC, XDP_OP_OUTPUT }, 0 },
+        { { XDP_OP_SET_IPV4, XDP_OP_SET_ICMP, XDP_OP_OUTPUT }, 0 },
+        { { XDP_OP_SET_ETHERNET, XDP_OP_RECIRC }, 0 },
+        { { XDP_OP_SET_ETHERNET }, 0 },
         { { XDP_OP_RECIRC }, XDP_FLOW_SHORT },
         { { XDP_OP_HASH, XDP_OP_RECIRC }, XDP_FLOW_SHORT },
         { { XDP_OP_HASH, XDP_OP_OUTPUT }, 0 },
@@ -2278,28 +2297,39 @@ test_table_flags(void)
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct xdp_flow_actions actions;
         struct found_flow found;
+        bool pushes;
 
         memset(&actions, 0, sizeof actions);
         actions.flags = XDP_FLOW_EXPLICIT_DROP;
-        for (size_t j = 0; j < 4 && cases[i].types[j]; j++) {
+        for (size_t j = 0; j < ARRAY_SIZE(cases[i].types)
+             && cases[i].types[j]; j++) {
             struct xdp_op *op = &actions.ops[actions.n_ops++];
 
             op->type = cases[i].types[j];
-            if (op->type == XDP_OP_OUTPUT) {
+            switch (op->type) {
+            case XDP_OP_OUTPUT:
                 op->u.output.port = 3;
-            } else if (op->type == XDP_OP_TNL_PUSH) {
+                break;
+            case XDP_OP_PUSH_VLAN:
+                op->u.push_vlan.tpid = htons(ETH_TYPE_VLAN_8021Q);
+                op->u.push_vlan.tci = htons(7);
+                break;
+            case XDP_OP_SET_ETHERNET:
+            case XDP_OP_SET_IPV4:
+            case XDP_OP_TNL_PUSH:
                 op->n_data = 1;
                 actions.n_ops++;
-            } else if (op->type == XDP_OP_PUSH_VLAN) {
-                op->u.push_vlan.tci = htons(7);
+                break;
             }
         }
+        pushes = (cases[i].flags & XDP_FLOW_SIMPLE
+                  && cases[i].types[0] == XDP_OP_PUSH_VLAN);
         CHECK(!xdp_flow_table_insert(f.table, &key, &mask, &actions, &tf));
         CHECK(fixture_find(&f, &key, &slot, &found));
         if (found.flow.flags != (XDP_FLOW_EXPLICIT_DROP | cases[i].flags)
             || found.flow.port != (cases[i].flags & XDP_FLOW_SIMPLE ? 3 : 0)
-            || found.flow.tci != (cases[i].flags & XDP_FLOW_PUSH_VLAN
-                                  ? htons(7) : 0)) {
+            || found.flow.tpid != (pushes ? htons(ETH_TYPE_VLAN_8021Q) : 0)
+            || found.flow.tci != (pushes ? htons(7) : 0)) {
             fail("list %"PRIuSIZE": flags %#x, port %u, tag %#x", i,
                  found.flow.flags, found.flow.port, ntohs(found.flow.tci));
         }

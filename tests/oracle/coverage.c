@@ -127,6 +127,7 @@ can_happen(size_t event)
         return has_targets();
 
     case EVENT_TRAIN:
+    case EVENT_TRAIN_REWRITE:
     case EVENT_TRAIN_PASSES:
     case EVENT_TRAIN_NEXT:
     case EVENT_TRAIN_OTHER:

@@ -96,6 +96,7 @@ extern unsigned long int tags_count[MAX_TAGS + 1];
     EVENT(PORT_GONE, "output to a port that left")  \
     EVENT(MODIFY, "modified flow")                  \
     EVENT(TRAIN, "packet of a train")               \
+    EVENT(TRAIN_REWRITE, "train whose fields are set") \
     EVENT(TRAIN_PASSES, "train with later passes")  \
     EVENT(TRAIN_NEXT, "train in the second pass")   \
     EVENT(TRAIN_OTHER, "other train, other pass")   \

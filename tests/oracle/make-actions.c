@@ -270,6 +270,19 @@ put_set(struct ofpbuf *buf, enum ovs_key_attr attr, size_t size)
     nl_msg_end_nested(buf, ofs);
 }
 
+/* Appends the push of a VLAN tag. */
+static void
+put_push_vlan(struct ofpbuf *buf)
+{
+    struct ovs_action_push_vlan vlan = {
+        .vlan_tpid = htons(one_in(2) ? ETH_TYPE_VLAN_8021Q
+                                     : ETH_TYPE_VLAN_8021AD),
+        .vlan_tci = htons(rnd(65536)),
+    };
+
+    nl_msg_put_unspec(buf, OVS_ACTION_ATTR_PUSH_VLAN, &vlan, sizeof vlan);
+}
+
 /* Appends an action that changes a packet of 'flow', or, if 'any', of anything
  * else. */
 static void
@@ -353,17 +366,9 @@ put_change(struct ofpbuf *buf, const struct flow *flow, bool any)
                 return;
             }
             break;
-        case 12: {
-            struct ovs_action_push_vlan vlan = {
-                .vlan_tpid = htons(one_in(2) ? ETH_TYPE_VLAN_8021Q
-                                             : ETH_TYPE_VLAN_8021AD),
-                .vlan_tci = htons(rnd(65536)),
-            };
-
-            nl_msg_put_unspec(buf, OVS_ACTION_ATTR_PUSH_VLAN, &vlan,
-                              sizeof vlan);
+        case 12:
+            put_push_vlan(buf);
             return;
-        }
         case 13:
             nl_msg_put_flag(buf, OVS_ACTION_ATTR_POP_VLAN);
             return;
@@ -473,6 +478,39 @@ put_meter(struct ofpbuf *buf)
                    : one_in(3) ? METER_DROP : METER_PASS);
 }
 
+/* Makes actions for packets of 'flow' that a program can run without a loop,
+ * as XDP_FLOW_REWRITE, in most cases.  The caller must have them until
+ * ofpbuf_uninit() of 'actions->buf'. */
+void
+make_rewrite(struct actions *actions, const struct flow *flow)
+{
+    struct ofpbuf *buf = &actions->buf;
+
+    ofpbuf_use_stub(buf, actions->stub, sizeof actions->stub);
+    if (one_in(2)) {
+        put_set(buf, OVS_KEY_ATTR_ETHERNET, sizeof(struct ovs_key_ethernet));
+    }
+    if (flow->dl_type == htons(ETH_TYPE_IP) && !one_in(3)) {
+        put_set(buf, OVS_KEY_ATTR_IPV4, sizeof(struct ovs_key_ipv4));
+    } else if (flow->dl_type == htons(ETH_TYPE_IPV6) && !one_in(3)) {
+        put_set(buf, OVS_KEY_ATTR_IPV6, sizeof(struct ovs_key_ipv6));
+    }
+    if (is_ip_any(flow) && flow->nw_proto == IPPROTO_TCP && one_in(2)) {
+        put_set(buf, OVS_KEY_ATTR_TCP, sizeof(struct ovs_key_tcp));
+    } else if (is_ip_any(flow) && flow->nw_proto == IPPROTO_UDP
+               && one_in(2)) {
+        put_set(buf, OVS_KEY_ATTR_UDP, sizeof(struct ovs_key_udp));
+    }
+    if (one_in(4)) {
+        nl_msg_put_flag(buf, OVS_ACTION_ATTR_POP_VLAN);
+    }
+    if (one_in(4)) {
+        put_push_vlan(buf);
+    }
+    nl_msg_put_odp_port(buf, OVS_ACTION_ATTR_OUTPUT,
+                        u32_to_odp(ODP_BASE + rnd(N_PORTS)));
+}
+
 /* Makes random actions for packets of 'flow' that 'wc' matches.  The caller
  * must have them until ofpbuf_uninit() of 'actions->buf'.
  *
@@ -491,6 +529,10 @@ make_actions(struct actions *actions, const struct flow *flow,
     size_t n_outputs = one_in(10) ? 0 : one_in(5) ? 2 + rnd(2) : 1;
     uint32_t set = rnd(ARRAY_SIZE(sets));
 
+    if (one_in(6)) {
+        make_rewrite(actions, flow);
+        return;
+    }
     if (!has_targets()) {
         n_outputs = MIN(n_outputs, 1);
     }

@@ -17,6 +17,7 @@ struct flow_wildcards;
 void add_prerequisites(const struct flow *, struct flow_wildcards *);
 void make_actions(struct actions *, const struct flow *,
                   const struct flow_wildcards *);
+void make_rewrite(struct actions *, const struct flow *);
 void make_pass(struct actions *, const struct flow *,
                const struct flow_wildcards *, uint32_t recirc_id);
 bool is_refusal_right(const struct actions *, const struct flow *,

@@ -14,6 +14,7 @@
 #include "flow.h"
 #include "flows.h"
 #include "frames.h"
+#include "make-actions.h"
 #include "netlink.h"
 #include "odp-netlink.h"
 #include "oracle.h"
@@ -26,15 +27,21 @@
 
 static unsigned long int n_trains;
 
-/* Gives 't' actions that a train may have, or may not. */
+/* Gives 't', a flow for packets like that of 'flow', actions that a train may
+ * have, or may not.  If 'rewrites', any field can be set. */
 static void
-make_train_actions(struct tested_flow *t)
+make_train_actions(struct tested_flow *t, const struct flow *flow,
+                   bool rewrites)
 {
     struct ofpbuf *buf = &t->actions.buf;
-    uint32_t what = rnd(5);
+    uint32_t what = rnd(rewrites ? 10 : 5);
 
     if (!what) {
         make_label(t, 1 + rnd(4000));
+        return;
+    }
+    if (what >= 5) {
+        make_rewrite(&t->actions, flow);
         return;
     }
     ofpbuf_use_stub(buf, t->actions.stub, sizeof t->actions.stub);
@@ -118,7 +125,11 @@ run_train(unsigned long int index, struct tested_flow *t,
         return false;
     }
     if (passes_in_train(before)) {
+        uint16_t type = t->ops.ops[0].type;
+
         event_count[EVENT_TRAIN]++;
+        event_count[EVENT_TRAIN_REWRITE] += (type >= XDP_OP_SET_ETHERNET
+                                             && type <= XDP_OP_SET_UDP);
         n_trains++;
     }
     return true;
@@ -147,6 +158,7 @@ test_one_train(unsigned long int index)
     struct tested_flow t;
     struct frame f;
     struct flow flow;
+    bool rewrites;
     bool ok;
 
     rng_start(18, index);
@@ -159,7 +171,12 @@ test_one_train(unsigned long int index)
     } else {
         make_match(&flow, rnd(N_POOL), &t.match);
     }
-    make_train_actions(&t);
+    rewrites = one_in(2) && !(flow.nw_frag & FLOW_NW_FRAG_LATER);
+    if (rewrites) {
+        add_prerequisites(&flow, &t.match.wc);
+        match_init(&t.match, &flow, &t.match.wc);
+    }
+    make_train_actions(&t, &flow, rewrites);
     if (put_tested(&t, &error, &tr) || error) {
         /* The pool's masks do not have what every action needs. */
         ofpbuf_uninit(&t.actions.buf);
@@ -173,7 +190,7 @@ test_one_train(unsigned long int index)
 
         if (one_in(10)) {
             ofpbuf_uninit(&t.actions.buf);
-            make_train_actions(&t);
+            make_train_actions(&t, &flow, rewrites);
             if (put_tested(&t, &error, &tr) || error) {
                 case_failure("trains", index, "modification refused");
                 break;
