@@ -223,6 +223,8 @@ ACTIONS = {
     'VLAN pop': ('pop_vlan,{out}', True, True),
     'set-field': ('set(ipv4(src=10.99.0.1,dst=11.99.0.1)),{out}', False,
                   False),
+    'routing': ('set(eth(src=02:00:00:00:00:01,dst=02:00:00:00:00:02)),'
+                'set(ipv4(ttl=63)),{out}', False, False),
     'flood to 8 ports': ('{all}', False, False),
     'one recirculation': ('recirc(1)', False, False),
 }
@@ -245,7 +247,7 @@ def put_actions(table, actions, vlan):
     return [index for index, _, _ in flows]
 
 
-@scenario('actions', 'VLAN push, pop, set-field, flood, recirculation')
+@scenario('actions', 'VLAN push, pop, set-field, routing, flood, recirculation')
 def actions(context):
     """One flow with more than one output as its actions."""
     rates, costs = rates_and_costs(context, 'actions',
