@@ -254,7 +254,8 @@ classify(const struct xdp_scratch *scratch, const struct xdp_port *port,
         if (!bucket) {
             return NULL;
         }
-        tag = (__u32) (hash >> 41) << MAPS_HINT_SLOT_BITS;
+        tag = ((__u32) (hash >> 1 >> (xdp_hint_shift - MAPS_HINT_TAG_BITS))
+               << MAPS_HINT_SLOT_BITS);
         hint = bucket->hints[0] ^ tag;
         if (!classify_is_hint(hint)) {
             hint = bucket->hints[1] ^ tag;

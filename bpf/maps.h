@@ -131,13 +131,15 @@ struct {
 
 /* Hints of one hash, the newest first.  The low MAPS_HINT_SLOT_BITS of a hint
  * are the slot where a packet with this hash was found, plus one, or 0; above
- * them are bits of the hash that tell packets apart.  Only hints: whoever
- * follows one compares the packet with the slot. */
+ * them are the bits of the hash that follow those of the bucket, and tell
+ * packets apart.  Only hints: whoever follows one compares the packet with the
+ * slot. */
 struct xdp_hints_bucket {
     __u32 hints[XDP_MIN_HINTS];
 };
 
 #define MAPS_HINT_SLOT_BITS 23
+#define MAPS_HINT_TAG_BITS (32 - MAPS_HINT_SLOT_BITS)
 
 /* By CPU * (buckets of one CPU) + hash.  Not a per-CPU array, whose elements
  * have to be asked from memory where they are. */
