@@ -27,8 +27,8 @@ VLOG_DEFINE_THIS_MODULE(netdev_offload_driver);
 #define DEFAULT_MAX_MASKS   XDP_PORT_MAX_MASKS
 #define DEFAULT_MAX_PORTS   1024
 #define MAX_MAX_PORTS       65536
-#define DEFAULT_HINTS       65536
-#define MAX_HINTS           (1 << 22)
+#define HINTS_PER_FLOW      4
+#define MAX_HINTS           ROUND_UP_POW2(HINTS_PER_FLOW * MAX_MAX_FLOWS)
 
 /* Flow slots that a table has more than flows, beside a fraction of these: a
  * modified flow needs a second one until a grace period has passed. */
@@ -93,24 +93,26 @@ get_limit(const struct smap *other_config, const char *key, uint32_t min,
     return value;
 }
 
-/* Reads the number of hints of a CPU from 'other_config'. */
+/* Reads the number of hints of a CPU from 'other_config', for a table of
+ * 'n_flows' flows. */
 static uint32_t
-get_hints(const struct smap *other_config)
+get_hints(const struct smap *other_config, uint32_t n_flows)
 {
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 3);
     const char *s = smap_get(other_config, "xdp-hints");
+    uint32_t default_value = ROUND_UP_POW2(HINTS_PER_FLOW * n_flows);
     unsigned int value;
 
     if (!s) {
-        return DEFAULT_HINTS;
+        return default_value;
     }
     if (!str_to_uint(s, 10, &value)
         || (value && (value < XDP_MIN_HINTS || value > MAX_HINTS
                       || !is_pow2(value)))) {
         VLOG_WARN_RL(&rl, "other_config:xdp-hints=%s is neither 0 nor a power "
-                     "of 2 from %d to %d; using %d", s, XDP_MIN_HINTS,
-                     MAX_HINTS, DEFAULT_HINTS);
-        return DEFAULT_HINTS;
+                     "of 2 from %d to %d; using %"PRIu32, s, XDP_MIN_HINTS,
+                     MAX_HINTS, default_value);
+        return default_value;
     }
     return value;
 }
@@ -147,7 +149,7 @@ netdev_offload_driver_configure(const struct smap *other_config)
         .n_masks = get_limit(other_config, "xdp-max-masks", 1,
                              XDP_PORT_MAX_MASKS, DEFAULT_MAX_MASKS),
         .n_ports = ROUND_UP_POW2(n_ports),
-        .n_hints = get_hints(other_config),
+        .n_hints = get_hints(other_config, n_flows),
     };
 
     ovs_mutex_lock(&mutex);
