@@ -128,13 +128,17 @@ def cost_by_masks(context):
         f'masks', COST_UNIT, better='lower', digits=1)
     with namespace(NETNS), Chain(context.tools, context.options):
         for name, settings in contenders_of_provider(context).items():
+            # Without hints, the differences are large and take long.
+            rounds = context.options.rounds if name == 'offload' else 1
+            runs = max(context.options.cost_runs // 2, 2)
             with provider(context.tools, *settings) as table:
                 table.add_port(IN)
                 table.add_port(OUT)
-                for n_masks in COST_MASKS:
+                for n_masks in COST_MASKS * rounds:
                     n = FLOWS // 10
                     table.put('put', IN, OUT, 0, n, n_masks, offloaded=n)
-                    _, ns = cost(context.tools, context.options, IN, flows=n)
+                    _, ns = cost(context.tools, context.options, IN, runs,
+                                 flows=n)
                     costs.add(n_masks, name, ns)
                     table('delete', IN, 0, n)
                     context.progress(f'{n_masks} masks, {title(name)}: '
