@@ -27,7 +27,7 @@ VLOG_DEFINE_THIS_MODULE(netdev_offload_driver);
 #define DEFAULT_MAX_MASKS   XDP_PORT_MAX_MASKS
 #define DEFAULT_MAX_PORTS   1024
 #define MAX_MAX_PORTS       65536
-#define HINTS_PER_FLOW      4
+#define HINTS_PER_FLOW      2
 #define MAX_HINTS           ROUND_UP_POW2(HINTS_PER_FLOW * MAX_MAX_FLOWS)
 
 /* Flow slots that a table has more than flows, beside a fraction of these: a
