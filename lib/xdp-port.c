@@ -31,6 +31,11 @@ VLOG_DEFINE_THIS_MODULE(xdp_port);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
+/* How often a queue that is busy is tried again, and after how many
+ * nanoseconds. */
+#define BUSY_TRIES 30
+#define BUSY_INTERVAL (10 * 1000 * 1000)
+
 struct ovs_mutex xdp_mutex = OVS_MUTEX_INITIALIZER;
 
 /* All ports ("struct xdp_netdev"), by netdev. */
@@ -589,6 +594,29 @@ xdp_port_socket_flags(int ifindex)
              ? XSK_LIBBPF_FLAGS__INHIBIT_PROG_LOAD : 0);
     ovs_mutex_unlock(&xdp_mutex);
     return flags;
+}
+
+/* As xsk_socket__create() of libxdp, but waits a moment for a queue that is
+ * busy: the kernel gives a queue back some time after its last socket was
+ * closed.  Returns 0 or a negative errno value, and sets errno to the positive
+ * one. */
+int
+xdp_port_create_socket(struct xsk_socket **xsk, const char *device,
+                       uint32_t queue, struct xsk_umem *umem,
+                       struct xsk_ring_cons *rx, struct xsk_ring_prod *tx,
+                       const struct xsk_socket_config *config)
+{
+    int error;
+
+    for (int i = 0; ; i++) {
+        error = xsk_socket__create(xsk, device, queue, umem, rx, tx, config);
+        if (error != -EBUSY || i >= BUSY_TRIES) {
+            break;
+        }
+        xnanosleep_no_quiesce(BUSY_INTERVAL);
+    }
+    errno = -error;
+    return error;
 }
 
 /* Makes the program on device 'ifindex' hand the packets of 'queue' to the

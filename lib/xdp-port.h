@@ -32,6 +32,11 @@
 
 struct netdev;
 struct smap;
+struct xsk_ring_cons;
+struct xsk_ring_prod;
+struct xsk_socket;
+struct xsk_socket_config;
+struct xsk_umem;
 
 extern struct ovs_mutex xdp_mutex;
 
@@ -80,6 +85,10 @@ bool xdp_port_needs_reconfigure(const struct netdev *);
 int xdp_port_attach(struct netdev *, int ifindex, uint32_t xdp_flags,
                     bool report_failures);
 uint32_t xdp_port_socket_flags(int ifindex);
+int xdp_port_create_socket(struct xsk_socket **, const char *device,
+                           uint32_t queue, struct xsk_umem *,
+                           struct xsk_ring_cons *, struct xsk_ring_prod *,
+                           const struct xsk_socket_config *);
 int xdp_port_add_socket(int ifindex, uint32_t queue, int xsk_fd);
 bool xdp_port_detach(struct netdev *);
 bool xdp_port_is_attached(const struct netdev *);
