@@ -613,6 +613,11 @@ xdp_port_create_socket(struct xsk_socket **xsk, const char *device,
         if (error != -EBUSY || i >= BUSY_TRIES) {
             break;
         }
+        if (!i) {
+            VLOG_INFO("%s: queue %"PRIu32" is busy: another AF_XDP socket has "
+                      "it; waiting %d ms for its end", device, queue,
+                      BUSY_TRIES * (BUSY_INTERVAL / 1000000));
+        }
         xnanosleep_no_quiesce(BUSY_INTERVAL);
     }
     errno = -error;
