@@ -614,8 +614,9 @@ xdp_port_create_socket(struct xsk_socket **xsk, const char *device,
             break;
         }
         if (!i) {
-            VLOG_INFO("%s: queue %"PRIu32" is busy: another AF_XDP socket has "
-                      "it; waiting %d ms for its end", device, queue,
+            VLOG_INFO("%s: no AF_XDP socket for queue %"PRIu32" yet (%s); "
+                      "trying for up to %d ms", device, queue,
+                      ovs_strerror(-error),
                       BUSY_TRIES * (BUSY_INTERVAL / 1000000));
         }
         xnanosleep_no_quiesce(BUSY_INTERVAL);
