@@ -14,6 +14,7 @@
 
 COVERAGE_DEFINE(xdp_flow_offered);
 COVERAGE_DEFINE(xdp_flow_offloaded);
+COVERAGE_DEFINE(xdp_flow_retried);
 COVERAGE_DEFINE(xdp_refused_action);
 COVERAGE_DEFINE(xdp_refused_digest);
 COVERAGE_DEFINE(xdp_refused_field);
@@ -34,6 +35,7 @@ COVERAGE_DEFINE(xdp_refused_target);
 struct counts {
     uint64_t offered;
     uint64_t offloaded;
+    uint64_t retried;
     uint64_t refused[XDP_N_REASONS];
     uint64_t dropped[XLATE_MAX + 1]; /* By reason; the last is for all that
                                       * are unknown. */
@@ -53,6 +55,13 @@ void
 xdp_coverage_offloaded(void)
 {
     kept.offloaded++;
+}
+
+/* Counts a refused megaflow that is tried again, without a put. */
+void
+xdp_coverage_retried(void)
+{
+    kept.retried++;
 }
 
 /* Counts the refusal of a megaflow. */
@@ -121,6 +130,7 @@ xdp_coverage_publish(void)
     }
     COVERAGE_ADD(xdp_flow_offered, counts.offered);
     COVERAGE_ADD(xdp_flow_offloaded, counts.offloaded);
+    COVERAGE_ADD(xdp_flow_retried, counts.retried);
     for (int i = XDP_REASON_NONE + 1; i < XDP_N_REASONS; i++) {
         add_refused(i, counts.refused[i]);
     }

@@ -8,19 +8,27 @@ lib_xdp_files = \
 	lib/dpif-netdev-hash.h \
 	lib/dpif-netdev-reoffer.h \
 	lib/dpif-netdev-resume.h \
+	lib/dpif-netdev-xdp.c \
+	lib/dpif-netdev-xdp.h \
 	lib/netdev-offload-driver.c \
 	lib/netdev-offload-driver.h \
 	lib/netdev-offload-xdp.c \
 	lib/netdev-offload-xdp.h \
 	lib/xdp-abi.h \
+	lib/xdp-command.c \
+	lib/xdp-command.h \
 	lib/xdp-coverage.c \
 	lib/xdp-coverage.h \
+	lib/xdp-custody-private.h \
+	lib/xdp-custody.c \
+	lib/xdp-custody.h \
 	lib/xdp-features.c \
 	lib/xdp-features.h \
 	lib/xdp-flow-table.c \
 	lib/xdp-flow-table.h \
 	lib/xdp-meter.c \
 	lib/xdp-meter.h \
+	lib/xdp-offer.c \
 	lib/xdp-port.c \
 	lib/xdp-port.h \
 	lib/xdp-program.c \
@@ -37,4 +45,6 @@ lib_xdp_files = \
 	lib/xdp-translate.c \
 	lib/xdp-translate.h \
 	lib/xdp-upcall.c \
-	lib/xdp-upcall.h
+	lib/xdp-upcall.h \
+	lib/xdp-worker.c \
+	lib/xdp-worker.h

@@ -20,11 +20,11 @@
 
 #include "flow.h"
 #include "hash.h"
-#include "netdev-offload-xdp.h"
 #include "netdev-provider.h"
 #include "openvswitch/vlog.h"
 #include "smap.h"
 #include "util.h"
+#include "xdp-custody.h"
 #include "xdp-program.h"
 
 VLOG_DEFINE_THIS_MODULE(xdp_port);
@@ -238,7 +238,7 @@ detach(struct xdp_netdev *port)
 
     /* First the packets stop coming, then their flows go. */
     close(port->link_fd);
-    netdev_offload_xdp_evict(port, true);
+    xdp_custody_evict(port, true);
 
     LIST_FOR_EACH (object, list_node, xdp_object_list()) {
         if (object->has_table) {
@@ -346,60 +346,53 @@ evict_tunnels(void)
 
     HMAP_FOR_EACH (port, node, &ports) {
         if (port->tunnel) {
-            netdev_offload_xdp_evict(port, true);
-            netdev_offload_xdp_kick();
+            xdp_custody_evict(port, true);
+            xdp_custody_kick(XDP_RETRY_PORTS);
         }
     }
 }
 
-/* Makes 'netdev', a tunnel of the given type, one whose packets can be in XDP.
- * Returns false if there are too many ports. */
-bool
-xdp_port_add_tunnel(struct netdev *netdev, enum xdp_tunnel_type type)
+/* Makes the tunnel port of the datapath that it calls 'name' one whose packets
+ * can be in XDP.  Returns NULL if there are too many ports.  Two of them may
+ * share a netdev, so that is not what they are known by. */
+struct xdp_netdev *
+xdp_port_add_tunnel(const char *name, enum xdp_tunnel_type type)
 {
-    struct xdp_netdev *port = xdp_port_lookup(netdev);
+    struct xdp_netdev *port;
     struct xdp_object *object;
     uint32_t number;
 
-    if (port) {
-        return true;
-    }
     if (!number_alloc(0, &number)) {
         VLOG_WARN_RL(&rl, "%s: no free port number for the tunnel, so its "
                      "packets stay in userspace; raise other_config:"
                      "xdp-max-ports (now %"PRIu32") and restart ovs-vswitchd",
-                     netdev_get_name(netdev), n_numbers);
-        return false;
+                     name, n_numbers);
+        return NULL;
     }
 
     port = xzalloc(sizeof *port);
-    port->netdev = netdev;
+    port->name = xstrdup(name);
     port->tunnel = type;
     port->number = number;
     port->link_fd = -1;
-    xdp_totals_init(&port->totals);
-    hmap_insert(&ports, &port->node, hash_pointer(netdev, 0));
+    hmap_insert(&ports, &port->node, hash_pointer(NULL, 0));
 
     LIST_FOR_EACH (object, list_node, xdp_object_list()) {
         if (object->has_table && add_tunnel_to_table(port, object->table)) {
-            xdp_port_remove_tunnel(netdev);
-            return false;
+            xdp_port_remove_tunnel(port);
+            return NULL;
         }
     }
-    return true;
+    return port;
 }
 
-/* Forgets the tunnel 'netdev', if it is one. */
+/* Forgets the tunnel 'port'. */
 void
-xdp_port_remove_tunnel(const struct netdev *netdev)
+xdp_port_remove_tunnel(struct xdp_netdev *port)
 {
-    struct xdp_netdev *port = xdp_port_lookup(netdev);
     struct xdp_object *object;
 
-    if (!port || !port->tunnel) {
-        return;
-    }
-    netdev_offload_xdp_evict(port, true);
+    xdp_custody_evict(port, true);
     LIST_FOR_EACH (object, list_node, xdp_object_list()) {
         if (object->has_table
             && xdp_flow_table_has_port(object->table, port->number)) {
@@ -408,7 +401,7 @@ xdp_port_remove_tunnel(const struct netdev *netdev)
     }
     number_retire(port->number);
     hmap_remove(&ports, &port->node);
-    xdp_totals_destroy(&port->totals);
+    free(port->name);
     free(port);
 }
 
@@ -574,7 +567,7 @@ xdp_port_attach(struct netdev *netdev, int ifindex, uint32_t xdp_flags,
         VLOG_INFO("%s: attached XDP object %s%s", netdev_get_name(netdev),
                   port->object->path,
                   port->object->has_table ? " with a flow table" : "");
-        netdev_offload_xdp_kick();
+        xdp_custody_kick(XDP_RETRY_PORTS);
     }
     free(message);
 out:
@@ -703,7 +696,7 @@ xdp_port_destroy(struct netdev *netdev)
         free(port->option);
         free(port->good_option);
         free(port->problem);
-        xdp_totals_destroy(&port->totals);
+        free(port->name);
         free(port);
     }
     ovs_mutex_unlock(&xdp_mutex);
@@ -758,9 +751,9 @@ xdp_port_set_config(struct netdev *netdev, const struct smap *args,
     } else if (!error) {
         if (!port) {
             port = xzalloc(sizeof *port);
+            port->name = xstrdup(netdev_get_name(netdev));
             port->netdev = netdev;
             port->link_fd = -1;
-            xdp_totals_init(&port->totals);
             hmap_insert(&ports, &port->node, hash_pointer(netdev, 0));
         }
         replace_string(&port->option, option);
@@ -906,7 +899,7 @@ xdp_port_check_vlan_limit(void)
         if (!port->tunnel && !port->object) {
             continue;
         }
-        netdev_offload_xdp_evict(port, true);
+        xdp_custody_evict(port, true);
         LIST_FOR_EACH (object, list_node, xdp_object_list()) {
             if (object->has_table
                 && (port->tunnel || port->object == object)) {
@@ -915,7 +908,7 @@ xdp_port_check_vlan_limit(void)
             }
         }
     }
-    netdev_offload_xdp_kick();
+    xdp_custody_kick(XDP_RETRY_PORTS);
 }
 
 /* Events. */
@@ -932,12 +925,12 @@ refresh_target(struct xdp_netdev *port)
     if (could && !port->can_be_target) {
         VLOG_INFO("%s: takes no redirected packets any more",
                   netdev_get_name(port->netdev));
-        netdev_offload_xdp_evict(port, false);
+        xdp_custody_evict(port, false);
     } else if (!could && port->can_be_target) {
         VLOG_INFO("%s: takes redirected packets from now on",
                   netdev_get_name(port->netdev));
         port->target_warned = false;
-        netdev_offload_xdp_kick();
+        xdp_custody_kick(XDP_RETRY_TARGETS);
     }
 }
 

@@ -28,7 +28,6 @@
 #include "openvswitch/thread.h"
 #include "xdp-features.h"
 #include "xdp-flow-table.h"
-#include "xdp-totals.h"
 
 struct netdev;
 struct smap;
@@ -41,7 +40,8 @@ struct xsk_umem;
 extern struct ovs_mutex xdp_mutex;
 
 /* An AF_XDP netdev, from its first configuration to its destruction, or a
- * tunnel whose header XDP can pop, as long as it has our flow API.
+ * tunnel port of the datapath whose header XDP can pop, as long as its netdev
+ * has our flow API.
  * Protected by 'xdp_mutex'; only xdp-port.c writes what has no other note.
  *
  * A tunnel never has an 'object': it is an ingress port of the tables of all
@@ -49,7 +49,9 @@ extern struct ovs_mutex xdp_mutex;
  * the port where the flow's first packet came in. */
 struct xdp_netdev {
     struct hmap_node node;      /* In the list of all ports, by 'netdev'. */
-    struct netdev *netdev;      /* Not a reference. */
+    char *name;                 /* Of the device, or the datapath's name of the
+                                 * tunnel. */
+    struct netdev *netdev;      /* Not a reference; NULL for a tunnel. */
     enum xdp_tunnel_type tunnel; /* Or XDP_TUNNEL_NONE. */
 
     /* Configuration. */
@@ -70,10 +72,7 @@ struct xdp_netdev {
     bool can_be_target;
 
     /* The provider's. */
-    bool offload_initialized;   /* Between init_ and uninit_flow_api()? */
     bool target_warned;         /* Log said that it is no target. */
-    struct xdp_flow_table_stats carried; /* By its flows that are gone. */
-    struct xdp_totals totals;   /* Of its megaflows. */
 };
 
 /* For netdev-afxdp.c and netdev-linux.c. */
@@ -103,9 +102,9 @@ struct xdp_netdev *xdp_port_lookup(const struct netdev *)
     OVS_REQUIRES(xdp_mutex);
 const struct hmap *xdp_port_all(void) OVS_REQUIRES(xdp_mutex);
 void xdp_port_check_vlan_limit(void) OVS_REQUIRES(xdp_mutex);
-bool xdp_port_add_tunnel(struct netdev *, enum xdp_tunnel_type)
+struct xdp_netdev *xdp_port_add_tunnel(const char *name, enum xdp_tunnel_type)
     OVS_REQUIRES(xdp_mutex);
-void xdp_port_remove_tunnel(const struct netdev *) OVS_REQUIRES(xdp_mutex);
+void xdp_port_remove_tunnel(struct xdp_netdev *) OVS_REQUIRES(xdp_mutex);
 bool xdp_port_may_be_generic(const struct xdp_netdev *)
     OVS_REQUIRES(xdp_mutex);
 bool xdp_port_takes_from(const struct xdp_netdev *to,

@@ -6,6 +6,7 @@
 # directory.
 
 xdp_test_programs = \
+	tests/test-xdp-custody \
 	tests/test-xdp-oracle \
 	tests/test-xdp-unit
 

@@ -26,12 +26,16 @@
 #include "packets.h"
 #include "provider.h"
 #include "util.h"
+#include "xdp-custody.h"
 
 #include "../frame.h"
 
 /* In the mask of the destination port of all flows, so that no mask is
  * cheaper than the others. */
 #define PORT_BIT 0x8000
+
+/* The PMD thread that has all flows. */
+#define PMD_ID 0
 
 /* Returns the identifier of flow 'index' of 'port'. */
 static ovs_u128
@@ -78,13 +82,11 @@ static void
 put_flow(struct port *in, uint32_t index, struct match *match,
          const struct ofpbuf *actions)
 {
-    struct offload_info info = { .orig_in_port = in->odp_port };
     ovs_u128 ufid = make_ufid(in, index);
-    int error = netdev_flow_put(in->netdev, match, actions->data,
-                                actions->size, &ufid, &info, NULL);
 
-    if (error) {
-        ovs_fatal(error, "putting flow %"PRIu32" failed", index);
+    if (!xdp_custody_put(in->odp_port, PMD_ID, &ufid, match, actions->data,
+                         actions->size, in->odp_port)) {
+        ovs_fatal(0, "putting flow %"PRIu32" failed", index);
     }
 }
 
@@ -130,12 +132,9 @@ flows_delete(const struct flow_set *set)
 {
     for (uint32_t i = 0; i < set->n; i++) {
         ovs_u128 ufid = make_ufid(set->in, set->first + i);
-        struct dpif_flow_stats stats;
-        int error = netdev_flow_del(set->in->netdev, &ufid, &stats);
 
-        if (error) {
-            ovs_fatal(error, "deleting flow %"PRIu32" failed",
-                      set->first + i);
+        if (!xdp_custody_delete(set->in->odp_port, PMD_ID, &ufid)) {
+            ovs_fatal(0, "deleting flow %"PRIu32" failed", set->first + i);
         }
     }
 }
@@ -145,29 +144,19 @@ flows_delete(const struct flow_set *set)
 uint64_t
 flows_read(const struct flow_set *set)
 {
-    uint64_t stub[128];
-    struct ofpbuf buf;
     uint64_t n_packets = 0;
 
-    ofpbuf_use_stub(&buf, stub, sizeof stub);
     for (uint32_t i = 0; i < set->n; i++) {
         ovs_u128 ufid = make_ufid(set->in, set->first + i);
         struct dpif_flow_stats stats;
-        struct dpif_flow_attrs attrs;
-        struct nlattr *actions;
-        struct match match;
-        int error;
+        bool offloaded;
 
-        ofpbuf_clear(&buf);
-        error = netdev_flow_get(set->in->netdev, &match, &actions, &ufid,
-                                &stats, &attrs, &buf);
-        if (error) {
-            ovs_fatal(error, "reading flow %"PRIu32" failed",
-                      set->first + i);
+        if (!xdp_custody_get(set->in->odp_port, PMD_ID, &ufid, &stats,
+                             &offloaded)) {
+            ovs_fatal(0, "reading flow %"PRIu32" failed", set->first + i);
         }
         n_packets += stats.n_packets;
     }
-    ofpbuf_uninit(&buf);
     return n_packets;
 }
 

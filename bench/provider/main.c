@@ -3,7 +3,7 @@
  * The offload provider without the rest of vswitchd, for what the benchmark
  * does more often, or with more flows and ports, than OpenFlow tables and
  * upcalls get it to: the code of lib/ with real devices, the real program, and
- * flows that come directly through netdev_flow_put().  Ports have no AF_XDP
+ * flows that come directly through xdp_custody_put().  Ports have no AF_XDP
  * socket, so a packet without flow goes to the kernel's stack.
  *
  * Reads commands from its standard input, one a line, and replies to each with

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See dpif-netdev-xdp.h. */
+
+#include <config.h>
+
+#include "dpif-netdev-xdp.h"
+
+#include <string.h>
+
+#include "dpif-netdev-private.h"
+#include "dpif.h"
+#include "openvswitch/match.h"
+#include "ovs-atomic.h"
+#include "util.h"
+#include "xdp-custody.h"
+
+/* Stores in '*match' what 'flow' matches on.  (That of a modification may be
+ * another one: the datapath looks for the flow with a packet.) */
+void
+dpif_netdev_xdp_get_match(const struct dp_netdev_flow *flow,
+                          struct match *match)
+{
+    memset(match, 0, sizeof *match);
+    match->flow = flow->flow;
+    miniflow_expand(&flow->cr.mask->mf, &match->wc.masks);
+    match->wc.masks.in_port.odp_port = u32_to_odp(UINT32_MAX);
+    match_zero_wildcarded_fields(match);
+}
+
+/* Returns true if 'flow' may be in custody. */
+static bool
+is_known(struct dp_netdev_flow *flow)
+{
+    bool known;
+
+    atomic_read(&flow->xdp_known, &known);
+    return known;
+}
+
+/* Offers 'flow' of a datapath of 'dpif_type', with new 'actions'.  Returns
+ * false if it is not for us. */
+bool
+dpif_netdev_xdp_put(const char *dpif_type, struct dp_netdev_flow *flow,
+                    const struct nlattr *actions, size_t actions_len)
+{
+    odp_port_t in_port = flow->flow.in_port.odp_port;
+    struct match match;
+
+    if (strcmp(dpif_type, "netdev")) {
+        return false;
+    }
+    dpif_netdev_xdp_get_match(flow, &match);
+    if (!xdp_custody_put(in_port, flow->pmd_id, &flow->mega_ufid, &match,
+                         actions, actions_len, flow->orig_in_port)) {
+        return false;
+    }
+    atomic_store(&flow->xdp_known, true);
+    if (flow->dead) {
+        /* dpif_netdev_xdp_stop() may have come too early. */
+        xdp_custody_stop(in_port, flow->pmd_id, &flow->mega_ufid);
+    }
+    return true;
+}
+
+/* Forgets 'flow'.  Returns false if it was not in custody. */
+bool
+dpif_netdev_xdp_del(struct dp_netdev_flow *flow)
+{
+    return (is_known(flow)
+            && xdp_custody_delete(flow->flow.in_port.odp_port, flow->pmd_id,
+                                  &flow->mega_ufid));
+}
+
+/* To be called before the last statistics of 'flow' are read. */
+void
+dpif_netdev_xdp_stop(struct dp_netdev_flow *flow)
+{
+    if (is_known(flow)) {
+        xdp_custody_stop(flow->flow.in_port.odp_port, flow->pmd_id,
+                         &flow->mega_ufid);
+    }
+}
+
+/* Adds what XDP has carried of 'flow' to '*stats', and says in '*attrs', if
+ * that is nonnull, if it is in XDP. */
+void
+dpif_netdev_xdp_add_status(struct dp_netdev_flow *flow,
+                           struct dpif_flow_stats *stats,
+                           struct dpif_flow_attrs *attrs)
+{
+    struct dpif_flow_stats carried;
+    bool offloaded;
+
+    if (!is_known(flow)
+        || !xdp_custody_get(flow->flow.in_port.odp_port, flow->pmd_id,
+                            &flow->mega_ufid, &carried, &offloaded)) {
+        return;
+    }
+    stats->n_packets += carried.n_packets;
+    stats->n_bytes += carried.n_bytes;
+    stats->used = MAX(stats->used, carried.used);
+    stats->tcp_flags |= carried.tcp_flags;
+    if (attrs && offloaded) {
+        attrs->offloaded = true;
+        attrs->dp_layer = "xdp";
+    }
+}

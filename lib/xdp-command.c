@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See xdp-command.h. */
+
+#include <config.h>
+
+#include "xdp-command.h"
+
+#include <inttypes.h>
+#include <linux/if_link.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "netdev-provider.h"
+#include "netdev-vport.h"
+#include "odp-util.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/match.h"
+#include "openvswitch/ofp-flow.h"
+#include "unixctl.h"
+#include "util.h"
+#include "xdp-custody-private.h"
+#include "xdp-program.h"
+
+/* What each counter of 'debug_stats' means to the user. */
+static const char *counter_names[XDP_COUNTER_MAX] = {
+    [XDP_COUNTER_PACKETS] = "packets seen",
+    [XDP_COUNTER_UPCALLS] = "handed to userspace",
+    [XDP_COUNTER_OUTPUT] = "redirected",
+    [XDP_COUNTER_HINT_HITS] = "hint cache hits",
+    [XDP_COUNTER_SUBTABLE_HITS] = "subtable hits",
+    [XDP_COUNTER_MISSES] = "misses",
+    [XDP_COUNTER_PUSH_VLAN] = "VLAN tags pushed",
+    [XDP_COUNTER_POP_VLAN] = "VLAN tags popped",
+    [XDP_COUNTER_FLOW_DROPS] = "dropped by a flow",
+    [XDP_COUNTER_DROP_NO_PORT] = "dropped, output port gone",
+    [XDP_COUNTER_DROP_HEADROOM] = "dropped, no headroom",
+    [XDP_COUNTER_DROP_BAD_OP] = "dropped, unknown op",
+    [XDP_COUNTER_NO_SOCKET] = "passed, queue without socket",
+    [XDP_COUNTER_UNKNOWN_PORT] = "passed, unknown port",
+    [XDP_COUNTER_EXPLICIT_DROPS] = "dropped by a drop action",
+    [XDP_COUNTER_SET_FIELD] = "set actions",
+    [XDP_COUNTER_PUSH_MPLS] = "MPLS labels pushed",
+    [XDP_COUNTER_POP_MPLS] = "MPLS labels popped",
+    [XDP_COUNTER_TRUNC] = "truncated",
+    [XDP_COUNTER_COPIES] = "copies sent",
+    [XDP_COUNTER_METER_DROPS] = "dropped by a meter",
+    [XDP_COUNTER_DROP_EGRESS] = "copies dropped",
+    [XDP_COUNTER_DROP_TOO_SHORT] = "dropped, too short for an action",
+    [XDP_COUNTER_NO_METADATA] = "handed to userspace, no metadata",
+    [XDP_COUNTER_RECIRC] = "recirculations",
+    [XDP_COUNTER_RESUMED] = "handed to userspace in a later pass",
+    [XDP_COUNTER_DROP_PASSES] = "dropped, too many passes",
+    [XDP_COUNTER_DROP_RECIRC] = "dropped, recirculation failed",
+    [XDP_COUNTER_TNL_PUSH] = "tunnel headers pushed",
+    [XDP_COUNTER_TNL_POP] = "tunnel headers popped",
+    [XDP_COUNTER_TNL_ODD] = "handed to userspace, odd tunnel header",
+    [XDP_COUNTER_DROP_MTU] = "dropped, too large with a tunnel header",
+    [XDP_COUNTER_UNPARSED] = "handed to userspace, too odd to parse",
+};
+
+/* Appends the state of 'object' to 's'. */
+static void
+show_object(const struct xdp_object *object, struct ds *s)
+    OVS_REQUIRES(xdp_mutex)
+{
+    const struct xdp_flow_table_limits *limits;
+    uint64_t counters[XDP_COUNTER_MAX];
+    const struct xdp_netdev *port;
+    uint32_t n_flows, n_masks, n_groups;
+    size_t n_ports = 0;
+
+    HMAP_FOR_EACH (port, node, xdp_port_all()) {
+        n_ports += port->object == object;
+    }
+    ds_put_format(s, "object %s:\n", object->path);
+    ds_put_format(s, "  program id: %"PRIu32"\n",
+                  xdp_object_program_id(object));
+    if (!object->has_table) {
+        ds_put_cstr(s, "  flow table: none\n");
+        return;
+    }
+
+    xdp_object_format_caps(object, s);
+    limits = xdp_flow_table_get_limits(object->table);
+    xdp_flow_table_usage(object->table, &n_flows, &n_masks, &n_groups);
+    xdp_flow_table_get_counters(object->table, counters);
+    ds_put_format(s, "  ports: %"PRIuSIZE" of %"PRIu32"\n", n_ports,
+                  limits->n_ports);
+    ds_put_format(s, "  flows: %"PRIu32" of %"PRIu32"\n", n_flows,
+                  limits->n_flows);
+    ds_put_format(s, "  masks: %"PRIu32" of %"PRIu32"\n", n_masks,
+                  limits->n_masks);
+    ds_put_format(s, "  hints of a CPU: %"PRIu32"\n", limits->n_hints);
+    ds_put_format(s, "  groups of outputs: %"PRIu32" of %d\n", n_groups,
+                  XDP_MAX_GROUPS - 1);
+    for (size_t i = 0; i < XDP_COUNTER_MAX; i++) {
+        ds_put_format(s, "  %s: %"PRIu64"\n", counter_names[i], counters[i]);
+    }
+}
+
+/* Appends to 's' how many megaflows 'port', which may be NULL, has, and how
+ * many are in XDP. */
+static void
+show_flows(const struct custody_port *port, struct ds *s)
+{
+    ds_put_format(s, "  megaflows: %"PRIuSIZE", offloaded: %"PRIuSIZE"\n",
+                  port ? port->n_flows : 0, port ? port->n_offloaded : 0);
+}
+
+/* Appends to 's' what the megaflows of 'port', which may be NULL, have
+ * carried. */
+static void
+show_carried(const struct custody_port *port, struct ds *s)
+{
+    ds_put_format(s, "  carried by XDP: packets %"PRIu64", bytes %"PRIu64"\n",
+                  port ? port->carried.n_packets : 0,
+                  port ? port->carried.n_bytes : 0);
+}
+
+/* Returns the port of the datapath that 'xdp' is, or NULL. */
+static const struct custody_port *
+port_of(const struct xdp_netdev *xdp)
+    OVS_REQUIRES(xdp_mutex)
+{
+    const struct custody_port *port;
+
+    HMAP_FOR_EACH (port, node, &custody_ports) {
+        if (xdp->tunnel ? port->tunnel == xdp
+            : port->netdev && port->netdev == xdp->netdev) {
+            return port;
+        }
+    }
+    return NULL;
+}
+
+/* Appends the state of 'xdp' to 's'. */
+static void
+show_port(const struct xdp_netdev *xdp, struct ds *s)
+    OVS_REQUIRES(xdp_mutex)
+{
+    bool generic = xdp->xdp_flags & XDP_FLAGS_SKB_MODE;
+    const struct custody_port *port = port_of(xdp);
+    struct xdp_port_stats port_stats;
+
+    ds_put_format(s, "port %s:\n", xdp->name);
+    if (xdp->tunnel) {
+        ds_put_format(s, "  tunnel: %s\n",
+                      port ? netdev_get_type(port->netdev) : "gone");
+        show_flows(port, s);
+        show_carried(port, s);
+        return;
+    }
+    if (xdp->problem) {
+        ds_put_format(s, "  problem: %s\n", xdp->problem);
+    }
+    if (!xdp->object) {
+        ds_put_cstr(s, "  object: none\n");
+        return;
+    }
+    ds_put_format(s, "  object: %s\n", xdp->object->path);
+    ds_put_format(s, "  flow table: %s\n",
+                  xdp->object->has_table ? "in use" : "none");
+    ds_put_format(s, "  mode: %s\n", generic ? "generic" : "native");
+    ds_put_format(s, "  queues: %d\n", xdp->netdev->n_rxq);
+    ds_put_format(s, "  takes redirected packets: %s\n",
+                  xdp->can_be_target ? "yes" : "no");
+    if (!xdp->object->has_table) {
+        return;
+    }
+    ds_put_format(s, "  outputs of a flow: up to %"PRIu32"\n",
+                  generic ? 1 : xdp->object->caps.max_outputs);
+    ds_put_format(s, "  recirculation: %s\n",
+                  !(xdp->object->caps.ops & UINT64_C(1) << XDP_OP_RECIRC)
+                  ? "not in the object"
+                  : !xdp_offer_takes_metadata(xdp)
+                  ? "no, the driver has no metadata"
+                  : "yes");
+    show_flows(port, s);
+    ds_put_format(s, "  masks: %"PRIu32" of %d\n",
+                  xdp_flow_table_port_n_masks(xdp->object->table, xdp->number),
+                  XDP_PORT_MAX_MASKS);
+    xdp_flow_table_get_port_stats(xdp->object->table, xdp->number,
+                                  &port_stats);
+    show_carried(port, s);
+    ds_put_format(s, "  handed to userspace: packets %llu\n",
+                  port_stats.upcalls);
+    ds_put_format(s, "  passed to the kernel: packets %llu\n",
+                  port_stats.no_socket);
+}
+
+/* For custody_for_each(): reads the statistics of 'flow', so that those of its
+ * port are new. */
+static void
+refresh(struct custody_flow *flow, void *aux OVS_UNUSED)
+{
+    struct xdp_flow_table_stats stats;
+
+    if (flow->table_flow) {
+        custody_get_stats(flow, &stats);
+    }
+}
+
+/* Compares for qsort(): by name. */
+static int
+compare_ports(const void *a_, const void *b_)
+{
+    const struct xdp_netdev *const *a = a_;
+    const struct xdp_netdev *const *b = b_;
+
+    return strcmp((*a)->name, (*b)->name);
+}
+
+/* Appends the state of all ports to 's', sorted by name. */
+static void
+show_ports(struct ds *s)
+    OVS_REQUIRES(xdp_mutex)
+{
+    size_t n = hmap_count(xdp_port_all());
+    const struct xdp_netdev **array = xmalloc((n + 1) * sizeof *array);
+    const struct xdp_netdev *xdp;
+    size_t i = 0;
+
+    HMAP_FOR_EACH (xdp, node, xdp_port_all()) {
+        array[i++] = xdp;
+    }
+    qsort(array, n, sizeof *array, compare_ports);
+    for (i = 0; i < n; i++) {
+        show_port(array[i], s);
+    }
+    free(array);
+}
+
+/* Returns the port of the name 'name', or NULL. */
+static const struct xdp_netdev *
+find_port(const char *name)
+    OVS_REQUIRES(xdp_mutex)
+{
+    const struct xdp_netdev *xdp;
+
+    HMAP_FOR_EACH (xdp, node, xdp_port_all()) {
+        if (!strcmp(xdp->name, name)) {
+            return xdp;
+        }
+    }
+    return NULL;
+}
+
+/* Returns the name that the datapath has for the port 'name', in a string that
+ * the caller frees: tunnels of OpenFlow share one port of the datapath. */
+static char *
+datapath_name(const char *name)
+    OVS_EXCLUDED(xdp_mutex)
+{
+    char buffer[NETDEV_VPORT_NAME_BUFSIZE];
+    struct netdev *netdev;
+    bool is_port;
+    char *dp_name;
+
+    xdp_custody_lock();
+    is_port = find_port(name) != NULL;
+    xdp_custody_unlock();
+
+    netdev = is_port ? NULL : netdev_from_name(name);
+    dp_name = xstrdup(netdev ? netdev_vport_get_dpif_port(netdev, buffer,
+                                                          sizeof buffer)
+                      : name);
+    netdev_close(netdev);
+    return dp_name;
+}
+
+/* Replies to 'conn' that there is no port 'name'. */
+static void
+reply_no_port(struct unixctl_conn *conn, const char *name)
+{
+    char *message = xasprintf("%s: no such AF_XDP port or tunnel (xdp/show "
+                              "without argument lists them)", name);
+
+    unixctl_command_reply_error(conn, message);
+    free(message);
+}
+
+/* Implements "ovs-appctl xdp/show [PORT]". */
+static void
+unixctl_show(struct unixctl_conn *conn, int argc, const char *argv[],
+             void *aux OVS_UNUSED)
+{
+    char *name = argc > 1 ? datapath_name(argv[1]) : NULL;
+    struct ds s = DS_EMPTY_INITIALIZER;
+    bool enabled = xdp_port_is_enabled();
+    const struct xdp_netdev *port;
+    struct xdp_object *object;
+
+    custody_for_each(refresh, NULL);
+    xdp_custody_lock();
+    port = name ? find_port(name) : NULL;
+    if (port) {
+        if (port->object) {
+            show_object(port->object, &s);
+        }
+        show_port(port, &s);
+    } else if (!name) {
+        ds_put_format(&s, "offload: %s\n", enabled ? "on" : "off");
+        ds_put_format(&s, "flows offered: %"PRIu64"\n",
+                      custody_totals.n_offered);
+        ds_put_format(&s, "flows offloaded: %"PRIu64"\n",
+                      custody_totals.n_offloaded);
+        LIST_FOR_EACH (object, list_node, xdp_object_list()) {
+            show_object(object, &s);
+        }
+        show_ports(&s);
+    }
+    xdp_custody_unlock();
+
+    if (name && !port) {
+        reply_no_port(conn, argv[1]);
+    } else {
+        unixctl_command_reply(conn, ds_cstr(&s));
+    }
+    ds_destroy(&s);
+    free(name);
+}
+
+/* What format_refused() needs. */
+struct refused_aux {
+    const char *name;           /* Of the port, or NULL for all. */
+    struct ds *s;
+};
+
+/* For custody_for_each(): appends a line about 'flow', if it is refused. */
+static void
+format_refused(struct custody_flow *flow, void *aux_)
+{
+    const struct refused_aux *aux = aux_;
+    struct ds *s = aux->s;
+    struct match match;
+
+    if (flow->table_flow
+        || (aux->name && strcmp(flow->port->name, aux->name))) {
+        return;
+    }
+    minimatch_expand(&flow->match, &match);
+    ds_put_format(s, "%s: ", flow->port->name);
+    match_format(&match, NULL, s, OFP_DEFAULT_PRIORITY);
+    ds_put_cstr(s, ", actions:");
+    format_odp_actions(s, flow->actions, flow->actions_len, NULL);
+    ds_put_format(s, ", not offloaded: %s%s%s\n",
+                  xdp_reason_to_string(flow->reason),
+                  flow->detail ? ": " : "",
+                  flow->detail ? flow->detail : "");
+}
+
+/* Implements "ovs-appctl xdp/refused [PORT]". */
+static void
+unixctl_refused(struct unixctl_conn *conn, int argc, const char *argv[],
+                void *aux OVS_UNUSED)
+{
+    char *name = argc > 1 ? datapath_name(argv[1]) : NULL;
+    struct ds s = DS_EMPTY_INITIALIZER;
+    struct refused_aux refused = { .name = name, .s = &s };
+    const struct xdp_netdev *xdp;
+    const struct custody_port *port;
+
+    custody_for_each(format_refused, &refused);
+    xdp_custody_lock();
+    xdp = name ? find_port(name) : NULL;
+    port = xdp ? port_of(xdp) : NULL;
+    if (!name || port) {
+        xdp_totals_format(port ? &port->totals : &custody_totals, &s);
+    }
+    xdp_custody_unlock();
+
+    if (name && !xdp) {
+        reply_no_port(conn, argv[1]);
+    } else {
+        unixctl_command_reply(conn, ds_cstr(&s));
+    }
+    ds_destroy(&s);
+    free(name);
+}
+
+void
+xdp_command_init(void)
+{
+    unixctl_command_register("xdp/show", "[port]", 0, 1, unixctl_show, NULL);
+    unixctl_command_register("xdp/refused", "[port]", 0, 1, unixctl_refused,
+                             NULL);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The commands "ovs-appctl xdp/show" and "ovs-appctl xdp/refused".
+ *
+ * They hold 'xdp_mutex' for a batch of megaflows at a time.
+ */
+
+#ifndef XDP_COMMAND_H
+#define XDP_COMMAND_H 1
+
+/* Makes the commands known.  To be called once. */
+void xdp_command_init(void);
+
+#endif /* xdp-command.h */

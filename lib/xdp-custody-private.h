@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What lib/xdp-custody.c, lib/xdp-offer.c and lib/xdp-command.c share about
+ * megaflows in custody.  Not to be included elsewhere.
+ *
+ * Thread safety: 'xdp_mutex' protects everything.
+ */
+
+#ifndef XDP_CUSTODY_PRIVATE_H
+#define XDP_CUSTODY_PRIVATE_H 1
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
+#include "openvswitch/match.h"
+#include "xdp-custody.h"
+#include "xdp-flow-table.h"
+#include "xdp-totals.h"
+
+/* A port number of the datapath: of a port that it has, or of one that is gone
+ * and still has megaflows in custody. */
+struct custody_port {
+    struct hmap_node node;      /* In 'custody_ports', by 'odp_port'. */
+    odp_port_t odp_port;
+    char *name;                 /* The datapath's, of the last port there: for
+                                 * tunnels not that of an OpenFlow port. */
+    struct netdev *netdev;      /* Or NULL if there is no port now.  Not a
+                                 * reference: OVS's port map has one. */
+    bool enabled;               /* Has the netdev our flow API? */
+    struct xdp_netdev *tunnel;  /* Of a tunnel that XDP can pop, or NULL. */
+    struct ovs_list flows;      /* "struct custody_flow"s by 'port_node', those
+                                 * in XDP first. */
+    size_t n_flows;
+    size_t n_offloaded;         /* Of them, those in XDP. */
+    struct xdp_flow_table_stats carried; /* Packets and bytes of all its flows
+                                          * when they were last looked at. */
+    struct xdp_totals totals;   /* Of its megaflows. */
+};
+
+/* A PMD thread's hold on a megaflow. */
+struct custody_ref {
+    unsigned int pmd_id;
+    bool stopping;              /* Last statistics read, deletion to come. */
+    uint64_t n_packets;         /* Its share of the statistics. */
+    uint64_t n_bytes;
+};
+
+/* A megaflow. */
+struct custody_flow {
+    struct hmap_node node;      /* In 'custody_flows', by hash of 'ufid'. */
+    ovs_u128 ufid;
+    struct custody_port *port;  /* Ingress. */
+    struct ovs_list port_node;  /* In 'flows' of 'port'. */
+    odp_port_t orig_in_port;    /* Behind a tunnel, where the packet came in
+                                 * that the flow was made for. */
+    struct minimatch match;
+    struct nlattr *actions;
+    size_t actions_len;
+    struct custody_ref *refs;
+    size_t n_refs;
+    size_t allocated_refs;
+
+    /* In XDP, if 'table_flow' is nonnull. */
+    struct xdp_flow_table *table;
+    struct xdp_table_flow *table_flow;
+    const struct netdev *home;  /* Whose table that is: the port's, or behind a
+                                 * tunnel that of some AF_XDP port. */
+    bool stopped;               /* Does it let no packets in? */
+    bool stale;                 /* New actions came while it was stopped. */
+
+    /* Otherwise. */
+    struct ovs_list refused_node; /* In 'refused' or in 'retrying'. */
+    enum xdp_reason reason;
+    char *detail;               /* See "struct xdp_translation". */
+
+    bool judged;                /* Is 'reason' more than its initial value? */
+    bool was_offloaded;         /* Was it ever in XDP? */
+
+    struct xdp_flow_table_stats base; /* Of its earlier stays in XDP. */
+    uint64_t n_packets_read;    /* Of all its life, when last looked at. */
+    uint64_t n_bytes_read;
+    uint64_t n_packets_shared;  /* Already in some share of the statistics. */
+    uint64_t n_bytes_shared;
+};
+
+extern struct hmap custody_ports OVS_GUARDED_BY(xdp_mutex);
+extern struct hmap custody_flows OVS_GUARDED_BY(xdp_mutex);
+
+/* Of all ports since start.  Each port has its own, too. */
+extern struct xdp_totals custody_totals OVS_GUARDED_BY(xdp_mutex);
+
+struct custody_port *custody_port_find(odp_port_t) OVS_REQUIRES(xdp_mutex);
+struct xdp_netdev *custody_port_xdp(const struct custody_port *)
+    OVS_REQUIRES(xdp_mutex);
+void custody_for_each(void (*)(struct custody_flow *, void *aux), void *aux)
+    OVS_EXCLUDED(xdp_mutex);
+void custody_get_stats(struct custody_flow *, struct xdp_flow_table_stats *)
+    OVS_REQUIRES(xdp_mutex);
+void custody_enter(struct custody_flow *, struct xdp_flow_table *,
+                   struct xdp_table_flow *, const struct netdev *home)
+    OVS_REQUIRES(xdp_mutex);
+void custody_withdraw(struct custody_flow *, enum xdp_reason,
+                      const char *detail) OVS_REQUIRES(xdp_mutex);
+void custody_set_reason(struct custody_flow *, enum xdp_reason,
+                        const char *detail) OVS_REQUIRES(xdp_mutex);
+void custody_note_shortage(const struct xdp_flow_table *)
+    OVS_REQUIRES(xdp_mutex);
+void custody_wake(void) OVS_REQUIRES(xdp_mutex);
+
+/* Implemented by xdp-offer.c. */
+void xdp_offer(struct custody_flow *) OVS_REQUIRES(xdp_mutex);
+bool xdp_offer_takes_metadata(const struct xdp_netdev *)
+    OVS_REQUIRES(xdp_mutex);
+
+#endif /* xdp-custody-private.h */

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Trying to put a megaflow in custody into XDP: which table it belongs to,
+ * which ports its actions name, and what the outcome means.
+ *
+ * Thread safety: 'xdp_mutex' protects everything.
+ */
+
+#include <config.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "netdev.h"
+#include "netlink.h"
+#include "odp-netlink.h"
+#include "openvswitch/match.h"
+#include "openvswitch/vlog.h"
+#include "util.h"
+#include "xdp-custody-private.h"
+#include "xdp-program.h"
+
+VLOG_DEFINE_THIS_MODULE(xdp_offer);
+
+/* Tells the user, once for each time that 'xdp' is no target, what to do. */
+static void
+warn_target(struct xdp_netdev *xdp)
+    OVS_REQUIRES(xdp_mutex)
+{
+    if (!xdp->target_warned) {
+        xdp->target_warned = true;
+        VLOG_WARN("%s: packets cannot be redirected to this port, so flows "
+                  "that output to it stay in userspace.  If it is a veth, "
+                  "turn GRO on at its peer (ethtool -K PEER gro on) or load "
+                  "xdp_noop.o there; otherwise its driver does not support "
+                  "it.", xdp->name);
+    }
+}
+
+/* Implements xdp_translate_port_func. */
+static enum xdp_reason
+lookup_target(odp_port_t odp_port, bool pop, struct xdp_translate_port *target,
+              char *detail, size_t size, void *ingress)
+    OVS_NO_THREAD_SAFETY_ANALYSIS
+{
+    const struct custody_port *port = custody_port_find(odp_port);
+    struct xdp_netdev *xdp = NULL;
+
+    *target = (struct xdp_translate_port) { .ifindex = 0 };
+    snprintf(detail, size, "port %"PRIu32, odp_port);
+    if (port && port->netdev) {
+        ovs_strlcpy(detail, port->name, size);
+        if (pop && port->tunnel) {
+            target->number = port->tunnel->number;
+            target->tunnel = port->tunnel->tunnel;
+            detail[0] = '\0';
+            return XDP_REASON_NONE;
+        }
+        xdp = xdp_port_lookup(port->netdev);
+    }
+    if (!xdp || !xdp->object) {
+        return XDP_REASON_TARGET_TYPE;
+    }
+    if (!xdp_port_takes_from(xdp, ingress)) {
+        warn_target(xdp);
+        return XDP_REASON_TARGET;
+    }
+    target->number = xdp->number;
+    target->ifindex = xdp->ifindex;
+    detail[0] = '\0';
+    return XDP_REASON_NONE;
+}
+
+/* Converts 'error'. */
+static enum xdp_reason
+table_error_to_reason(enum xdp_table_error error)
+{
+    switch (error) {
+    case XDP_TABLE_OK: return XDP_REASON_NONE;
+    case XDP_TABLE_FLOWS_FULL: return XDP_REASON_FLOWS_FULL;
+    case XDP_TABLE_MASKS_FULL: return XDP_REASON_MASKS_FULL;
+    case XDP_TABLE_GROUPS_FULL: return XDP_REASON_GROUPS_FULL;
+    case XDP_TABLE_DIGEST: return XDP_REASON_DIGEST;
+    case XDP_TABLE_SYSTEM: return XDP_REASON_SYSTEM;
+    default: OVS_NOT_REACHED();
+    }
+}
+
+/* Returns true unless an upcall from 'xdp' found no room for metadata: then
+ * packets must not have a second pass, because userspace could not go on with
+ * it. */
+bool
+xdp_offer_takes_metadata(const struct xdp_netdev *xdp)
+{
+    struct xdp_port_stats stats;
+
+    xdp_flow_table_get_port_stats(xdp->object->table, xdp->number, &stats);
+    return !stats.no_metadata;
+}
+
+/* Returns true if 'xdp', which may be NULL, has a flow table. */
+static bool
+has_table(const struct xdp_netdev *xdp)
+{
+    return xdp && xdp->object && xdp->object->has_table;
+}
+
+/* Returns the port in whose table 'flow', from 'xdp', has to be, or NULL.
+ * That is 'xdp' itself, or if it is a tunnel, the port where the first packet
+ * came in, or if that is gone, another one: the tables of all objects know the
+ * tunnel. */
+static struct xdp_netdev *
+find_home(const struct custody_flow *flow, struct xdp_netdev *xdp)
+    OVS_REQUIRES(xdp_mutex)
+{
+    const struct custody_port *port;
+    struct xdp_netdev *home;
+
+    if (!xdp || !xdp->tunnel) {
+        return xdp;
+    }
+    if (flow->table_flow) {
+        return xdp_port_lookup(flow->home);
+    }
+    port = custody_port_find(flow->orig_in_port);
+    home = port && !port->tunnel ? custody_port_xdp(port) : NULL;
+    if (has_table(home)) {
+        return home;
+    }
+    HMAP_FOR_EACH (port, node, &custody_ports) {
+        home = port->tunnel ? NULL : custody_port_xdp(port);
+        if (has_table(home)) {
+            return home;
+        }
+    }
+    return NULL;
+}
+
+/* Returns true if 'flow' has an action of OVS_ACTION_ATTR_* 'type'. */
+static bool
+has_action(const struct custody_flow *flow, uint16_t type)
+{
+    return nl_attr_find__(flow->actions, flow->actions_len, type) != NULL;
+}
+
+/* Translates 'flow', from 'xdp' and with the table of 'home', into '*tr'.
+ * Returns the reason why that cannot be, or XDP_REASON_NONE. */
+static enum xdp_reason
+translate(const struct custody_flow *flow, struct xdp_netdev *xdp,
+          const struct xdp_netdev *home, struct xdp_translation *tr)
+    OVS_REQUIRES(xdp_mutex)
+{
+    bool generic = xdp_port_may_be_generic(xdp);
+    struct xdp_caps caps = home->object->caps;
+    enum xdp_reason reason;
+    struct match match;
+
+    if (generic) {
+        /* Copies share their bytes there, and one that cannot be sent costs
+         * those after it. */
+        caps.max_outputs = 1;
+    }
+    minimatch_expand(&flow->match, &match);
+    if (!xdp->tunnel
+        && (match.flow.recirc_id
+            || has_action(flow, OVS_ACTION_ATTR_RECIRC)
+            || has_action(flow, OVS_ACTION_ATTR_TUNNEL_POP))
+        && !xdp_offer_takes_metadata(xdp)) {
+        caps.ops &= ~(UINT64_C(1) << XDP_OP_RECIRC
+                      | UINT64_C(1) << XDP_OP_TNL_POP);
+        caps.fields.recirc_id = 0;
+    }
+    reason = xdp_translate_match(&match, xdp->number, &caps, tr);
+    if (!reason) {
+        reason = xdp_translate_actions(flow->actions, flow->actions_len,
+                                       &caps, lookup_target, xdp, tr);
+    }
+    if (reason == XDP_REASON_OUTPUTS && generic) {
+        ovs_strlcpy(tr->detail, "several outputs in generic mode",
+                    sizeof tr->detail);
+    }
+    return reason;
+}
+
+/* Puts 'flow' into XDP, or its new actions if it is there, or takes it out and
+ * notes why it cannot be there. */
+void
+xdp_offer(struct custody_flow *flow)
+{
+    struct xdp_netdev *xdp = custody_port_xdp(flow->port);
+    struct xdp_netdev *home = find_home(flow, xdp);
+    enum xdp_reason reason = XDP_REASON_NO_TABLE;
+    struct xdp_translation tr;
+
+    tr.detail[0] = '\0';
+    if (has_table(home)) {
+        reason = translate(flow, xdp, home, &tr);
+    }
+    if (!reason) {
+        struct xdp_flow_table *table = home->object->table;
+        enum xdp_table_error error;
+
+        if (flow->table_flow) {
+            ovs_assert(flow->table == table);
+            error = xdp_flow_table_modify(table, flow->table_flow,
+                                          &tr.actions);
+            custody_wake();
+        } else {
+            struct xdp_table_flow *table_flow;
+
+            error = xdp_flow_table_insert(table, &tr.key, &tr.mask,
+                                          &tr.actions, &table_flow);
+            if (!error) {
+                custody_enter(flow, table, table_flow, home->netdev);
+            }
+        }
+        custody_note_shortage(table);
+        reason = table_error_to_reason(error);
+    }
+
+    if (reason) {
+        custody_withdraw(flow, reason, tr.detail);
+    } else {
+        custody_set_reason(flow, XDP_REASON_NONE, NULL);
+    }
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The thread of the offload.  See xdp-worker.h. */
+
+#include <config.h>
+
+#include "xdp-worker.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+#include "coverage.h"
+#include "dpif-netdev-xdp.h"
+#include "openvswitch/poll-loop.h"
+#include "ovs-thread.h"
+#include "timeval.h"
+#include "util.h"
+#include "xdp-coverage.h"
+#include "xdp-custody.h"
+#include "xdp-features.h"
+#include "xdp-program.h"
+
+/* How often refused megaflows are tried again at most, and how long flow slots
+ * wait for a grace period at most, in ms. */
+#define RETRY_INTERVAL 200
+
+/* How often the masks of the ports are put into the order of their use, in
+ * ms. */
+#define SORT_INTERVAL 1000
+
+/* How often megaflows are tried again that a system call has failed for, in
+ * ms: nothing tells when it would succeed. */
+#define SYSTEM_INTERVAL 2000
+
+/* Returns the 'index'th object, or NULL if there are not so many. */
+static struct xdp_object *
+nth_object(size_t index)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct xdp_object *object;
+
+    LIST_FOR_EACH (object, list_node, xdp_object_list()) {
+        if (!index--) {
+            return object;
+        }
+    }
+    return NULL;
+}
+
+/* Frees the slots of all tables that were withdrawn before the call, when no
+ * program can know them any more.  Waits for that without 'xdp_mutex', which
+ * statistics and puts need meanwhile. */
+static void
+reclaim(void)
+    OVS_EXCLUDED(xdp_mutex)
+{
+    xdp_custody_lock();
+    for (size_t i = 0; ; i++) {
+        struct xdp_object *object = nth_object(i);
+        uint64_t epoch;
+        bool waited;
+
+        if (!object) {
+            break;
+        }
+        if (!object->has_table
+            || !xdp_flow_table_begin_reclaim(object->table, &epoch)) {
+            continue;
+        }
+
+        xdp_object_ref(object);
+        xdp_custody_unlock();
+        waited = !xdp_flow_table_wait(object->table);
+        xdp_custody_lock();
+        if (waited) {
+            xdp_flow_table_reclaim(object->table, epoch);
+            xdp_custody_room_freed();
+        }
+        xdp_object_put(object);
+    }
+    xdp_custody_unlock();
+}
+
+/* Has the masks of all ports tried in the order of their use. */
+static void
+sort_masks(void)
+    OVS_EXCLUDED(xdp_mutex)
+{
+    struct xdp_object *object;
+
+    xdp_custody_lock();
+    LIST_FOR_EACH (object, list_node, xdp_object_list()) {
+        if (object->has_table) {
+            xdp_flow_table_sort_masks(object->table);
+        }
+    }
+    xdp_custody_unlock();
+}
+
+/* Has the datapath offer the flows of the ports that got our flow API. */
+static void
+offer_new_ports(void)
+{
+    size_t n;
+    odp_port_t *ports = xdp_custody_take_new_ports(&n);
+
+    if (n) {
+        dpif_netdev_xdp_offer_ports(ports, n);
+    }
+    free(ports);
+}
+
+/* Implements xdp_features_func. */
+static void
+handle_event(enum xdp_features_event event, int ifindex, void *aux OVS_UNUSED)
+{
+    xdp_port_handle_event(event, ifindex);
+}
+
+/* The thread. */
+static void *
+worker_main(void *monitor_)
+{
+    struct xdp_features_monitor *monitor = monitor_;
+    long long int published = LLONG_MIN;
+    long long int next_system = LLONG_MIN;
+    long long int next_sort = LLONG_MIN;
+    long long int next = LLONG_MIN;
+    uint64_t last_shortage = xdp_custody_shortage_seq();
+
+    for (;;) {
+        uint64_t seq = xdp_custody_seq();
+        uint64_t shortage = xdp_custody_shortage_seq();
+        bool pending;
+
+        xdp_features_monitor_run(monitor, handle_event, NULL);
+
+        if (time_msec() >= next) {
+            uint32_t reasons;
+
+            if (time_msec() >= next_sort) {
+                sort_masks();
+                next_sort = time_msec() + SORT_INTERVAL;
+            }
+            reclaim();
+            offer_new_ports();
+            reasons = xdp_custody_take_wanted();
+            if (time_msec() >= next_system) {
+                reasons |= XDP_REASON_BIT(XDP_REASON_SYSTEM);
+                next_system = time_msec() + SYSTEM_INTERVAL;
+            }
+            xdp_custody_retry(reasons);
+            if (xdp_coverage_publish()) {
+                published = time_msec();
+            }
+            next = time_msec() + RETRY_INTERVAL;
+            pending = false;
+        } else {
+            if (shortage != last_shortage) {
+                reclaim();
+            }
+            pending = true;
+        }
+        last_shortage = shortage;
+
+        xdp_custody_shortage_wait(shortage);
+        xdp_features_monitor_wait(monitor);
+        if (pending) {
+            poll_timer_wait_until(next);
+        } else {
+            xdp_custody_wait(seq);
+            poll_timer_wait_until(next_sort);
+        }
+        if (time_msec() < published + 2 * COVERAGE_CLEAR_INTERVAL) {
+            /* Then at the latest poll_block() collects what was published. */
+            poll_timer_wait_until(published + 2 * COVERAGE_CLEAR_INTERVAL);
+        }
+        poll_block();
+    }
+    return NULL;
+}
+
+void
+xdp_worker_start(void)
+{
+    static struct ovsthread_once once = OVSTHREAD_ONCE_INITIALIZER;
+
+    if (ovsthread_once_start(&once)) {
+        ovs_thread_create("xdp_offload", worker_main,
+                          xdp_features_monitor_create());
+        ovsthread_once_done(&once);
+    }
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Unit tests of lib/xdp-custody.c: what it knows of ports and megaflows when
+ * nothing can be in XDP.  (What it does with flow tables is tested on real
+ * ports, in tests/system/xdp-custody.at.)
+ *
+ * Prints one line for each case, "ok NAME" or "not ok NAME: why", and at the
+ * end how many there were of each.  Needs no privilege.
+ */
+
+#include <config.h>
+
+#undef NDEBUG
+#include <stdlib.h>
+#include <string.h>
+
+#include "dpif.h"
+#include "netdev-provider.h"
+#include "netlink.h"
+#include "odp-netlink.h"
+#include "openvswitch/match.h"
+#include "openvswitch/ofpbuf.h"
+#include "openvswitch/vlog.h"
+#include "packets.h"
+#include "util.h"
+#include "xdp-custody.h"
+
+/* Why the current case failed, NULL if it has not. */
+static char *why;
+
+/* Ends the current case with a failure if 'COND' is false. */
+#define CHECK(COND)                                             \
+    do {                                                        \
+        if (!(COND)) {                                          \
+            why = xasprintf("line %d: not true: %s", __LINE__,  \
+                            #COND);                             \
+            return;                                             \
+        }                                                       \
+    } while (0)
+
+/* The ports, and what is in all megaflows. */
+#define TUNNEL_PORT u32_to_odp(5)
+#define OTHER_PORT u32_to_odp(6)
+static const ovs_u128 ufid = { .u64 = { .lo = 1, .hi = 2 } };
+
+/* Returns a tunnel netdev of a datapath of 'dpif_type'. */
+static struct netdev *
+open_tunnel(const char *dpif_type)
+{
+    struct netdev *netdev;
+    int error = netdev_open("vx0", "vxlan", &netdev);
+
+    if (error) {
+        ovs_fatal(error, "opening a tunnel failed");
+    }
+    netdev_set_dpif_type(netdev, dpif_normalize_type(dpif_type));
+    return netdev;
+}
+
+/* Puts the megaflow 'ufid' from 'in_port' of thread 'pmd_id', of packets with
+ * Ethertype 'dl_type', with an output to 'out_port'. */
+static bool
+put(odp_port_t in_port, unsigned int pmd_id, uint16_t dl_type,
+    odp_port_t out_port)
+{
+    uint64_t stub[8];
+    struct ofpbuf actions;
+    struct match match;
+    bool taken;
+
+    match_init_catchall(&match);
+    match.flow.in_port.odp_port = in_port;
+    match.wc.masks.in_port.odp_port = u32_to_odp(UINT32_MAX);
+    match_set_dl_type(&match, htons(dl_type));
+    ofpbuf_use_stub(&actions, stub, sizeof stub);
+    nl_msg_put_odp_port(&actions, OVS_ACTION_ATTR_OUTPUT, out_port);
+    taken = xdp_custody_put(in_port, pmd_id, &ufid, &match, actions.data,
+                            actions.size, in_port);
+    ofpbuf_uninit(&actions);
+    return taken;
+}
+
+/* Returns true if thread 'pmd_id' has a hold on the megaflow from
+ * 'in_port'. */
+static bool
+holds(odp_port_t in_port, unsigned int pmd_id)
+{
+    struct dpif_flow_stats stats;
+    bool offloaded;
+
+    return xdp_custody_get(in_port, pmd_id, &ufid, &stats, &offloaded);
+}
+
+/* A megaflow lives until the last thread that has it has deleted it. */
+static void
+test_references(void)
+{
+    struct netdev *netdev = open_tunnel("netdev");
+
+    xdp_custody_port_added(TUNNEL_PORT, netdev);
+    CHECK(!put(TUNNEL_PORT, 0, 0x0800, OTHER_PORT));
+    CHECK(xdp_custody_netdev_enable(netdev));
+    CHECK(put(TUNNEL_PORT, 0, 0x0800, OTHER_PORT));
+    CHECK(put(TUNNEL_PORT, 1, 0x0800, OTHER_PORT));
+    CHECK(put(TUNNEL_PORT, 0, 0x0800, TUNNEL_PORT));
+    CHECK(holds(TUNNEL_PORT, 0) && holds(TUNNEL_PORT, 1));
+    CHECK(!holds(TUNNEL_PORT, 2) && !holds(OTHER_PORT, 0));
+
+    xdp_custody_stop(TUNNEL_PORT, 0, &ufid);
+    CHECK(xdp_custody_delete(TUNNEL_PORT, 0, &ufid));
+    CHECK(!xdp_custody_delete(TUNNEL_PORT, 0, &ufid));
+    CHECK(!holds(TUNNEL_PORT, 0) && holds(TUNNEL_PORT, 1));
+
+    /* A new flow of the first thread between the two deletions. */
+    xdp_custody_stop(TUNNEL_PORT, 1, &ufid);
+    CHECK(put(TUNNEL_PORT, 0, 0x0800, OTHER_PORT));
+    CHECK(xdp_custody_delete(TUNNEL_PORT, 1, &ufid));
+    CHECK(holds(TUNNEL_PORT, 0) && !holds(TUNNEL_PORT, 1));
+    CHECK(xdp_custody_delete(TUNNEL_PORT, 0, &ufid));
+    CHECK(!holds(TUNNEL_PORT, 0));
+
+    xdp_custody_netdev_disable(netdev);
+    xdp_custody_port_removed(TUNNEL_PORT, "netdev");
+    netdev_close(netdev);
+}
+
+/* A second megaflow with the ufid of another one is not taken for it. */
+static void
+test_other_match(void)
+{
+    struct netdev *netdev = open_tunnel("netdev");
+
+    xdp_custody_port_added(TUNNEL_PORT, netdev);
+    CHECK(xdp_custody_netdev_enable(netdev));
+    CHECK(put(TUNNEL_PORT, 0, 0x0800, OTHER_PORT));
+    CHECK(!put(TUNNEL_PORT, 1, 0x86dd, OTHER_PORT));
+    CHECK(holds(TUNNEL_PORT, 0) && !holds(TUNNEL_PORT, 1));
+    CHECK(xdp_custody_delete(TUNNEL_PORT, 0, &ufid));
+    xdp_custody_port_removed(TUNNEL_PORT, "netdev");
+    netdev_close(netdev);
+}
+
+/* Megaflows stay in custody while their port comes and goes, and while it has
+ * another driver. */
+static void
+test_ports(void)
+{
+    struct netdev *netdev = open_tunnel("netdev");
+    odp_port_t *new_ports;
+    size_t n;
+
+    xdp_custody_port_added(TUNNEL_PORT, netdev);
+    CHECK(xdp_custody_netdev_enable(netdev));
+    free(xdp_custody_take_new_ports(&n));
+    CHECK(put(TUNNEL_PORT, 0, 0x0800, OTHER_PORT));
+
+    xdp_custody_netdev_disable(netdev);
+    CHECK(holds(TUNNEL_PORT, 0));
+    /* It goes to the next driver, but only that of the thread we know. */
+    CHECK(!put(TUNNEL_PORT, 0, 0x0800, OTHER_PORT));
+    CHECK(!put(TUNNEL_PORT, 1, 0x0800, OTHER_PORT));
+    CHECK(holds(TUNNEL_PORT, 0) && !holds(TUNNEL_PORT, 1));
+
+    xdp_custody_port_removed(TUNNEL_PORT, "system");
+    CHECK(xdp_custody_netdev_enable(netdev));
+    CHECK(put(TUNNEL_PORT, 1, 0x0800, OTHER_PORT));
+    xdp_custody_port_removed(TUNNEL_PORT, "netdev");
+    CHECK(holds(TUNNEL_PORT, 0) && holds(TUNNEL_PORT, 1));
+
+    /* Under its number there is now another port. */
+    xdp_custody_port_added(TUNNEL_PORT, netdev);
+    CHECK(xdp_custody_netdev_enable(netdev));
+    new_ports = xdp_custody_take_new_ports(&n);
+    CHECK(n == 2 && new_ports[1] == TUNNEL_PORT);
+    free(new_ports);
+    CHECK(xdp_custody_delete(TUNNEL_PORT, 0, &ufid));
+    xdp_custody_port_removed(TUNNEL_PORT, "netdev");
+    CHECK(xdp_custody_delete(TUNNEL_PORT, 1, &ufid));
+    CHECK(!holds(TUNNEL_PORT, 1));
+    netdev_close(netdev);
+}
+
+/* Two ports of the datapath with one netdev are two ports. */
+static void
+test_shared_netdev(void)
+{
+    struct netdev *netdev = open_tunnel("netdev");
+
+    xdp_custody_port_added(TUNNEL_PORT, netdev);
+    CHECK(xdp_custody_netdev_enable(netdev));
+    xdp_custody_port_added(OTHER_PORT, netdev);
+    CHECK(xdp_custody_netdev_enable(netdev));
+    CHECK(put(TUNNEL_PORT, 0, 0x0800, OTHER_PORT));
+    CHECK(put(OTHER_PORT, 0, 0x86dd, TUNNEL_PORT));
+    xdp_custody_port_removed(TUNNEL_PORT, "netdev");
+    CHECK(!put(TUNNEL_PORT, 0, 0x0800, OTHER_PORT));
+    CHECK(put(OTHER_PORT, 0, 0x86dd, TUNNEL_PORT));
+    CHECK(xdp_custody_delete(TUNNEL_PORT, 0, &ufid));
+    CHECK(xdp_custody_delete(OTHER_PORT, 0, &ufid));
+    xdp_custody_port_removed(OTHER_PORT, "netdev");
+    netdev_close(netdev);
+}
+
+/* Tunnels of the kernel's datapath are nothing that we see packets of. */
+static void
+test_kernel_datapath(void)
+{
+    struct netdev *netdev = open_tunnel("system");
+
+    xdp_custody_port_added(TUNNEL_PORT, netdev);
+    CHECK(!xdp_custody_netdev_enable(netdev));
+    CHECK(!put(TUNNEL_PORT, 0, 0x0800, OTHER_PORT));
+    xdp_custody_port_removed(TUNNEL_PORT, "system");
+    netdev_close(netdev);
+}
+
+int
+main(int argc OVS_UNUSED, char *argv[])
+{
+    static const struct {
+        const char *name;
+        void (*func)(void);
+    } cases[] = {
+        { "references", test_references },
+        { "other match", test_other_match },
+        { "ports", test_ports },
+        { "shared netdev", test_shared_netdev },
+        { "kernel datapath", test_kernel_datapath },
+    };
+    const struct xdp_flow_table_limits limits = {
+        .n_flows = 1, .n_slots = 1, .n_masks = 1, .n_ports = 64,
+    };
+    unsigned int n_failed = 0;
+
+    set_program_name(argv[0]);
+    /* What is expected to fail would be reported. */
+    vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
+    netdev_run();
+    xdp_port_configure(true, &limits);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cases[i].func();
+        if (why) {
+            printf("not ok %s: %s\n", cases[i].name, why);
+            n_failed++;
+        } else {
+            printf("ok %s\n", cases[i].name);
+        }
+        free(why);
+        why = NULL;
+    }
+    printf("custody: %"PRIuSIZE" passed, %u failed, 0 skipped\n",
+           ARRAY_SIZE(cases) - n_failed, n_failed);
+    return n_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
