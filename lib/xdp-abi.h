@@ -352,13 +352,14 @@ union xdp_op_data {
  * rest, value of the map 'xdp_flow_rest' at the same index.  They are apart
  * because what many flows need of the caches is what limits their speed.
  *
- * The provider fills a slot that no packet can reach, sets 'valid' last, and
- * then publishes the slot's number in the subtable.  It clears 'valid' when it
- * withdraws the flow and reuses the slot only when every program run that may
- * have seen the number has ended.  A reader that finds 'valid' set, has filled
- * all 'parts', and whose packet's key equals 'words' in all bits of the mask's
- * 'basic', 'ext_words' in all of 'ext_bits' and 'tunnel_words' in all of
- * 'tunnel_bits', may therefore run 'ops'.
+ * The provider fills a slot that no packet can reach, and then sets 'valid'
+ * and publishes the slot's number in the subtable, in either order.  It clears
+ * 'valid' when it withdraws the flow and reuses the slot only when every
+ * program run that may have found it, with 'valid' set, has ended.  A reader
+ * that finds 'valid' set, has filled all 'parts', and whose packet's key
+ * equals 'words' in all bits of the mask's 'basic', 'ext_words' in all of
+ * 'ext_bits' and 'tunnel_words' in all of 'tunnel_bits', may therefore run
+ * 'ops'.
  *
  * More than one output
  * --------------------

@@ -5,12 +5,14 @@
  * Life of a flow slot
  * ===================
  *
- * free -> filled -> valid -> published in its subtable -> withdrawn (not
+ * free -> filled -> published in its subtable -> valid -> withdrawn (not
  * published, not valid) -> garbage -> free.  Garbage becomes free only after
  * xdp_flow_table_wait() has waited for every program that may still hold the
- * slot's number.  A modification fills a second slot and then switches the
- * subtable's entry, so that no packet sees half of each version; the old
- * slot's statistics go on counting for the flow until it is free again.
+ * slot's number, or have met the slot through a hint.  A modification fills a
+ * second slot, makes it valid, and then switches the subtable's entry, so that
+ * no packet sees half of each version; the old slot's statistics go on
+ * counting for the flow until it is free again.  What was valid for a moment
+ * is garbage even if the switch fails.
  *
  * Masks stay in the table after their last flow has gone, because another one
  * may need the same.  They are taken over by a new mask when there is no free
@@ -66,8 +68,6 @@ VLOG_DEFINE_THIS_MODULE(xdp_flow_table);
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
 static void groups_remove_port(struct xdp_flow_table *, uint32_t port);
-
-#define NO_SLOT UINT32_MAX
 
 /* Entries of a new subtable.  A full one is replaced by one that is
  * SUBTABLE_GROWTH times as large. */
@@ -452,9 +452,13 @@ xdp_flow_table_add_port(struct xdp_flow_table *table, uint32_t port,
         table->ports[port].n_flows
             = xcalloc(table->limits.n_masks,
                       sizeof *table->ports[port].n_flows);
+        /* Never another limit than one of the port: if the device was here a
+         * moment ago, a program may still be parsing one of its packets. */
         entry = &table->ports_map[port];
-        memset(entry, 0, sizeof *entry);
-        entry->vlan_limit = vlan_limit;
+        publish_u32(&entry->vlan_limit, vlan_limit);
+        entry->list = entry->parts = 0;
+        memset(entry->union_bits, 0, sizeof entry->union_bits);
+        memset(entry->lists, 0, sizeof entry->lists);
         publish_u32(&entry->ifindex, ifindex);
     }
     free(zero);
@@ -816,32 +820,32 @@ mask_find_unused(struct xdp_flow_table *table)
     return best;
 }
 
-/* Finds or makes the mask with 'bits' and stores its id in '*idp'. */
-static enum xdp_table_error
-mask_get(struct xdp_flow_table *table, const struct xdp_key *bits,
-         uint32_t *idp)
+/* Returns the id of the mask with 'bits', or UINT32_MAX if there is none. */
+static uint32_t
+mask_find(const struct xdp_flow_table *table, const struct xdp_key *bits)
 {
     uint32_t hash = hash_bytes(bits, sizeof *bits, 0);
-    const uint64_t *words = (const uint64_t *) bits;
-    struct xdp_mask *entry;
-    struct table_mask *mask;
-    uint32_t id;
+    const struct table_mask *mask;
 
     HMAP_FOR_EACH_WITH_HASH (mask, node, hash, &table->masks_by_bits) {
         if (!memcmp(&mask->bits, bits, sizeof *bits)) {
-            *idp = mask - table->masks;
-            return XDP_TABLE_OK;
+            return mask - table->masks;
         }
     }
+    return UINT32_MAX;
+}
 
-    id = mask_find_unused(table);
-    if (id == UINT32_MAX) {
-        return XDP_TABLE_MASKS_FULL;
-    }
+/* Makes 'id', from mask_find_unused(), the mask with 'bits'. */
+static enum xdp_table_error
+mask_make(struct xdp_flow_table *table, uint32_t id,
+          const struct xdp_key *bits)
+{
+    const uint64_t *words = (const uint64_t *) bits;
+    struct table_mask *mask = &table->masks[id];
+    struct xdp_mask *entry;
 
     /* A mask that is taken over is on no port's list any more, but a program
      * that looks at it may have been running since. */
-    mask = &table->masks[id];
     if (mask->in_use && mask->unused_since >= table->waited_epoch
         && xdp_flow_table_wait(table)) {
         return XDP_TABLE_SYSTEM;
@@ -856,7 +860,8 @@ mask_get(struct xdp_flow_table *table, const struct xdp_key *bits,
     }
     mask->in_use = true;
     mask->bits = *bits;
-    hmap_insert(&table->masks_by_bits, &mask->node, hash);
+    hmap_insert(&table->masks_by_bits, &mask->node,
+                hash_bytes(bits, sizeof *bits, 0));
 
     entry = &table->masks_map[id];
     memset(entry, 0, sizeof *entry);
@@ -869,7 +874,6 @@ mask_get(struct xdp_flow_table *table, const struct xdp_key *bits,
             entry->n_words++;
         }
     }
-    *idp = id;
     return XDP_TABLE_OK;
 }
 
@@ -1017,88 +1021,110 @@ collect_outputs(const struct xdp_flow_actions *actions,
     return n;
 }
 
-/* Finds or makes the group for 'actions' and stores its id in '*idp', or 0 if
- * they have no more than one output. */
-static enum xdp_table_error
-group_get(struct xdp_flow_table *table,
-          const struct xdp_flow_actions *actions, uint32_t *idp)
-{
-    struct table_output outputs[XDP_FLOW_MAX_OPS];
-    bool differ = actions->flags & XDP_FLOW_COPIES_DIFFER;
-    size_t n = collect_outputs(actions, outputs);
-    bool set_egress = false;
-    struct table_group *group;
-    uint32_t hash;
-    int error = 0;
-    uint32_t id;
+/* The group of a flow: one that there is, or one to be made. */
+struct group_choice {
+    struct table_output outputs[XDP_FLOW_MAX_OPS]; /* By port. */
+    size_t n_outputs;
+    bool differ;                /* Do the copies? */
+    uint32_t id;                /* 0 if the flow needs none. */
+    bool is_new;                /* Must it be made? */
+};
 
-    *idp = 0;
+/* Notes that the group of 'choice' cannot be made because of 'error'. */
+static enum xdp_table_error
+group_failed(const struct group_choice *choice, int error)
+{
+    VLOG_WARN_RL(&rl, "creating a group of %"PRIuSIZE" outputs failed: %s",
+                 choice->n_outputs, ovs_strerror(error));
+    return XDP_TABLE_SYSTEM;
+}
+
+/* Stores in '*choice' the group for 'actions'.  Changes nothing. */
+static enum xdp_table_error
+group_choose(struct xdp_flow_table *table,
+             const struct xdp_flow_actions *actions,
+             struct group_choice *choice)
+{
+    struct table_group *group;
+    size_t n;
+
+    n = collect_outputs(actions, choice->outputs);
+    choice->n_outputs = n;
+    choice->differ = actions->flags & XDP_FLOW_COPIES_DIFFER;
+    choice->id = 0;
+    choice->is_new = false;
     if (n < 2) {
         return XDP_TABLE_OK;
     }
     ovs_assert(table->fds.groups > 0 && table->fds.egress > 0);
 
     for (size_t i = 0; i < n; i++) {
-        const struct table_port *port = &table->ports[outputs[i].port];
-
-        if (port->ifindex != outputs[i].ifindex) {
-            error = ENODEV;
-            goto error;
+        if (table->ports[choice->outputs[i].port].ifindex
+            != choice->outputs[i].ifindex) {
+            return group_failed(choice, ENODEV);
         }
-        if (differ && !port->egress) {
-            error = port_set_egress(table, outputs[i].port);
-            if (error) {
-                goto error;
-            }
+    }
+
+    HMAP_FOR_EACH_WITH_HASH (group, node,
+                             hash_bytes(choice->outputs,
+                                        n * sizeof *choice->outputs, 0),
+                             &table->groups_by_outputs) {
+        if (group->n_outputs == n
+            && !memcmp(group->outputs, choice->outputs,
+                       n * sizeof *choice->outputs)) {
+            choice->id = group - table->groups;
+            return XDP_TABLE_OK;
+        }
+    }
+    choice->id = group_find_unused(table);
+    choice->is_new = true;
+    return choice->id ? XDP_TABLE_OK : XDP_TABLE_GROUPS_FULL;
+}
+
+/* Makes the group of 'choice', from group_choose(), if that is needed, and
+ * puts 'xdp_egress' where its copies need that. */
+static enum xdp_table_error
+group_make(struct xdp_flow_table *table, const struct group_choice *choice)
+{
+    bool set_egress = false;
+    int error = 0;
+
+    if (!choice->id) {
+        return XDP_TABLE_OK;
+    }
+    for (size_t i = 0; i < choice->n_outputs && choice->differ; i++) {
+        uint32_t port = choice->outputs[i].port;
+
+        if (!table->ports[port].egress && !error) {
+            error = port_set_egress(table, port);
             set_egress = true;
         }
     }
-
-    id = 0;
-    hash = hash_bytes(outputs, n * sizeof *outputs, 0);
-    HMAP_FOR_EACH_WITH_HASH (group, node, hash, &table->groups_by_outputs) {
-        if (group->n_outputs == n
-            && !memcmp(group->outputs, outputs, n * sizeof *outputs)) {
-            id = group - table->groups;
-        }
-    }
-    if (!id) {
-        id = group_find_unused(table);
-        if (!id) {
-            return XDP_TABLE_GROUPS_FULL;
-        }
-        error = group_set_outputs(table, id, outputs, n, differ);
+    if (choice->is_new && !error) {
+        error = group_set_outputs(table, choice->id, choice->outputs,
+                                  choice->n_outputs, choice->differ);
     }
     if (set_egress && !error) {
         error = xdp_flow_table_wait(table);
     }
     if (error) {
-        goto error;
+        return group_failed(choice, error);
     }
 
-    if (differ) {
-        for (size_t i = 0; i < n; i++) {
-            table->ports[outputs[i].port].egress = true;
-        }
+    for (size_t i = 0; i < choice->n_outputs && choice->differ; i++) {
+        table->ports[choice->outputs[i].port].egress = true;
     }
-    *idp = id;
     return XDP_TABLE_OK;
-
-error:
-    VLOG_WARN_RL(&rl, "creating a group of %"PRIuSIZE" outputs failed: %s", n,
-                 ovs_strerror(error));
-    return XDP_TABLE_SYSTEM;
 }
 
 /* Slots. */
 
-/* Takes a free slot, or returns NO_SLOT. */
+/* Takes a free slot, of which there must be one. */
 static uint32_t
 slot_alloc(struct xdp_flow_table *table)
 {
-    return (table->n_free_slots
-            ? table->free_slots[--table->n_free_slots]
-            : NO_SLOT);
+    ovs_assert(table->n_free_slots);
+    return table->free_slots[--table->n_free_slots];
 }
 
 /* Gives back 'slot', which no program can know. */
@@ -1189,8 +1215,8 @@ flow_flags(const struct xdp_flow_actions *actions)
 }
 
 /* Fills 'slot', which no program can know, with the flow of the masked key
- * 'key' under mask 'mask_id', with 'actions' and 'group', from group_get(),
- * and makes it valid. */
+ * 'key' under mask 'mask_id', with 'actions' and 'group'.  It is not valid
+ * yet. */
 static void
 slot_fill(struct xdp_flow_table *table, uint32_t slot, uint32_t mask_id,
           const struct xdp_key *key, const struct xdp_flow_actions *actions,
@@ -1229,7 +1255,6 @@ slot_fill(struct xdp_flow_table *table, uint32_t slot, uint32_t mask_id,
         memset(&table->flow_stats[(size_t) i * table->limits.n_slots + slot],
                0, sizeof *table->flow_stats);
     }
-    slot_set_valid(table, slot, true);
 }
 
 /* Withdraws the unpublished 'slot' and makes it garbage that counts for
@@ -1329,13 +1354,14 @@ xdp_flow_table_insert(struct xdp_flow_table *table,
                       const struct xdp_flow_actions *actions,
                       struct xdp_table_flow **flowp)
 {
+    struct group_choice group;
     struct xdp_key masked;
     struct table_mask *tmask;
     struct xdp_table_flow *flow;
     enum xdp_table_error error;
+    bool new_mask = false;
     uint64_t digest;
     uint32_t mask_id;
-    uint32_t group;
     uint32_t slot;
 
     ovs_assert(actions->n_ops <= XDP_FLOW_MAX_OPS
@@ -1343,20 +1369,39 @@ xdp_flow_table_insert(struct xdp_flow_table *table,
                && table->ports[key->in_port].n_flows);
     *flowp = NULL;
 
-    error = mask_get(table, mask, &mask_id);
-    if (error) {
-        return error;
+    /* First all that can refuse the flow, then what takes time: refused flows
+     * are tried again and again. */
+    if (table->n_flows >= table->limits.n_flows || !table->n_free_slots) {
+        return XDP_TABLE_FLOWS_FULL;
+    }
+    digest = flow_digest(table, key, mask, &masked);
+    mask_id = mask_find(table, mask);
+    if (mask_id == UINT32_MAX) {
+        mask_id = mask_find_unused(table);
+        if (mask_id == UINT32_MAX) {
+            return XDP_TABLE_MASKS_FULL;
+        }
+        new_mask = true;
     }
     tmask = &table->masks[mask_id];
-
-    digest = flow_digest(table, key, mask, &masked);
     HMAP_FOR_EACH_WITH_HASH (flow, node, hash_uint64(digest),
                              &tmask->flows) {
         if (flow->digest == digest) {
             return XDP_TABLE_DIGEST;
         }
     }
+    error = group_choose(table, actions, &group);
+    if (error) {
+        return error;
+    }
 
+    error = group_make(table, &group);
+    if (!error && new_mask) {
+        error = mask_make(table, mask_id, mask);
+    }
+    if (error) {
+        return error;
+    }
     if (hmap_count(&tmask->flows) >= tmask->capacity
         && mask_set_subtable(table, mask_id,
                              MIN(tmask->capacity * SUBTABLE_GROWTH,
@@ -1364,25 +1409,19 @@ xdp_flow_table_insert(struct xdp_flow_table *table,
         return XDP_TABLE_SYSTEM;
     }
 
-    error = group_get(table, actions, &group);
-    if (error) {
-        return error;
-    }
-
-    slot = (table->n_flows < table->limits.n_flows
-            ? slot_alloc(table) : NO_SLOT);
-    if (slot == NO_SLOT) {
-        return XDP_TABLE_FLOWS_FULL;
-    }
-    slot_fill(table, slot, mask_id, &masked, actions, group);
+    /* A slot that could not be published has never been valid, so that no
+     * program can have met it, through a hint that is left of its last flow
+     * either.  It is free at once. */
+    slot = slot_alloc(table);
+    slot_fill(table, slot, mask_id, &masked, actions, group.id);
     if (bpf_map_update_elem(tmask->subtable_fd, &digest, &slot,
                             BPF_NOEXIST)) {
         VLOG_WARN_RL(&rl, "inserting a flow into a subtable failed: %s",
                      ovs_strerror(errno));
-        slot_set_valid(table, slot, false);
         slot_free(table, slot);
         return XDP_TABLE_SYSTEM;
     }
+    slot_set_valid(table, slot, true);
 
     flow = xzalloc(sizeof *flow);
     flow->digest = digest;
@@ -1410,32 +1449,37 @@ xdp_flow_table_modify(struct xdp_flow_table *table,
     const struct table_mask *mask = &table->masks[flow->mask];
     const struct xdp_flow_rest *old_rest = &table->rests[flow->slot];
     const struct xdp_flow *old = &table->flows[flow->slot];
+    struct group_choice group;
     enum xdp_table_error error;
     struct xdp_key key;
-    uint32_t group;
     uint32_t slot;
 
     ovs_assert(actions->n_ops <= XDP_FLOW_MAX_OPS);
-    error = group_get(table, actions, &group);
+    if (!table->n_free_slots) {
+        return XDP_TABLE_FLOWS_FULL;
+    }
+    error = group_choose(table, actions, &group);
+    if (!error) {
+        error = group_make(table, &group);
+    }
     if (error) {
         return error;
-    }
-
-    slot = slot_alloc(table);
-    if (slot == NO_SLOT) {
-        return XDP_TABLE_FLOWS_FULL;
     }
 
     memcpy(&key, old->words, BASIC_SIZE);
     memcpy((char *) &key + BASIC_SIZE, old_rest->ext_words, EXT_SIZE);
     memcpy((char *) &key + TUNNEL_OFS, old_rest->tunnel_words, TUNNEL_SIZE);
-    slot_fill(table, slot, flow->mask, &key, actions, group);
+    slot = slot_alloc(table);
+    slot_fill(table, slot, flow->mask, &key, actions, group.id);
+    /* No packet shall miss, so the new slot is valid before it is published.
+     * If that fails, a program may have met it through a hint that is left of
+     * its last flow, and run the actions. */
+    slot_set_valid(table, slot, true);
     if (bpf_map_update_elem(mask->subtable_fd, &flow->digest, &slot,
                             BPF_EXIST)) {
         VLOG_WARN_RL(&rl, "switching a flow to its new slot failed: %s",
                      ovs_strerror(errno));
-        slot_set_valid(table, slot, false);
-        slot_free(table, slot);
+        slot_retire(table, slot, flow);
         return XDP_TABLE_SYSTEM;
     }
     if (mask->swap) {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# The test programs.  tests/NAME is made from tests/NAME.c or, as
-# tests/test-xdp-oracle, from a directory, here tests/oracle; see
+# The test programs.  tests/test-xdp-NAME is made from tests/test-xdp-NAME.c, if
+# there is such a file, and what is in the directory tests/NAME; see
 # utilities/ovs-program.mk.  It is linked with the libopenvswitch in the build
 # directory.
 
@@ -10,8 +10,9 @@ xdp_test_programs = \
 	tests/test-xdp-oracle \
 	tests/test-xdp-unit
 
-MOSTLYCLEANFILES += tests/oracle/*.o tests/oracle/*.d tests/fuzz/*.o \
-	tests/fuzz/*.d tests/fuzz/fuzz-xdp-translate tests/fuzz/make-seeds
+MOSTLYCLEANFILES += tests/oracle/*.o tests/oracle/*.d tests/unit/*.o \
+	tests/unit/*.d tests/fuzz/*.o tests/fuzz/*.d \
+	tests/fuzz/fuzz-xdp-translate tests/fuzz/make-seeds
 
 # Objects that the tests load, or fail to.
 xdp_test_objects = \

@@ -34,6 +34,7 @@
 #include "ovs-thread.h"
 #include "packets.h"
 #include "random.h"
+#include "unit/unit.h"
 #include "util.h"
 #include "xdp-flow-table.h"
 #include "xdp-meter.h"
@@ -51,7 +52,7 @@ static const char *objects_dir = "tests";
 static char *why;
 
 /* Notes that the current case fails, unless it has already. */
-static void OVS_PRINTF_FORMAT(1, 2)
+void
 fail(const char *format, ...)
 {
     if (!why) {
@@ -62,15 +63,6 @@ fail(const char *format, ...)
         va_end(args);
     }
 }
-
-/* Ends the current case with a failure if 'COND' is false. */
-#define CHECK(COND)                                             \
-    do {                                                        \
-        if (!(COND)) {                                          \
-            fail("line %d: not true: %s", __LINE__, #COND);     \
-            return;                                             \
-        }                                                       \
-    } while (0)
 
 /* Translation. */
 
@@ -1665,18 +1657,10 @@ test_translate_reasons(void)
 
 /* Secrets of the tables here.  In word 4 they make it easy to find two keys
  * with one digest. */
-static const uint64_t secret[XDP_KEY_WORDS] = {
+const uint64_t secret[XDP_KEY_WORDS] = {
     UINT64_C(0x8f1c3d5e79a2b4c6), UINT64_C(0x13579bdf02468ace),
     UINT64_C(0xfedcba9876543210), UINT64_C(0x0123456789abcdef),
     UINT64_C(0x5555aaaa11112222), UINT64_C(0x9e3779b97f4a7c15),
-};
-
-/* A table and its maps. */
-struct fixture {
-    struct xdp_flow_table_maps fds;
-    struct xdp_flow_table_limits limits;
-    struct xdp_flow_table *table;
-    int n_cpus;
 };
 
 /* Creates a map for a fixture. */
@@ -1698,7 +1682,7 @@ create_map(enum bpf_map_type type, size_t value_size, uint32_t n,
 }
 
 /* Closes the maps of 'f'. */
-static void
+void
 fixture_close(struct fixture *f)
 {
     close(f->fds.ports);
@@ -1719,7 +1703,7 @@ fixture_close(struct fixture *f)
 
 /* Creates maps with the given limits, those of the flows with 'n_slots'
  * elements. */
-static void
+void
 fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_masks,
              uint32_t n_ports, uint32_t n_slots)
 {
@@ -1760,12 +1744,9 @@ fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_masks,
     close(inner_fd);
 }
 
-/* Ports of fixture_init(). */
-#define MAX_PORTS 4096
-
 /* Creates a table with the given limits and, for convenience, two ports: 1 and
  * 2. */
-static void
+void
 fixture_init(struct fixture *f, uint32_t n_flows, uint32_t n_masks)
 {
     char *error;
@@ -1782,7 +1763,7 @@ fixture_init(struct fixture *f, uint32_t n_flows, uint32_t n_masks)
 }
 
 /* Destroys 'f', whose flows must be gone. */
-static void
+void
 fixture_destroy(struct fixture *f)
 {
     xdp_flow_table_destroy(f->table);
@@ -1791,7 +1772,7 @@ fixture_destroy(struct fixture *f)
 
 /* Waits and reclaims as the offload does.  Returns true if there was
  * anything. */
-static bool
+bool
 fixture_reclaim(struct fixture *f)
 {
     uint64_t epoch;
@@ -1808,18 +1789,11 @@ fixture_reclaim(struct fixture *f)
 
 /* Reads element 'index' of a map into '*value'.  Returns true if there is
  * one. */
-static bool
+bool
 read_map(int fd, uint32_t index, void *value)
 {
     return !bpf_map_lookup_elem(fd, &index, value);
 }
-
-/* A flow slot as a program finds it. */
-struct found_flow {
-    struct xdp_flow flow;
-    struct xdp_flow_rest rest;
-    struct xdp_mask mask;
-};
 
 /* Returns word 'i' of the mask in 'found'. */
 static __u64 *
@@ -1903,7 +1877,7 @@ fixture_find_mask(const struct fixture *f, const struct xdp_key *key,
 }
 
 /* As fixture_find_mask(). */
-static bool
+bool
 fixture_find(const struct fixture *f, const struct xdp_key *key,
              uint32_t *slotp, struct found_flow *flow)
 {
@@ -1914,7 +1888,7 @@ fixture_find(const struct fixture *f, const struct xdp_key *key,
 
 /* Makes the key and mask of a flow from 'port' to IPv4 address 'dst'.  Flows
  * of different 'n_bits' have different masks. */
-static void
+void
 make_flow(uint32_t port, uint32_t dst, int n_bits, struct xdp_key *key,
           struct xdp_key *mask)
 {
@@ -1928,7 +1902,7 @@ make_flow(uint32_t port, uint32_t dst, int n_bits, struct xdp_key *key,
 }
 
 /* Makes actions that are recognizable by 'label'. */
-static void
+void
 make_actions(uint32_t label, struct xdp_flow_actions *actions)
 {
     memset(actions, 0, sizeof *actions);
@@ -1940,7 +1914,7 @@ make_actions(uint32_t label, struct xdp_flow_actions *actions)
 }
 
 /* Inserts such a flow with such ops. */
-static enum xdp_table_error
+enum xdp_table_error
 insert(struct fixture *f, uint32_t port, uint32_t dst, int n_bits,
        uint32_t label, struct xdp_table_flow **flowp)
 {
@@ -1954,7 +1928,7 @@ insert(struct fixture *f, uint32_t port, uint32_t dst, int n_bits,
 
 /* Returns the label of the flow that a packet from 'port' to 'dst' finds, and
  * stores its slot, or returns 0 if there is none. */
-static uint32_t
+uint32_t
 find(const struct fixture *f, uint32_t port, uint32_t dst, uint32_t *slot)
 {
     struct xdp_key key, mask;
@@ -1975,7 +1949,7 @@ find(const struct fixture *f, uint32_t port, uint32_t dst, uint32_t *slot)
 }
 
 /* Adds a packet of 'bytes' bytes on 'cpu' to the statistics of 'slot'. */
-static void
+void
 count(const struct fixture *f, int cpu, uint32_t slot, uint64_t bytes,
       uint64_t used, uint64_t tcp_flags)
 {
@@ -1995,7 +1969,7 @@ count(const struct fixture *f, int cpu, uint32_t slot, uint64_t bytes,
 }
 
 /* Returns true if '*s' is that. */
-static bool
+bool
 stats_are(const struct xdp_flow_table_stats *s, uint64_t packets,
           uint64_t bytes, long long int used, uint16_t tcp_flags)
 {
@@ -2004,7 +1978,7 @@ stats_are(const struct xdp_flow_table_stats *s, uint64_t packets,
 }
 
 /* Returns true if 'f' has that many flows and masks in use. */
-static bool
+bool
 usage_is(const struct fixture *f, uint32_t n_flows, uint32_t n_masks)
 {
     uint32_t flows, masks, groups;
@@ -2572,7 +2546,7 @@ test_table_masks_full(void)
 }
 
 /* Returns the id of the mask of the flow from port 1 to 'dst'. */
-static uint32_t
+uint32_t
 mask_of(const struct fixture *f, uint32_t dst)
 {
     struct xdp_key key, mask;
@@ -2680,7 +2654,7 @@ test_table_growth(void)
 }
 
 /* Opens the subtable of the mask of the flow from port 1 to 'dst'. */
-static int
+int
 open_subtable(const struct fixture *f, uint32_t dst)
 {
     uint32_t id;
@@ -3141,7 +3115,7 @@ load_egress(void)
 
 /* Like fixture_init(), with groups, and with ports 4 to 8 as targets, all of
  * which are the loopback device. */
-static void
+void
 fixture_init_groups(struct fixture *f, uint32_t n_flows)
 {
     uint32_t lo = if_nametoindex("lo");
@@ -3195,10 +3169,8 @@ make_outputs(const uint32_t *ports, bool differ,
     }
 }
 
-#define OUTPUTS(...) ((const uint32_t[]) { __VA_ARGS__, 0 })
-
 /* Inserts a flow to 'dst' with such actions. */
-static enum xdp_table_error
+enum xdp_table_error
 insert_outputs(struct fixture *f, uint32_t dst, const uint32_t *ports,
                bool differ, struct xdp_table_flow **flowp)
 {
@@ -3249,7 +3221,7 @@ read_group(const struct fixture *f, uint32_t group,
 }
 
 /* Returns true if 'port' redirects with the program, as 'egress' says. */
-static bool
+bool
 target_has_egress(const struct fixture *f, uint32_t port, bool egress)
 {
     struct bpf_devmap_val target;
@@ -3259,7 +3231,7 @@ target_has_egress(const struct fixture *f, uint32_t port, bool egress)
 }
 
 /* Returns true if that many groups are in use. */
-static bool
+bool
 n_groups_is(const struct fixture *f, uint32_t n)
 {
     uint32_t flows, masks, groups;
@@ -4617,6 +4589,9 @@ static const struct test_case {
     { "table-groups-egress", test_table_groups_egress, NEED_BPF },
     { "table-groups-fail", test_table_groups_fail, NEED_BPF },
     { "table-counters", test_table_counters, NEED_BPF },
+    { "table-refused-early", test_table_refused_early, NEED_BPF },
+    { "table-insert-fails", test_table_insert_fails, NEED_BPF },
+    { "table-modify-fails", test_table_modify_fails, NEED_BPF },
     { "table-create", test_table_create, NEED_BPF },
     { "meter-rate", test_meter_rate, NEED_BPF },
     { "meter-threads", test_meter_threads, NEED_BPF },

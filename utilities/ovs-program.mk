@@ -7,9 +7,9 @@
 #   make -f .../ovs-program.mk XDP_SRCDIR=... XDP_BUILDDIR=... \
 #        XDP_PROGRAMS='tests/a tests/b' xdp-programs
 #
-# compiles XDP_SRCDIR/tests/a.c to XDP_BUILDDIR/tests/a, and so on.  If there is
-# no such file, tests/test-xdp-a, or bench/xdp-a, is made of all sources in
-# tests/a, or bench/a.  Fuzz targets are at the end.
+# compiles XDP_SRCDIR/tests/a.c to XDP_BUILDDIR/tests/a, and so on.  All sources
+# in tests/a, or bench/a, are part of tests/test-xdp-a, or bench/xdp-a, too.
+# Fuzz targets are at the end.
 
 include Makefile
 
@@ -19,9 +19,9 @@ xdp_programs = $(addprefix $(XDP_BUILDDIR)/,$(XDP_PROGRAMS))
 xdp-programs: $(xdp_programs)
 
 # The objects of program $(1).
-xdp_objects = $(patsubst $(XDP_SRCDIR)/%.c,$(XDP_BUILDDIR)/%.o,$(or \
-	$(wildcard $(XDP_SRCDIR)/$(1).c), \
-	$(sort $(wildcard $(XDP_SRCDIR)/$(subst xdp-,,$(subst test-,,$(1)))/*.c))))
+xdp_objects = $(patsubst $(XDP_SRCDIR)/%.c,$(XDP_BUILDDIR)/%.o, \
+	$(wildcard $(XDP_SRCDIR)/$(1).c) \
+	$(sort $(wildcard $(XDP_SRCDIR)/$(subst xdp-,,$(subst test-,,$(1)))/*.c)))
 xdp_all_objects = $(foreach program,$(XDP_PROGRAMS),\
 	$(call xdp_objects,$(program)))
 
