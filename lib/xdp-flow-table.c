@@ -18,16 +18,6 @@
  * may need the same.  They are taken over by a new mask when there is no free
  * one.
  *
- * Growth
- * ======
- *
- * A full subtable is copied into a larger one, which takes its place in one
- * step.  Nobody waits for the programs that have looked up the old one by then
- * (see xdp-swap.h): what they find there is what a program finds that was a
- * little faster.  They miss what is inserted now, and what is removed is
- * invalid.  Only a modification has to be made in both, so that they find one
- * of the flow's slots.
- *
  * Groups
  * ======
  *
@@ -61,6 +51,7 @@
 #include "openvswitch/vlog.h"
 #include "ovs-atomic.h"
 #include "util.h"
+#include "xdp-subtable.h"
 #include "xdp-swap.h"
 
 VLOG_DEFINE_THIS_MODULE(xdp_flow_table);
@@ -68,11 +59,6 @@ VLOG_DEFINE_THIS_MODULE(xdp_flow_table);
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
 static void groups_remove_port(struct xdp_flow_table *, uint32_t port);
-
-/* Entries of a new subtable.  A full one is replaced by one that is
- * SUBTABLE_GROWTH times as large. */
-#define SUBTABLE_MIN 1024
-#define SUBTABLE_GROWTH 8
 
 #define ALL_PARTS (XDP_PART_NETWORK | XDP_PART_TRANSPORT | XDP_PART_EXTENDED)
 
@@ -95,21 +81,17 @@ struct table_mask {
     struct hmap_node node;      /* In 'masks_by_bits' of the table. */
     bool in_use;                /* In that hmap? */
     struct xdp_key bits;        /* The full mask. */
-    struct hmap flows;          /* Its "struct xdp_table_flow"s, by digest. */
-    int subtable_fd;            /* The inner map. */
-    uint32_t capacity;          /* Entries of the inner map. */
-    struct xdp_swap *swap;      /* The last one that moved flows, or NULL. */
+    struct xdp_subtable subtable; /* Of its flows. */
     uint64_t unused_since;      /* Epoch in which the last flow left. */
 };
 
 /* A flow in the table. */
 struct xdp_table_flow {
-    struct hmap_node node;      /* In 'flows' of its mask, by digest. */
-    uint64_t digest;
+    struct hmap_node node;      /* In 'flows_by_digest' of the table. */
+    struct xdp_subtable_entry entry; /* In the subtable of its mask. */
     uint32_t mask;
     uint32_t in_port;
     uint8_t parts;              /* Of its actions. */
-    uint32_t slot;
     struct ovs_list old_slots;  /* Its "struct table_garbage"s. */
     struct xdp_flow_table_stats base; /* From slots that are free again. */
 };
@@ -165,6 +147,7 @@ struct xdp_flow_table {
 
     struct table_mask *masks;   /* By mask id. */
     struct hmap masks_by_bits;
+    struct hmap flows_by_digest; /* Never has to grow. */
     struct table_group *groups; /* XDP_MAX_GROUPS, of which 0 is unused. */
     struct hmap groups_by_outputs;
     struct table_port *ports;   /* By port number. */
@@ -217,15 +200,6 @@ map_memory(int fd, const char *name, size_t n, size_t size, int prot,
     return p;
 }
 
-/* Makes an inner map for 'capacity' flows.  Returns its fd or a negative
- * errno value. */
-static int
-create_subtable(uint32_t capacity)
-{
-    return bpf_map_create(BPF_MAP_TYPE_HASH, "xdp_subtable", sizeof(uint64_t),
-                          sizeof(uint32_t), capacity, NULL);
-}
-
 /* Creates a table on the maps in 'fds', which must be empty and of a loaded
  * object that has 'digest_secret' in its read-only data.  Returns NULL and
  * sets '*errp', to be freed by the caller, on failure. */
@@ -252,6 +226,8 @@ xdp_flow_table_create(const struct xdp_flow_table_maps *fds,
     table->dummy_fd = -1;
     memcpy(table->digest_secret, digest_secret, sizeof table->digest_secret);
     hmap_init(&table->masks_by_bits);
+    hmap_init(&table->flows_by_digest);
+    hmap_reserve(&table->flows_by_digest, limits->n_flows);
     hmap_init(&table->groups_by_outputs);
     ovs_list_init(&table->garbage);
     table->masks = xcalloc(limits->n_masks, sizeof *table->masks);
@@ -259,8 +235,8 @@ xdp_flow_table_create(const struct xdp_flow_table_maps *fds,
     table->slot_groups = xcalloc(limits->n_slots, sizeof *table->slot_groups);
     table->free_slots = xcalloc(limits->n_slots, sizeof *table->free_slots);
     for (uint32_t i = 0; i < limits->n_masks; i++) {
-        hmap_init(&table->masks[i].flows);
-        table->masks[i].subtable_fd = -1;
+        xdp_subtable_init(&table->masks[i].subtable, fds->subtables, i,
+                          limits->n_flows);
     }
     table->groups = xcalloc(XDP_MAX_GROUPS, sizeof *table->groups);
     for (uint32_t i = 0; i < XDP_MAX_GROUPS; i++) {
@@ -319,7 +295,7 @@ xdp_flow_table_create(const struct xdp_flow_table_maps *fds,
         }
     }
 
-    table->dummy_fd = create_subtable(1);
+    table->dummy_fd = xdp_subtable_create_map(1);
     if (table->dummy_fd < 0
         || bpf_map_update_elem(fds->subtables, &dummy, &table->dummy_fd,
                                BPF_ANY)) {
@@ -357,15 +333,9 @@ xdp_flow_table_destroy(struct xdp_flow_table *table)
     LIST_FOR_EACH_POP (garbage, list_node, &table->garbage) {
         free(garbage);
     }
+    ovs_assert(hmap_is_empty(&table->flows_by_digest));
     for (uint32_t i = 0; i < table->limits.n_masks; i++) {
-        struct table_mask *mask = &table->masks[i];
-
-        ovs_assert(hmap_is_empty(&mask->flows));
-        hmap_destroy(&mask->flows);
-        if (mask->subtable_fd >= 0) {
-            close(mask->subtable_fd);
-        }
-        xdp_swap_unref(mask->swap);
+        xdp_subtable_destroy(&table->masks[i].subtable);
     }
     for (uint32_t i = 0; i < XDP_MAX_GROUPS; i++) {
         if (table->groups[i].fd >= 0) {
@@ -390,6 +360,7 @@ xdp_flow_table_destroy(struct xdp_flow_table *table)
     unmap_memory(table->mask_hits, (size_t) XDP_MASK_HITS * table->n_cpus,
                  sizeof *table->mask_hits);
     hmap_destroy(&table->masks_by_bits);
+    hmap_destroy(&table->flows_by_digest);
     hmap_destroy(&table->groups_by_outputs);
     free(table->masks);
     free(table->groups);
@@ -744,60 +715,6 @@ xdp_flow_table_sort_masks(struct xdp_flow_table *table)
 
 /* Masks. */
 
-/* Gives mask 'id' a subtable for 'capacity' flows and moves its flows there.
- * Returns 0 or a positive errno value. */
-static int
-mask_set_subtable(struct xdp_flow_table *table, uint32_t id,
-                  uint32_t capacity)
-{
-    struct table_mask *mask = &table->masks[id];
-    struct xdp_table_flow *flow;
-    struct xdp_swap *swap;
-    int error;
-    int fd;
-
-    fd = create_subtable(capacity);
-    if (fd < 0) {
-        error = errno;
-        goto error;
-    }
-    HMAP_FOR_EACH (flow, node, &mask->flows) {
-        if (bpf_map_update_elem(fd, &flow->digest, &flow->slot,
-                                BPF_NOEXIST)) {
-            error = errno;
-            goto error;
-        }
-    }
-
-    if (mask->swap) {
-        /* Modifications know of one old subtable. */
-        xdp_swap_wait(mask->swap);
-        xdp_swap_unref(mask->swap);
-        mask->swap = NULL;
-    }
-    error = xdp_swap_start(table->fds.subtables, id, fd, mask->subtable_fd,
-                           &swap);
-    if (error) {
-        goto error;
-    }
-    if (hmap_is_empty(&mask->flows)) {
-        xdp_swap_unref(swap);
-    } else {
-        mask->swap = swap;
-    }
-    mask->subtable_fd = fd;
-    mask->capacity = capacity;
-    return 0;
-
-error:
-    VLOG_WARN_RL(&rl, "creating a subtable for %"PRIu32" flows failed: %s",
-                 capacity, ovs_strerror(error));
-    if (fd >= 0) {
-        close(fd);
-    }
-    return error;
-}
-
 /* Returns the id of an unused mask: one that never was in use or else the one
  * that has been unused for longest.  Returns UINT32_MAX if there is none. */
 static uint32_t
@@ -811,7 +728,7 @@ mask_find_unused(struct xdp_flow_table *table)
         if (!mask->in_use) {
             return i;
         }
-        if (hmap_is_empty(&mask->flows)
+        if (!mask->subtable.n
             && (best == UINT32_MAX
                 || mask->unused_since < table->masks[best].unused_since)) {
             best = i;
@@ -850,8 +767,7 @@ mask_make(struct xdp_flow_table *table, uint32_t id,
         && xdp_flow_table_wait(table)) {
         return XDP_TABLE_SYSTEM;
     }
-    if (mask_set_subtable(table, id,
-                          MIN(SUBTABLE_MIN, table->limits.n_flows))) {
+    if (xdp_subtable_reset(&mask->subtable)) {
         return XDP_TABLE_SYSTEM;
     }
 
@@ -1356,12 +1272,12 @@ xdp_flow_table_insert(struct xdp_flow_table *table,
 {
     struct group_choice group;
     struct xdp_key masked;
-    struct table_mask *tmask;
     struct xdp_table_flow *flow;
     enum xdp_table_error error;
     bool new_mask = false;
+    uint32_t mask_id, hash;
     uint64_t digest;
-    uint32_t mask_id;
+    int system_error;
     uint32_t slot;
 
     ovs_assert(actions->n_ops <= XDP_FLOW_MAX_OPS
@@ -1383,10 +1299,9 @@ xdp_flow_table_insert(struct xdp_flow_table *table,
         }
         new_mask = true;
     }
-    tmask = &table->masks[mask_id];
-    HMAP_FOR_EACH_WITH_HASH (flow, node, hash_uint64(digest),
-                             &tmask->flows) {
-        if (flow->digest == digest) {
+    hash = hash_uint64_basis(digest, mask_id);
+    HMAP_FOR_EACH_WITH_HASH (flow, node, hash, &table->flows_by_digest) {
+        if (flow->entry.digest == digest && flow->mask == mask_id) {
             return XDP_TABLE_DIGEST;
         }
     }
@@ -1402,35 +1317,31 @@ xdp_flow_table_insert(struct xdp_flow_table *table,
     if (error) {
         return error;
     }
-    if (hmap_count(&tmask->flows) >= tmask->capacity
-        && mask_set_subtable(table, mask_id,
-                             MIN(tmask->capacity * SUBTABLE_GROWTH,
-                                 table->limits.n_flows))) {
-        return XDP_TABLE_SYSTEM;
-    }
 
     /* A slot that could not be published has never been valid, so that no
      * program can have met it, through a hint that is left of its last flow
      * either.  It is free at once. */
     slot = slot_alloc(table);
     slot_fill(table, slot, mask_id, &masked, actions, group.id);
-    if (bpf_map_update_elem(tmask->subtable_fd, &digest, &slot,
-                            BPF_NOEXIST)) {
+    flow = xzalloc(sizeof *flow);
+    flow->entry.digest = digest;
+    flow->entry.slot = slot;
+    system_error = xdp_subtable_insert(&table->masks[mask_id].subtable,
+                                       &flow->entry);
+    if (system_error) {
         VLOG_WARN_RL(&rl, "inserting a flow into a subtable failed: %s",
-                     ovs_strerror(errno));
+                     ovs_strerror(system_error));
         slot_free(table, slot);
+        free(flow);
         return XDP_TABLE_SYSTEM;
     }
     slot_set_valid(table, slot, true);
 
-    flow = xzalloc(sizeof *flow);
-    flow->digest = digest;
     flow->mask = mask_id;
     flow->in_port = key->in_port;
     flow->parts = actions->parts;
-    flow->slot = slot;
     ovs_list_init(&flow->old_slots);
-    hmap_insert(&tmask->flows, &flow->node, hash_uint64(digest));
+    hmap_insert_fast(&table->flows_by_digest, &flow->node, hash);
     port_add_flow(table, flow->in_port, mask_id);
     port_add_parts(table, flow->in_port, flow->parts);
     slot_count_ports(table, slot, 1);
@@ -1446,12 +1357,13 @@ xdp_flow_table_modify(struct xdp_flow_table *table,
                       struct xdp_table_flow *flow,
                       const struct xdp_flow_actions *actions)
 {
-    const struct table_mask *mask = &table->masks[flow->mask];
-    const struct xdp_flow_rest *old_rest = &table->rests[flow->slot];
-    const struct xdp_flow *old = &table->flows[flow->slot];
+    const uint32_t old_slot = flow->entry.slot;
+    const struct xdp_flow_rest *old_rest = &table->rests[old_slot];
+    const struct xdp_flow *old = &table->flows[old_slot];
     struct group_choice group;
     enum xdp_table_error error;
     struct xdp_key key;
+    int system_error;
     uint32_t slot;
 
     ovs_assert(actions->n_ops <= XDP_FLOW_MAX_OPS);
@@ -1475,20 +1387,17 @@ xdp_flow_table_modify(struct xdp_flow_table *table,
      * If that fails, a program may have met it through a hint that is left of
      * its last flow, and run the actions. */
     slot_set_valid(table, slot, true);
-    if (bpf_map_update_elem(mask->subtable_fd, &flow->digest, &slot,
-                            BPF_EXIST)) {
+    system_error = xdp_subtable_modify(&table->masks[flow->mask].subtable,
+                                       &flow->entry, slot);
+    if (system_error) {
         VLOG_WARN_RL(&rl, "switching a flow to its new slot failed: %s",
-                     ovs_strerror(errno));
+                     ovs_strerror(system_error));
         slot_retire(table, slot, flow);
         return XDP_TABLE_SYSTEM;
     }
-    if (mask->swap) {
-        xdp_swap_update_old(mask->swap, &flow->digest, &slot);
-    }
     slot_count_ports(table, slot, 1);
-    slot_count_ports(table, flow->slot, -1);
-    slot_retire(table, flow->slot, flow);
-    flow->slot = slot;
+    slot_count_ports(table, old_slot, -1);
+    slot_retire(table, old_slot, flow);
     port_add_parts(table, flow->in_port, actions->parts);
     port_remove_parts(table, flow->in_port, flow->parts);
     flow->parts = actions->parts;
@@ -1501,7 +1410,7 @@ void
 xdp_flow_table_set_running(struct xdp_flow_table *table,
                            struct xdp_table_flow *flow, bool runs)
 {
-    slot_set_valid(table, flow->slot, runs);
+    slot_set_valid(table, flow->entry.slot, runs);
 }
 
 /* Removes 'flow', which becomes invalid, and stores its last statistics in
@@ -1513,18 +1422,20 @@ xdp_flow_table_remove(struct xdp_flow_table *table,
 {
     struct table_mask *mask = &table->masks[flow->mask];
     struct table_garbage *garbage;
+    int error;
 
     /* From here on no hint and no digest leads to the flow, even if taking it
      * out of the subtable should fail. */
-    slot_set_valid(table, flow->slot, false);
-    if (bpf_map_delete_elem(mask->subtable_fd, &flow->digest)) {
+    slot_set_valid(table, flow->entry.slot, false);
+    error = xdp_subtable_remove(&mask->subtable, &flow->entry);
+    if (error) {
         VLOG_WARN_RL(&rl, "removing a flow from its subtable failed: %s",
-                     ovs_strerror(errno));
+                     ovs_strerror(error));
     }
-    hmap_remove(&mask->flows, &flow->node);
+    hmap_remove(&table->flows_by_digest, &flow->node);
     port_remove_flow(table, flow->in_port, flow->mask);
     port_remove_parts(table, flow->in_port, flow->parts);
-    if (hmap_is_empty(&mask->flows)) {
+    if (!mask->subtable.n) {
         mask->unused_since = table->epoch;
     }
 
@@ -1532,8 +1443,8 @@ xdp_flow_table_remove(struct xdp_flow_table *table,
     LIST_FOR_EACH_POP (garbage, flow_node, &flow->old_slots) {
         garbage->flow = NULL;
     }
-    slot_count_ports(table, flow->slot, -1);
-    slot_retire(table, flow->slot, NULL);
+    slot_count_ports(table, flow->entry.slot, -1);
+    slot_retire(table, flow->entry.slot, NULL);
     table->n_flows--;
     free(flow);
 }
@@ -1547,7 +1458,7 @@ xdp_flow_table_get_stats(const struct xdp_flow_table *table,
     const struct table_garbage *garbage;
 
     *stats = flow->base;
-    slot_add_stats(table, flow->slot, stats);
+    slot_add_stats(table, flow->entry.slot, stats);
     LIST_FOR_EACH (garbage, flow_node, &flow->old_slots) {
         slot_add_stats(table, garbage->slot, stats);
     }
@@ -1559,7 +1470,7 @@ bool
 xdp_flow_table_leads_to(const struct xdp_flow_table *table,
                           const struct xdp_table_flow *flow, uint32_t port)
 {
-    const struct xdp_flow_rest *rest = &table->rests[flow->slot];
+    const struct xdp_flow_rest *rest = &table->rests[flow->entry.slot];
     uint32_t other;
 
     for (size_t i = 0; i < rest->n_ops; i += 1 + rest->ops[i].n_data) {
@@ -1672,7 +1583,7 @@ xdp_flow_table_usage(const struct xdp_flow_table *table, uint32_t *n_flows,
     *n_flows = table->n_flows;
     *n_masks = 0;
     for (uint32_t i = 0; i < table->limits.n_masks; i++) {
-        *n_masks += !hmap_is_empty(&table->masks[i].flows);
+        *n_masks += table->masks[i].subtable.n > 0;
     }
     *n_groups = 0;
     for (uint32_t i = 1; i < XDP_MAX_GROUPS; i++) {

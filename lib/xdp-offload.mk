@@ -37,6 +37,8 @@ lib_xdp_files = \
 	lib/xdp-sequence.h \
 	lib/xdp-shared.c \
 	lib/xdp-shared.h \
+	lib/xdp-subtable.c \
+	lib/xdp-subtable.h \
 	lib/xdp-swap.c \
 	lib/xdp-swap.h \
 	lib/xdp-totals.c \
@@ -48,3 +50,5 @@ lib_xdp_files = \
 	lib/xdp-upcall.h \
 	lib/xdp-worker.c \
 	lib/xdp-worker.h
+	lib/xdp-pool.c \
+	lib/xdp-pool.h

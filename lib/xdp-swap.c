@@ -1,18 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * See xdp-swap.h.
- *
- * A thread can wait for one grace period at a time, and those who want
- * something replaced do not come one by one: a new set of OpenFlow tables may
- * bring a hundred masks in a few milliseconds.  So there are as many threads
- * as there ever were swaps at a time, and some more, up to a limit.  They
- * stay: a busy CPU turns sooner to a thread that wakes up than to one that is
- * new.
- *
- * They do nothing but sleep in the kernel.  They are no threads of OVS, whose
- * RCU would wait for them, and have small stacks, which may be locked in
- * memory.
- */
+/* See xdp-swap.h.  The system calls are jobs for xdp-pool.h. */
 
 #include <config.h>
 
@@ -20,20 +7,13 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "openvswitch/list.h"
 #include "ovs-atomic.h"
 #include "ovs-thread.h"
 #include "util.h"
-
-/* Threads at most, and how many are started when there are too few.  When all
- * are busy, a swap waits for one. */
-#define MAX_THREADS 64
-#define MORE_THREADS 8
-#define STACK_SIZE (64 * 1024)
+#include "xdp-pool.h"
 
 /* Nanoseconds between looks whether the new map can be seen, and whether a
  * grace period has passed.  The former is a matter of a thread's waking up;
@@ -42,8 +22,8 @@
 #define WAIT_INTERVAL (1000 * 1000)
 
 struct xdp_swap {
-    struct ovs_list list_node;  /* In 'queue', if no thread has it yet. */
-    struct ovs_refcount ref_cnt; /* Of the caller and of the thread. */
+    struct xdp_job job;
+    struct ovs_refcount ref_cnt; /* Of the caller and of the job. */
     int outer_fd;
     uint32_t index;
     int new_fd;
@@ -52,104 +32,32 @@ struct xdp_swap {
     int error;                  /* A positive errno value, if over. */
 };
 
-/* Guards what follows, and of all swaps what changes: 'list_node', 'old_fd',
- * 'over' and 'error'. */
+/* Guards of all swaps what changes: 'old_fd', 'over' and 'error'. */
 static struct ovs_mutex mutex = OVS_MUTEX_INITIALIZER;
 
-static struct ovs_list queue OVS_GUARDED_BY(mutex)
-    = OVS_LIST_INITIALIZER(&queue);
-static int n_queued OVS_GUARDED_BY(mutex);
-static int n_threads OVS_GUARDED_BY(mutex);
-static int n_busy OVS_GUARDED_BY(mutex);    /* Threads with a swap. */
-static pthread_cond_t queued = PTHREAD_COND_INITIALIZER;
-
-/* Replaces the map, and returns when no program uses the old one. */
+/* The job: replaces the map, and returns when no program uses the old one. */
 static void
-swap_run(struct xdp_swap *swap)
+swap_run(struct xdp_job *job)
     OVS_EXCLUDED(mutex)
 {
+    struct xdp_swap *swap = CONTAINER_OF(job, struct xdp_swap, job);
     int error = bpf_map_update_elem(swap->outer_fd, &swap->index,
                                     &swap->new_fd, BPF_ANY) ? errno : 0;
+
+    int old_fd = -1;
 
     ovs_mutex_lock(&mutex);
     swap->over = true;
     swap->error = error;
-    if (!error && swap->old_fd >= 0) {
-        close(swap->old_fd);
+    if (!error) {
+        old_fd = swap->old_fd;
         swap->old_fd = -1;
     }
     ovs_mutex_unlock(&mutex);
-}
-
-/* A thread. */
-static void *
-swap_main(void *aux OVS_UNUSED)
-{
-    ovs_mutex_lock(&mutex);
-    for (;;) {
-        struct xdp_swap *swap;
-
-        while (ovs_list_is_empty(&queue)) {
-            ovs_mutex_cond_wait(&queued, &mutex);
-        }
-        swap = CONTAINER_OF(ovs_list_pop_front(&queue), struct xdp_swap,
-                            list_node);
-        n_queued--;
-        n_busy++;
-        ovs_mutex_unlock(&mutex);
-
-        swap_run(swap);
-        xdp_swap_unref(swap);
-
-        ovs_mutex_lock(&mutex);
-        n_busy--;
+    if (old_fd >= 0) {
+        close(old_fd);
     }
-    return NULL;
-}
-
-/* Starts more threads, as far as that is possible. */
-static void
-start_threads(void)
-    OVS_REQUIRES(mutex)
-{
-    pthread_attr_t attr;
-
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK_SIZE);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    for (int i = 0; i < MORE_THREADS && n_threads < MAX_THREADS; i++) {
-        pthread_t thread;
-
-        if (pthread_create(&thread, &attr, swap_main, NULL)) {
-            break;
-        }
-        n_threads++;
-    }
-    pthread_attr_destroy(&attr);
-}
-
-/* Gives 'swap' to a thread.  Returns false if there is none. */
-static bool
-enqueue(struct xdp_swap *swap)
-    OVS_EXCLUDED(mutex)
-{
-    bool any;
-
-    ovs_mutex_lock(&mutex);
-    if (n_threads - n_busy <= n_queued) {
-        start_threads();
-    }
-    any = n_threads > 0;
-    if (any) {
-        ovs_refcount_ref(&swap->ref_cnt);
-        ovs_list_push_back(&queue, &swap->list_node);
-        n_queued++;
-    }
-    ovs_mutex_unlock(&mutex);
-    if (any) {
-        xpthread_cond_signal(&queued);
-    }
-    return any;
+    xdp_swap_unref(swap);
 }
 
 /* Returns true if programs that start now find the new map of 'swap', whose id
@@ -186,6 +94,7 @@ xdp_swap_start(int outer_fd, uint32_t index, int new_fd, int old_fd,
     }
 
     swap = xmalloc(sizeof *swap);
+    swap->job.run = swap_run;
     ovs_refcount_init(&swap->ref_cnt);
     swap->outer_fd = outer_fd;
     swap->index = index;
@@ -194,9 +103,8 @@ xdp_swap_start(int outer_fd, uint32_t index, int new_fd, int old_fd,
     swap->over = false;
     swap->error = 0;
 
-    if (!enqueue(swap)) {
-        swap_run(swap);
-    }
+    ovs_refcount_ref(&swap->ref_cnt);
+    xdp_pool_run(&swap->job);
     while (!xdp_swap_is_over(swap) && !is_visible(swap, info.id)) {
         xnanosleep_no_quiesce(POLL_INTERVAL);
     }

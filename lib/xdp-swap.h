@@ -5,8 +5,8 @@
  *
  * The kernel makes the new map visible at once, but returns from the system
  * call only after a grace period, which takes 10 to 20 ms.  So another thread
- * does the call, and whoever wants the map replaced waits only until the new
- * one can be seen.
+ * does the call (xdp-pool.h), and whoever wants the map replaced waits only
+ * until the new one can be seen.
  *
  * Until the swap is over, that is, until the grace period has passed, programs
  * that were running already may go on with the old map.

@@ -1664,7 +1664,7 @@ const uint64_t secret[XDP_KEY_WORDS] = {
 };
 
 /* Creates a map for a fixture. */
-static int
+int
 create_map(enum bpf_map_type type, size_t value_size, uint32_t n,
            uint32_t flags, int inner_fd)
 {
@@ -2663,6 +2663,21 @@ open_subtable(const struct fixture *f, uint32_t dst)
             ? bpf_map_get_fd_by_id(id) : -1);
 }
 
+/* Returns true if the map 'fd' is the subtable of the mask of the flow from
+ * port 1 to 'dst'. */
+static bool
+is_subtable(const struct fixture *f, uint32_t dst, int fd)
+{
+    struct bpf_map_info info = { 0 };
+    uint32_t size = sizeof info;
+    uint32_t id;
+
+    if (bpf_obj_get_info_by_fd(fd, &info, &size)) {
+        ovs_fatal(errno, "asking for the id of a map failed");
+    }
+    return read_map(f->fds.subtables, mask_of(f, dst), &id) && id == info.id;
+}
+
 /* Returns true if the subtable 'fd' leads to 'slot'. */
 static bool
 leads_to_slot(int fd, uint32_t slot)
@@ -2694,19 +2709,22 @@ test_table_growth_modify(void)
     fixture_init(&f, N_MASKS * N + 64, N_MASKS);
     for (int i = 0; i < N_MASKS; i++) {
         uint32_t first = i * N;
-        uint32_t last = first + N - 1;
-        uint32_t before, slot;
+        uint32_t last, before, slot;
         bool both;
         int fd;
 
-        for (uint32_t j = first; j < last; j++) {
-            CHECK(!insert(&f, 1, j, 1 + i, 1 + j, &flows[j]));
-        }
+        CHECK(!insert(&f, 1, first, 1 + i, 1 + first, &flows[first]));
+        CHECK(find(&f, 1, first, &before) == 1 + first);
         fd = open_subtable(&f, first);
         CHECK(fd >= 0);
-        CHECK(find(&f, 1, first, &before) == 1 + first);
+        for (last = first + 1; ; last++) {
+            CHECK(last < first + N);
+            CHECK(!insert(&f, 1, last, 1 + i, 1 + last, &flows[last]));
+            if (!is_subtable(&f, first, fd)) {
+                break;
+            }
+        }
 
-        CHECK(!insert(&f, 1, last, 1 + i, 1 + last, &flows[last]));
         make_actions(9999, &actions);
         CHECK(!xdp_flow_table_modify(f.table, flows[first], &actions));
         CHECK(find(&f, 1, first, &slot) == 9999);
@@ -2725,6 +2743,9 @@ test_table_growth_modify(void)
         CHECK(!find(&f, 1, first + 1, NULL));
         CHECK(!insert(&f, 1, first + 1, 1 + i, 2 + first, &flows[first + 1]));
         close(fd);
+        while (++last < first + N) {
+            CHECK(!insert(&f, 1, last, 1 + i, 1 + last, &flows[last]));
+        }
     }
     /* Unless the grace period was over at once, which can be by chance. */
     CHECK(n_both > 0);
@@ -4578,6 +4599,9 @@ static const struct test_case {
     { "table-growth", test_table_growth, NEED_BPF },
     { "table-growth-modify", test_table_growth_modify, NEED_BPF },
     { "swap", test_swap, NEED_BPF },
+    { "subtable-growth", test_subtable_growth, NEED_BPF },
+    { "subtable-changes", test_subtable_changes, NEED_BPF },
+    { "subtable-fails", test_subtable_fails, NEED_BPF },
     { "table-digest", test_table_digest, NEED_BPF },
     { "table-stats", test_table_stats, NEED_BPF },
     { "table-stats-kept", test_table_stats_kept, NEED_BPF },

@@ -7,6 +7,7 @@
 #ifndef UNIT_H
 #define UNIT_H 1
 
+#include <bpf/bpf.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -54,6 +55,8 @@ void fixture_destroy(struct fixture *);
 bool fixture_reclaim(struct fixture *);
 bool fixture_find(const struct fixture *, const struct xdp_key *,
                   uint32_t *slotp, struct found_flow *);
+int create_map(enum bpf_map_type, size_t value_size, uint32_t n,
+               uint32_t flags, int inner_fd);
 bool read_map(int fd, uint32_t index, void *value);
 
 void make_flow(uint32_t port, uint32_t dst, int n_bits, struct xdp_key *key,
@@ -86,5 +89,10 @@ bool n_groups_is(const struct fixture *, uint32_t n);
 void test_table_refused_early(void);
 void test_table_insert_fails(void);
 void test_table_modify_fails(void);
+
+/* Cases (tests/unit/subtable.c). */
+void test_subtable_growth(void);
+void test_subtable_changes(void);
+void test_subtable_fails(void);
 
 #endif /* unit.h */

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Unit tests of subtables: that they have what was inserted, however they
+ * grow, and that no call does much at a time.
+ */
+
+#include <config.h>
+
+#undef NDEBUG
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "hash.h"
+#include "random.h"
+#include "unit.h"
+#include "util.h"
+#include "xdp-subtable.h"
+
+/* A subtable and what it should have. */
+struct subtable_fixture {
+    struct xdp_subtable st;
+    int outer_fd;
+    uint32_t n_entries;         /* Of which 'present' says which it has. */
+    struct xdp_subtable_entry *entries;
+    bool *present;
+};
+
+/* Makes a subtable of up to 'limit' entries, out of 'n_entries'. */
+static void
+subtable_init(struct subtable_fixture *f, uint32_t n_entries, uint32_t limit)
+{
+    int inner_fd = xdp_subtable_create_map(1);
+
+    f->outer_fd = create_map(BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 2, 0, inner_fd);
+    close(inner_fd);
+    f->n_entries = n_entries;
+    f->entries = xcalloc(n_entries, sizeof *f->entries);
+    f->present = xcalloc(n_entries, sizeof *f->present);
+    for (uint32_t i = 0; i < n_entries; i++) {
+        f->entries[i].digest = hash_finish(i, 0) | (uint64_t) i << 32;
+    }
+    xdp_subtable_init(&f->st, f->outer_fd, 1, limit);
+    if (xdp_subtable_reset(&f->st)) {
+        ovs_fatal(0, "making a subtable failed");
+    }
+}
+
+/* Inserts entry 'i'. */
+static int
+subtable_insert(struct subtable_fixture *f, uint32_t i)
+{
+    int error;
+
+    f->entries[i].slot = i;
+    error = xdp_subtable_insert(&f->st, &f->entries[i]);
+    f->present[i] = !error;
+    return error;
+}
+
+/* Removes entry 'i'. */
+static int
+subtable_remove(struct subtable_fixture *f, uint32_t i)
+{
+    f->present[i] = false;
+    return xdp_subtable_remove(&f->st, &f->entries[i]);
+}
+
+/* Frees 'f'. */
+static void
+subtable_destroy(struct subtable_fixture *f)
+{
+    for (uint32_t i = 0; i < f->n_entries; i++) {
+        if (f->present[i] && subtable_remove(f, i)) {
+            fail("an entry is not there when it is removed");
+        }
+    }
+    xdp_subtable_destroy(&f->st);
+    close(f->outer_fd);
+    free(f->entries);
+    free(f->present);
+}
+
+/* Checks that programs find in 'f' what they should. */
+static void
+subtable_check(const struct subtable_fixture *f)
+{
+    uint32_t n = 0;
+    uint32_t id;
+    int fd;
+
+    CHECK(read_map(f->outer_fd, 1, &id));
+    fd = bpf_map_get_fd_by_id(id);
+    CHECK(fd >= 0);
+    for (uint32_t i = 0; i < f->n_entries; i++) {
+        uint32_t slot;
+        bool found = !bpf_map_lookup_elem(fd, &f->entries[i].digest, &slot);
+
+        n += f->present[i];
+        CHECK(found == f->present[i]);
+        CHECK(!found || slot == f->entries[i].slot);
+    }
+    CHECK(f->st.n == n);
+    close(fd);
+}
+
+/* However many entries there are, an insertion copies a few. */
+void
+test_subtable_growth(void)
+{
+    enum { N = 150000 };
+    struct subtable_fixture f;
+    uint32_t capacity, n_growths = 0;
+
+    subtable_init(&f, N, N);
+    capacity = f.st.capacity;
+    CHECK(capacity == 1024);
+    for (uint32_t i = 0; i < N; i++) {
+        uint32_t n = f.st.n_uncopied;
+        bool copying = f.st.next_fd >= 0;
+
+        CHECK(!subtable_insert(&f, i));
+        if (copying) {
+            CHECK(n - f.st.n_uncopied <= XDP_SUBTABLE_COPIES);
+        } else if (f.st.next_fd >= 0) {
+            CHECK(i - f.st.n_uncopied <= XDP_SUBTABLE_COPIES);
+        }
+        if (f.st.capacity != capacity) {
+            capacity = f.st.capacity;
+            n_growths++;
+            CHECK(copying && n <= XDP_SUBTABLE_COPIES);
+            subtable_check(&f);
+        }
+    }
+    CHECK(n_growths == 3 && capacity == N);
+    subtable_check(&f);
+
+    /* It does not grow beyond its limit. */
+    CHECK(!f.st.creation && f.st.next_fd < 0);
+    subtable_destroy(&f);
+}
+
+/* Entries come, go and change, most of the time while it grows. */
+void
+test_subtable_changes(void)
+{
+    enum { N = 12000, N_ROUNDS = 20 };
+    struct subtable_fixture f;
+
+    random_set_seed(1);
+    subtable_init(&f, N, N);
+    for (int round = 0; round < N_ROUNDS; round++) {
+        uint32_t n_copying = 0;
+
+        for (int i = 0; i < N || !n_copying; i++) {
+            uint32_t j = random_range(MIN(N, 1500 + i));
+
+            n_copying += f.st.n_uncopied > 0;
+            if (!f.present[j]) {
+                CHECK(!subtable_insert(&f, j));
+            } else if (random_range(3)) {
+                CHECK(!xdp_subtable_modify(&f.st, &f.entries[j],
+                                           random_uint32()));
+            } else {
+                CHECK(!subtable_remove(&f, j));
+            }
+            CHECK(i < 10 * N);
+        }
+        subtable_check(&f);
+        for (uint32_t i = 0; i < N; i++) {
+            if (f.present[i]) {
+                CHECK(!subtable_remove(&f, i));
+            }
+        }
+        CHECK(!xdp_subtable_reset(&f.st));
+        CHECK(f.st.next_fd < 0 && !f.st.creation);
+        subtable_check(&f);
+    }
+    subtable_destroy(&f);
+}
+
+/* Fills 'f' until entries are being copied, and then makes its next map
+ * something else, so that all that is to be written there fails. */
+static void
+break_growth(struct subtable_fixture *f, uint32_t *n)
+{
+    int null = open("/dev/null", O_RDONLY);
+
+    while (!f->st.n_uncopied) {
+        CHECK(!subtable_insert(f, (*n)++));
+    }
+    CHECK(null >= 0 && dup2(null, f->st.next_fd) == f->st.next_fd);
+    close(null);
+}
+
+/* If a subtable cannot grow, nothing is lost, and it is tried again. */
+void
+test_subtable_fails(void)
+{
+    enum { N = 1025 };
+    struct rlimit limit, less;
+    struct subtable_fixture f;
+    uint32_t n = 0;
+
+    subtable_init(&f, N, N);
+
+    /* No more file may be opened. */
+    CHECK(!getrlimit(RLIMIT_NOFILE, &limit));
+    less = limit;
+    less.rlim_cur = 0;
+    CHECK(!setrlimit(RLIMIT_NOFILE, &less));
+    while (n < N - 1) {
+        CHECK(!subtable_insert(&f, n));
+        n++;
+    }
+    CHECK(subtable_insert(&f, n) == EMFILE);
+    CHECK(f.st.capacity == N - 1 && f.st.n == n);
+    CHECK(subtable_insert(&f, n) == EMFILE);
+    CHECK(!setrlimit(RLIMIT_NOFILE, &limit));
+    subtable_check(&f);
+
+    /* It is tried again after a while. */
+    for (int i = 0; i < 600 && subtable_insert(&f, n); i++) {
+        usleep(100 * 1000);
+    }
+    CHECK(f.present[n] && f.st.capacity == N);
+    subtable_check(&f);
+    subtable_destroy(&f);
+
+    /* Copying, an insertion, a modification or a removal fails. */
+    for (int what = 0; what < 3; what++) {
+        subtable_init(&f, N, N);
+        n = 0;
+        break_growth(&f, &n);
+        if (what == 0) {
+            CHECK(!subtable_insert(&f, n++));
+        } else if (what == 1) {
+            CHECK(!xdp_subtable_modify(&f.st, &f.entries[0], 4711));
+        } else {
+            CHECK(!subtable_remove(&f, 0));
+        }
+        CHECK(f.st.next_fd < 0 && f.st.error && !f.st.n_uncopied);
+        subtable_check(&f);
+        subtable_destroy(&f);
+    }
+}
