@@ -16,7 +16,7 @@
  *
  * Masks stay in the table after their last flow has gone, because another one
  * may need the same.  They are taken over by a new mask when there is no free
- * one.
+ * one, and no program can be looking at them any more.
  *
  * Groups
  * ======
@@ -59,6 +59,11 @@ VLOG_DEFINE_THIS_MODULE(xdp_flow_table);
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
 static void groups_remove_port(struct xdp_flow_table *, uint32_t port);
+
+/* What is done at a time, so that nobody has to wait for long: counters of
+ * masks that are read, and slots that become free, times CPUs. */
+#define SORT_COUNTERS 32768
+#define RECLAIM_SLOTS 8192
 
 #define ALL_PARTS (XDP_PART_NETWORK | XDP_PART_TRANSPORT | XDP_PART_EXTENDED)
 
@@ -161,7 +166,9 @@ struct xdp_flow_table {
     struct ovs_list garbage;    /* Oldest first. */
     bool lists_busy;            /* Are there lists of masks that programs may
                                  * still look at? */
-    uint64_t lists_epoch;       /* When they were replaced. */
+    uint64_t lists_epoch;       /* When the last of them was replaced. */
+    uint32_t next_sorted;       /* First port whose masks the current pass has
+                                 * not sorted; 'n_ports' between passes. */
     uint64_t epoch;
     uint64_t waited_epoch;      /* Of all epochs before this one, no program
                                  * runs any more. */
@@ -246,6 +253,9 @@ xdp_flow_table_create(const struct xdp_flow_table_maps *fds,
         table->free_slots[i] = limits->n_slots - 1 - i;
     }
     table->n_free_slots = limits->n_slots;
+    table->next_sorted = limits->n_ports;
+    /* Of what was never used, as if in epoch 0, no program can know. */
+    table->epoch = table->waited_epoch = 1;
 
     if (n_cpus < 0) {
         *errp = xasprintf("counting the possible CPUs failed: %s",
@@ -667,8 +677,9 @@ compare_mask_hits(const void *a_, const void *b_)
     return a->n < b->n ? 1 : a->n > b->n ? -1 : 0;
 }
 
-/* Puts the masks of 'port' into a better order, if that is worth while. */
-static void
+/* Puts the masks of 'port' into a better order, if that is worth while.
+ * Returns the number of its masks. */
+static uint32_t
 port_sort_masks(struct xdp_flow_table *table, uint32_t port)
 {
     const struct xdp_port_masks *masks = port_masks(table, port);
@@ -678,7 +689,7 @@ port_sort_masks(struct xdp_flow_table *table, uint32_t port)
     bool is_bad = false;
 
     if (masks->n < 2) {
-        return;
+        return masks->n;
     }
     for (uint32_t i = 0; i < masks->n; i++) {
         hits[i].id = masks->ids[i];
@@ -686,7 +697,7 @@ port_sort_masks(struct xdp_flow_table *table, uint32_t port)
         is_bad |= i && hits[i].n > hits[i - 1].n + hits[i - 1].n / 4;
     }
     if (!is_bad) {
-        return;
+        return masks->n;
     }
 
     qsort(hits, masks->n, sizeof *hits, compare_mask_hits);
@@ -697,26 +708,43 @@ port_sort_masks(struct xdp_flow_table *table, uint32_t port)
     publish_u32(&entry->list, !entry->list);
     table->lists_busy = true;
     table->lists_epoch = table->epoch;
+    return new_masks->n;
 }
 
-/* Has the masks of each port tried in the order of their use.  Does nothing if
- * programs may still be at a list that was replaced by the last call. */
-void
-xdp_flow_table_sort_masks(struct xdp_flow_table *table)
+/* Has the masks of each port tried in the order of their use.  Does a part of
+ * that, which takes no more than about a millisecond, and returns true if
+ * there is more to do.  'begin' says that this is the first part.  If programs
+ * may still be at a list that was replaced the last time, there is nothing to
+ * do. */
+bool
+xdp_flow_table_sort_masks(struct xdp_flow_table *table, bool begin)
 {
-    if (table->mask_hits && !table->lists_busy) {
-        for (uint32_t i = 0; i < table->limits.n_ports; i++) {
-            if (table->ports[i].n_flows) {
-                port_sort_masks(table, i);
+    uint32_t n_left = MAX(SORT_COUNTERS / table->n_cpus, 1);
+
+    if (begin && table->mask_hits && !table->lists_busy) {
+        table->next_sorted = 0;
+    }
+    while (table->next_sorted < table->limits.n_ports) {
+        uint32_t port = table->next_sorted++;
+
+        if (table->ports[port].n_flows) {
+            uint32_t n = port_sort_masks(table, port);
+
+            if (n >= n_left) {
+                break;
             }
+            n_left -= n;
         }
     }
+    return table->next_sorted < table->limits.n_ports;
 }
 
 /* Masks. */
 
 /* Returns the id of an unused mask: one that never was in use or else the one
- * that has been unused for longest.  Returns UINT32_MAX if there is none. */
+ * that has been unused for longest.  That is on no port's list any more, but a
+ * program that looks at it may have been running since; then it is not taken
+ * yet.  Returns UINT32_MAX if there is none. */
 static uint32_t
 mask_find_unused(struct xdp_flow_table *table)
 {
@@ -728,7 +756,7 @@ mask_find_unused(struct xdp_flow_table *table)
         if (!mask->in_use) {
             return i;
         }
-        if (!mask->subtable.n
+        if (!mask->subtable.n && mask->unused_since < table->waited_epoch
             && (best == UINT32_MAX
                 || mask->unused_since < table->masks[best].unused_since)) {
             best = i;
@@ -761,12 +789,6 @@ mask_make(struct xdp_flow_table *table, uint32_t id,
     struct table_mask *mask = &table->masks[id];
     struct xdp_mask *entry;
 
-    /* A mask that is taken over is on no port's list any more, but a program
-     * that looks at it may have been running since. */
-    if (mask->in_use && mask->unused_since >= table->waited_epoch
-        && xdp_flow_table_wait(table)) {
-        return XDP_TABLE_SYSTEM;
-    }
     if (xdp_subtable_reset(&mask->subtable)) {
         return XDP_TABLE_SYSTEM;
     }
@@ -1549,11 +1571,13 @@ xdp_flow_table_wait(const struct xdp_flow_table *table)
     return 0;
 }
 
-/* Frees the slots that became garbage in 'epoch' or before, and the lists of
- * masks that were replaced then. */
-void
+/* Frees slots that became garbage in 'epoch' or before, and the lists of masks
+ * that were replaced then.  Does a part of that, which takes no more than
+ * about a millisecond, and returns true if there is more to do. */
+bool
 xdp_flow_table_reclaim(struct xdp_flow_table *table, uint64_t epoch)
 {
+    uint32_t n_left = MAX(RECLAIM_SLOTS / table->n_cpus, 1);
     struct table_garbage *garbage;
 
     table->waited_epoch = MAX(table->waited_epoch, epoch + 1);
@@ -1561,6 +1585,9 @@ xdp_flow_table_reclaim(struct xdp_flow_table *table, uint64_t epoch)
     LIST_FOR_EACH_SAFE (garbage, list_node, &table->garbage) {
         if (garbage->epoch > epoch) {
             break;
+        }
+        if (!n_left--) {
+            return true;
         }
         if (garbage->flow) {
             slot_add_stats(table, garbage->slot, &garbage->flow->base);
@@ -1570,6 +1597,7 @@ xdp_flow_table_reclaim(struct xdp_flow_table *table, uint64_t epoch)
         ovs_list_remove(&garbage->list_node);
         free(garbage);
     }
+    return false;
 }
 
 /* Reporting. */

@@ -86,7 +86,8 @@ struct xdp_flow_table_stats {
 enum xdp_table_error {
     XDP_TABLE_OK,
     XDP_TABLE_FLOWS_FULL,       /* No free slot. */
-    XDP_TABLE_MASKS_FULL,       /* No free mask. */
+    XDP_TABLE_MASKS_FULL,       /* No free mask, as yet: one without flows is
+                                 * free after xdp_flow_table_reclaim(). */
     XDP_TABLE_GROUPS_FULL,      /* No free group of outputs. */
     XDP_TABLE_DIGEST,           /* Another flow has the same digest. */
     XDP_TABLE_SYSTEM,           /* A system call failed; it was logged. */
@@ -110,7 +111,7 @@ void xdp_flow_table_set_vlan_limit(struct xdp_flow_table *, uint32_t port,
                                    uint32_t vlan_limit);
 uint32_t xdp_flow_table_port_n_masks(const struct xdp_flow_table *,
                                      uint32_t port);
-void xdp_flow_table_sort_masks(struct xdp_flow_table *);
+bool xdp_flow_table_sort_masks(struct xdp_flow_table *, bool begin);
 
 /* Flows. */
 enum xdp_table_error xdp_flow_table_insert(
@@ -138,7 +139,7 @@ void xdp_flow_table_stats_add(struct xdp_flow_table_stats *dst,
 bool xdp_flow_table_is_short(const struct xdp_flow_table *);
 bool xdp_flow_table_begin_reclaim(struct xdp_flow_table *, uint64_t *epoch);
 int xdp_flow_table_wait(const struct xdp_flow_table *);
-void xdp_flow_table_reclaim(struct xdp_flow_table *, uint64_t epoch);
+bool xdp_flow_table_reclaim(struct xdp_flow_table *, uint64_t epoch);
 
 /* Reporting. */
 void xdp_flow_table_usage(const struct xdp_flow_table *, uint32_t *n_flows,

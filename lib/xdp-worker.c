@@ -72,7 +72,10 @@ reclaim(void)
         waited = !xdp_flow_table_wait(object->table);
         xdp_custody_lock();
         if (waited) {
-            xdp_flow_table_reclaim(object->table, epoch);
+            while (xdp_flow_table_reclaim(object->table, epoch)) {
+                xdp_custody_unlock();
+                xdp_custody_lock();
+            }
             xdp_custody_room_freed();
         }
         xdp_object_put(object);
@@ -85,15 +88,22 @@ static void
 sort_masks(void)
     OVS_EXCLUDED(xdp_mutex)
 {
-    struct xdp_object *object;
+    bool begin = true;
+    bool more;
 
-    xdp_custody_lock();
-    LIST_FOR_EACH (object, list_node, xdp_object_list()) {
-        if (object->has_table) {
-            xdp_flow_table_sort_masks(object->table);
+    do {
+        struct xdp_object *object;
+
+        more = false;
+        xdp_custody_lock();
+        LIST_FOR_EACH (object, list_node, xdp_object_list()) {
+            if (object->has_table) {
+                more |= xdp_flow_table_sort_masks(object->table, begin);
+            }
         }
-    }
-    xdp_custody_unlock();
+        xdp_custody_unlock();
+        begin = false;
+    } while (more);
 }
 
 /* Has the datapath offer the flows of the ports that got our flow API. */

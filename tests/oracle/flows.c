@@ -246,7 +246,9 @@ reclaim(void)
         if (error) {
             ovs_fatal(error, "waiting for a grace period failed");
         }
-        xdp_flow_table_reclaim(object->table, epoch);
+        while (xdp_flow_table_reclaim(object->table, epoch)) {
+            continue;
+        }
         event_count[EVENT_RECLAIM]++;
     }
 }

@@ -721,7 +721,7 @@ static void *
 reclaim_main(void *aux OVS_UNUSED)
 {
     for (;;) {
-        bool stopping, garbage;
+        bool stopping, garbage, more;
         uint64_t epoch;
 
         atomic_read(&stop, &stopping);
@@ -730,13 +730,18 @@ reclaim_main(void *aux OVS_UNUSED)
         }
 
         ovs_mutex_lock(&table_mutex);
-        xdp_flow_table_sort_masks(object->table);
+        for (bool begin = true;
+             xdp_flow_table_sort_masks(object->table, begin); begin = false) {
+            continue;
+        }
         garbage = xdp_flow_table_begin_reclaim(object->table, &epoch);
         ovs_mutex_unlock(&table_mutex);
         if (garbage && !xdp_flow_table_wait(object->table)) {
-            ovs_mutex_lock(&table_mutex);
-            xdp_flow_table_reclaim(object->table, epoch);
-            ovs_mutex_unlock(&table_mutex);
+            do {
+                ovs_mutex_lock(&table_mutex);
+                more = xdp_flow_table_reclaim(object->table, epoch);
+                ovs_mutex_unlock(&table_mutex);
+            } while (more);
             n_reclaimed++;
         } else {
             xnanosleep(1000 * 1000);

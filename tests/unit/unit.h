@@ -90,6 +90,10 @@ void test_table_refused_early(void);
 void test_table_insert_fails(void);
 void test_table_modify_fails(void);
 
+/* Cases (tests/unit/pieces.c). */
+void test_table_reclaim_pieces(void);
+void test_table_sort_pieces(void);
+
 /* Cases (tests/unit/subtable.c). */
 void test_subtable_growth(void);
 void test_subtable_changes(void);

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Unit tests of the flow table: what is a lot to do is done in pieces, between
+ * which other things happen.
+ */
+
+#include <config.h>
+
+#undef NDEBUG
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <stdlib.h>
+
+#include "unit.h"
+#include "util.h"
+
+/* Slots become free. */
+void
+test_table_reclaim_pieces(void)
+{
+    enum { N = 20000, N_LATER = 100 };
+    struct xdp_table_flow **flows = xcalloc(N, sizeof *flows);
+    struct xdp_flow_table_stats s;
+    struct xdp_table_flow *extra;
+    uint64_t epoch, next_epoch;
+    uint32_t n_pieces;
+    struct fixture f;
+
+    /* All slots are garbage, some of it of a later epoch. */
+    fixture_init(&f, N, 4);
+    for (uint32_t i = 0; i < N; i++) {
+        CHECK(!insert(&f, 1, i, 0, 1 + i, &flows[i]));
+    }
+    for (uint32_t i = 0; i < N - N_LATER; i++) {
+        xdp_flow_table_remove(f.table, flows[i], &s);
+    }
+    CHECK(xdp_flow_table_begin_reclaim(f.table, &epoch));
+    for (uint32_t i = N - N_LATER; i < N; i++) {
+        xdp_flow_table_remove(f.table, flows[i], &s);
+    }
+    CHECK(!xdp_flow_table_wait(f.table));
+
+    /* Between the pieces other things can happen. */
+    CHECK(insert(&f, 1, 0, 0, 1, &flows[0]) == XDP_TABLE_FLOWS_FULL);
+    CHECK(xdp_flow_table_reclaim(f.table, epoch));
+    CHECK(!insert(&f, 1, 0, 0, 1, &flows[0]));
+    xdp_flow_table_remove(f.table, flows[0], &s);
+    for (n_pieces = 2; xdp_flow_table_reclaim(f.table, epoch); n_pieces++) {
+        CHECK(n_pieces < N);
+    }
+    CHECK(n_pieces > N * f.n_cpus / 8192);
+
+    /* All is free but what is of a later epoch. */
+    for (uint32_t i = 0; i < N - N_LATER - 1; i++) {
+        CHECK(!insert(&f, 1, i, 0, 1 + i, &flows[i]));
+    }
+    CHECK(insert(&f, 1, N, 0, 1, &extra) == XDP_TABLE_FLOWS_FULL);
+    CHECK(xdp_flow_table_begin_reclaim(f.table, &next_epoch));
+    CHECK(next_epoch > epoch);
+    for (uint32_t i = 0; i < N - N_LATER - 1; i++) {
+        xdp_flow_table_remove(f.table, flows[i], &s);
+    }
+    fixture_destroy(&f);
+    free(flows);
+}
+
+/* Masks are sorted. */
+void
+test_table_sort_pieces(void)
+{
+    enum { N_PORTS = 250, FIRST = 1000, LAST = FIRST + N_PORTS - 1,
+           N_MASKS = 150 };
+    struct xdp_table_flow **flows = xcalloc(N_PORTS * N_MASKS, sizeof *flows);
+    uint64_t hits = UINT64_C(1) << 40;
+    struct xdp_flow_table_stats s;
+    uint32_t index, n_pieces = 1;
+    struct xdp_port port;
+    struct fixture f;
+    uint16_t least;
+    size_t n = 0;
+
+    fixture_init(&f, N_PORTS * N_MASKS, N_MASKS);
+    for (uint32_t i = FIRST; i <= LAST; i++) {
+        CHECK(!xdp_flow_table_add_port(f.table, i, i, 2));
+        for (uint32_t j = 0; j < N_MASKS; j++) {
+            struct xdp_flow_actions actions;
+            struct xdp_key key, mask;
+
+            make_flow(i, 100, 0, &key, &mask);
+            mask.nw_src = htonl(j);
+            make_actions(1, &actions);
+            CHECK(!xdp_flow_table_insert(f.table, &key, &mask, &actions,
+                                         &flows[n++]));
+        }
+    }
+
+    /* Most packets of the last port are found under the last mask. */
+    CHECK(read_map(f.fds.ports, LAST, &port));
+    CHECK(port.lists[port.list].n == N_MASKS);
+    least = port.lists[port.list].ids[N_MASKS - 1];
+    index = xdp_mask_hits_index(0, LAST, least);
+    CHECK(!bpf_map_update_elem(f.fds.mask_hits, &index, &hits, BPF_ANY));
+    for (bool begin = true; xdp_flow_table_sort_masks(f.table, begin);
+         begin = false) {
+        CHECK(n_pieces++ <= N_PORTS);
+    }
+    CHECK(n_pieces > 1);
+    CHECK(read_map(f.fds.ports, LAST, &port));
+    CHECK(port.lists[port.list].n == N_MASKS);
+    CHECK(port.lists[port.list].ids[0] == least);
+
+    /* The pass is over, and there is no other before a grace period. */
+    CHECK(!xdp_flow_table_sort_masks(f.table, false));
+    CHECK(!xdp_flow_table_sort_masks(f.table, true));
+    CHECK(fixture_reclaim(&f));
+    CHECK(xdp_flow_table_sort_masks(f.table, true));
+
+    for (size_t i = 0; i < n; i++) {
+        xdp_flow_table_remove(f.table, flows[i], &s);
+    }
+    fixture_destroy(&f);
+    free(flows);
+}
