@@ -38,6 +38,16 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
 struct ovs_mutex xdp_mutex = OVS_MUTEX_INITIALIZER;
 
+/* Held by whoever configures ports, so that 'xdp_mutex' can be released for
+ * what takes long.  Meanwhile, ports other than tunnels, 'enabled' and
+ * 'limits' do not change, and there are no new objects. */
+static struct ovs_mutex config_mutex OVS_ACQ_BEFORE(xdp_mutex)
+    = OVS_MUTEX_INITIALIZER;
+
+/* Objects that nobody refers to any more and that are to be unloaded. */
+static struct ovs_list unused_objects OVS_GUARDED_BY(xdp_mutex)
+    = OVS_LIST_INITIALIZER(&unused_objects);
+
 /* All ports ("struct xdp_netdev"), by netdev. */
 static struct hmap ports OVS_GUARDED_BY(xdp_mutex) = HMAP_INITIALIZER(&ports);
 
@@ -55,6 +65,57 @@ static struct number {
     int ifindex;                /* Of the device that has or had it. */
 } *numbers OVS_GUARDED_BY(xdp_mutex);
 static uint32_t n_numbers OVS_GUARDED_BY(xdp_mutex);
+
+/* Locks both mutexes. */
+static void
+lock_config(void)
+    OVS_ACQUIRES(config_mutex, xdp_mutex)
+{
+    ovs_mutex_lock(&config_mutex);
+    ovs_mutex_lock(&xdp_mutex);
+}
+
+/* Unlocks both mutexes.  Between them, unloads objects that are not used any
+ * more. */
+static void
+unlock_config(void)
+    OVS_RELEASES(config_mutex, xdp_mutex)
+{
+    struct ovs_list unused = OVS_LIST_INITIALIZER(&unused);
+    struct xdp_object *object;
+
+    ovs_list_push_back_all(&unused, &unused_objects);
+    ovs_mutex_unlock(&xdp_mutex);
+    LIST_FOR_EACH_POP (object, list_node, &unused) {
+        xdp_object_unload(object);
+    }
+    ovs_mutex_unlock(&config_mutex);
+}
+
+/* Drops a reference to 'object'. */
+void
+xdp_port_put_object(struct xdp_object *object)
+{
+    if (xdp_object_put(object)) {
+        ovs_list_push_back(&unused_objects, &object->list_node);
+    }
+}
+
+/* Unloads objects to which the last reference was dropped by
+ * xdp_port_put_object(). */
+void
+xdp_port_unload_objects(void)
+{
+    bool any;
+
+    ovs_mutex_lock(&xdp_mutex);
+    any = !ovs_list_is_empty(&unused_objects);
+    ovs_mutex_unlock(&xdp_mutex);
+    if (any) {
+        lock_config();
+        unlock_config();
+    }
+}
 
 /* Returns the port of 'netdev' or NULL. */
 struct xdp_netdev *
@@ -225,6 +286,22 @@ number_retire(uint32_t number)
 
 /* Attaching and detaching. */
 
+/* Takes the program of 'port' off the device.  Nobody has to wait for the
+ * driver, which may stop and start its queues for that. */
+static void
+take_off(struct xdp_netdev *port)
+    OVS_REQUIRES(config_mutex, xdp_mutex)
+{
+    int fd = port->link_fd;
+
+    if (fd >= 0) {
+        port->link_fd = -1;
+        ovs_mutex_unlock(&xdp_mutex);
+        close(fd);
+        ovs_mutex_lock(&xdp_mutex);
+    }
+}
+
 /* Takes 'port' out of all tables and its program off the device. */
 static void
 detach(struct xdp_netdev *port)
@@ -237,7 +314,9 @@ detach(struct xdp_netdev *port)
     }
 
     /* First the packets stop coming, then their flows go. */
-    close(port->link_fd);
+    if (port->link_fd >= 0) {
+        close(port->link_fd);
+    }
     xdp_custody_evict(port, true);
 
     LIST_FOR_EACH (object, list_node, xdp_object_list()) {
@@ -260,15 +339,15 @@ detach(struct xdp_netdev *port)
 
     VLOG_INFO("%s: detached XDP object %s", netdev_get_name(port->netdev),
               port->object->path);
-    xdp_object_put(port->object);
+    xdp_port_put_object(port->object);
     port->object = NULL;
     port->link_fd = -1;
 }
 
-/* Makes all attached ports targets of 'object', and 'port' a target of all
- * objects.  Returns 0 or a positive errno value. */
+/* Makes all attached ports targets of 'own', and the device 'ifindex' the
+ * target 'number' of all objects.  Returns 0 or a positive errno value. */
 static int
-add_targets(struct xdp_netdev *port)
+add_targets(const struct xdp_object *own, uint32_t number, int ifindex)
     OVS_REQUIRES(xdp_mutex)
 {
     struct xdp_object *object;
@@ -277,18 +356,16 @@ add_targets(struct xdp_netdev *port)
 
     LIST_FOR_EACH (object, list_node, xdp_object_list()) {
         if (object->has_table && !error) {
-            error = xdp_flow_table_set_target(object->table, port->number,
-                                              port->ifindex);
+            error = xdp_flow_table_set_target(object->table, number, ifindex);
         }
     }
-    if (port->object->has_table) {
+    if (own->has_table) {
         HMAP_FOR_EACH (other, node, &ports) {
             /* A device that is just being deleted is no reason to fail. */
             if (other->object
-                && !xdp_flow_table_has_target(port->object->table,
-                                              other->number,
+                && !xdp_flow_table_has_target(own->table, other->number,
                                               other->ifindex)) {
-                xdp_flow_table_set_target(port->object->table, other->number,
+                xdp_flow_table_set_target(own->table, other->number,
                                           other->ifindex);
             }
         }
@@ -407,19 +484,21 @@ xdp_port_remove_tunnel(struct xdp_netdev *port)
 
 /* Attaches the object that 'option' names to 'port' on device 'ifindex' in
  * the mode 'xdp_flags'.  Returns 0, or a positive errno value with a message
- * in '*errp'. */
+ * in '*errp'.  Releases 'xdp_mutex' while it loads the object, and while the
+ * driver takes the program. */
 static int
 attach(struct xdp_netdev *port, const char *option, int ifindex,
        uint32_t xdp_flags, char **errp)
-    OVS_REQUIRES(xdp_mutex)
+    OVS_REQUIRES(config_mutex, xdp_mutex)
 {
+    struct xdp_flow_table_limits object_limits = limits;
     char *path = xdp_object_path(option);
-    struct xdp_object *object;
+    struct xdp_object *object, *own;
     uint32_t number;
     int error;
     int fd;
 
-    error = xdp_object_get(path, &limits, &object, errp);
+    error = xdp_object_get(path, &object_limits, &xdp_mutex, &own, errp);
     free(path);
     if (error) {
         return error;
@@ -434,10 +513,10 @@ attach(struct xdp_netdev *port, const char *option, int ifindex,
         goto error_object;
     }
 
-    if (object->has_table) {
-        error = add_tunnels(object->table);
+    if (own->has_table) {
+        error = add_tunnels(own->table);
         if (!error) {
-            error = xdp_flow_table_add_port(object->table, number, ifindex,
+            error = xdp_flow_table_add_port(own->table, number, ifindex,
                                             get_vlan_limit());
         }
         if (error) {
@@ -447,25 +526,32 @@ attach(struct xdp_netdev *port, const char *option, int ifindex,
         }
     }
 
-    port->object = object;
-    port->number = number;
-    port->ifindex = ifindex;
-    port->xdp_flags = xdp_flags;
-    error = add_targets(port);
+    error = add_targets(own, number, ifindex);
     if (error) {
         *errp = xasprintf("adding the port to the devices to redirect to "
                           "failed (%s)", ovs_strerror(error));
         goto error_port;
     }
 
-    fd = xdp_object_attach(object, ifindex, xdp_flags, errp);
+    /* Without 'object', no flow comes to the port or leads there yet. */
+    ovs_mutex_unlock(&xdp_mutex);
+    fd = xdp_object_attach(own, ifindex, xdp_flags, errp);
+    ovs_mutex_lock(&xdp_mutex);
     if (fd < 0) {
         error = -fd;
         goto error_target;
     }
+    port->object = own;
+    port->number = number;
+    port->ifindex = ifindex;
+    port->xdp_flags = xdp_flags;
     port->link_fd = fd;
     port->gone = false;
     port->stale = false;
+    if (own->has_table) {
+        /* It may have changed meanwhile. */
+        xdp_flow_table_set_vlan_limit(own->table, number, get_vlan_limit());
+    }
     xdp_features_query(ifindex, &port->can_be_target);
     evict_tunnels();
     return 0;
@@ -476,16 +562,14 @@ error_target:
             xdp_flow_table_set_target(object->table, number, 0);
         }
     }
-    object = port->object;
 error_port:
-    port->object = NULL;
-    if (object->has_table) {
-        xdp_flow_table_remove_port(object->table, number);
+    if (own->has_table) {
+        xdp_flow_table_remove_port(own->table, number);
     }
 error_number:
     number_retire(number);
 error_object:
-    xdp_object_put(object);
+    xdp_port_put_object(own);
     return error;
 }
 
@@ -502,10 +586,11 @@ xdp_port_attach(struct netdev *netdev, int ifindex, uint32_t xdp_flags,
     char *message = NULL;
     int error = 0;
 
-    ovs_mutex_lock(&xdp_mutex);
+    lock_config();
     port = xdp_port_lookup(netdev);
     if (!port || (!port->option && !enabled)) {
         if (port) {
+            take_off(port);
             detach(port);
             port->stale = false;
             port->has_good = true;
@@ -522,6 +607,7 @@ xdp_port_attach(struct netdev *netdev, int ifindex, uint32_t xdp_flags,
         /* Done, or known to be in vain, since an earlier queue. */
         goto out;
     }
+    take_off(port);
     detach(port);
 
     error = attach(port, port->option, ifindex, xdp_flags, &message);
@@ -571,7 +657,7 @@ xdp_port_attach(struct netdev *netdev, int ifindex, uint32_t xdp_flags,
     }
     free(message);
 out:
-    ovs_mutex_unlock(&xdp_mutex);
+    unlock_config();
     return error;
 }
 
@@ -656,15 +742,16 @@ xdp_port_detach(struct netdev *netdev)
     struct xdp_netdev *port;
     bool detached = false;
 
-    ovs_mutex_lock(&xdp_mutex);
+    lock_config();
     port = xdp_port_lookup(netdev);
     if (port) {
         detached = port->object || port->gone;
         port->gone = false;
         port->stale = true;
+        take_off(port);
         detach(port);
     }
-    ovs_mutex_unlock(&xdp_mutex);
+    unlock_config();
     return detached;
 }
 
@@ -688,9 +775,10 @@ xdp_port_destroy(struct netdev *netdev)
 {
     struct xdp_netdev *port;
 
-    ovs_mutex_lock(&xdp_mutex);
+    lock_config();
     port = xdp_port_lookup(netdev);
     if (port) {
+        take_off(port);
         detach(port);
         hmap_remove(&ports, &port->node);
         free(port->option);
@@ -699,7 +787,7 @@ xdp_port_destroy(struct netdev *netdev)
         free(port->name);
         free(port);
     }
-    ovs_mutex_unlock(&xdp_mutex);
+    unlock_config();
 }
 
 /* Configuration. */
@@ -721,7 +809,7 @@ xdp_port_set_config(struct netdev *netdev, const struct smap *args,
         option = NULL;
     }
 
-    ovs_mutex_lock(&xdp_mutex);
+    lock_config();
     port = xdp_port_lookup(netdev);
     if (port && nullable_string_is_equal(port->option, option)) {
         if (port->rejected) {
@@ -739,7 +827,9 @@ xdp_port_set_config(struct netdev *netdev, const struct smap *args,
     if (option) {
         char *path = xdp_object_path(option);
 
+        ovs_mutex_unlock(&xdp_mutex);
         error = xdp_object_check(path, NULL, NULL, &message);
+        ovs_mutex_lock(&xdp_mutex);
         free(path);
     }
     if (error && port) {
@@ -769,7 +859,7 @@ xdp_port_set_config(struct netdev *netdev, const struct smap *args,
     }
     free(message);
 out:
-    ovs_mutex_unlock(&xdp_mutex);
+    unlock_config();
     return error;
 }
 
@@ -839,7 +929,7 @@ xdp_port_configure(bool enabled_, const struct xdp_flow_table_limits *limits_)
 {
     struct xdp_netdev *port;
 
-    ovs_mutex_lock(&xdp_mutex);
+    lock_config();
     if (numbers && limits_->n_ports != n_numbers) {
         static struct vlog_rate_limit once = VLOG_RATE_LIMIT_INIT(1, 1);
 
@@ -864,7 +954,7 @@ xdp_port_configure(bool enabled_, const struct xdp_flow_table_limits *limits_)
         }
     }
     xdp_port_check_vlan_limit();
-    ovs_mutex_unlock(&xdp_mutex);
+    unlock_config();
 }
 
 /* Returns true if the offload is switched on. */
@@ -960,7 +1050,7 @@ xdp_port_handle_event(enum xdp_features_event event, int ifindex)
 {
     struct xdp_netdev *port;
 
-    ovs_mutex_lock(&xdp_mutex);
+    lock_config();
     switch (event) {
     case XDP_FEATURES_CHANGED:
         port = find_attached(ifindex);
@@ -994,5 +1084,5 @@ xdp_port_handle_event(enum xdp_features_event event, int ifindex)
     default:
         OVS_NOT_REACHED();
     }
-    ovs_mutex_unlock(&xdp_mutex);
+    unlock_config();
 }

@@ -16,6 +16,14 @@
  * datapath's 'port_rwlock' is held; none of these may be taken, nor any
  * function called that does so (netdev_ref(), netdev_close(),
  * netdev_ports_get()), while it is held.
+ *
+ * PMD threads and revalidators wait for it, so nobody does with it what takes
+ * long.  Those functions here that configure ports, or handle events of their
+ * devices, take a mutex of their own before it, in the same places, and hold
+ * it for as long as they need, so that only one of them runs at a time.  They
+ * release 'xdp_mutex' while they load and unload objects, and put programs on
+ * devices and take them off.  Meanwhile the flow API, tunnels included, goes
+ * on, and finds a port that is being attached without an object.
  */
 
 #ifndef XDP_PORT_H
@@ -31,6 +39,7 @@
 
 struct netdev;
 struct smap;
+struct xdp_object;
 struct xsk_ring_cons;
 struct xsk_ring_prod;
 struct xsk_socket;
@@ -97,6 +106,8 @@ void xdp_port_destroy(struct netdev *);
  * everything else that is done to them. */
 void xdp_port_configure(bool enabled, const struct xdp_flow_table_limits *);
 bool xdp_port_is_enabled(void);
+void xdp_port_put_object(struct xdp_object *) OVS_REQUIRES(xdp_mutex);
+void xdp_port_unload_objects(void);
 void xdp_port_handle_event(enum xdp_features_event, int ifindex);
 struct xdp_netdev *xdp_port_lookup(const struct netdev *)
     OVS_REQUIRES(xdp_mutex);

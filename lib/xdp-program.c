@@ -1000,56 +1000,98 @@ free_log(char *log)
     }
 }
 
-/* Stores in '*objectp' a reference to the loaded object 'path': one that is
- * there already, if it keeps a flow table with 'limits' and the file has not
- * changed, otherwise a new one.  Returns 0, or a positive errno value with a
- * message in '*errp', which the caller frees. */
-int
-xdp_object_get(const char *path, const struct xdp_flow_table_limits *limits,
-               struct xdp_object **objectp, char **errp)
+/* Returns a new reference to the loaded object of the file 'id', if it keeps a
+ * flow table with 'limits', or NULL if there is none. */
+static struct xdp_object *
+find_loaded(const struct file_id *id,
+            const struct xdp_flow_table_limits *limits)
 {
     struct xdp_object *object;
-    struct bpf_object *bpf;
-    struct file_id id;
-    size_t size;
-    void *data;
-    char *log;
-    int error;
-
-    *objectp = NULL;
-    *errp = NULL;
-    error = read_file(path, &data, &size, &id, errp);
-    if (error) {
-        return error;
-    }
 
     LIST_FOR_EACH (object, list_node, &objects) {
         struct xdp_object_private *private = object->private;
 
-        if (object->has_table && file_id_equals(&private->id, &id)
+        if (object->has_table && file_id_equals(&private->id, id)
             && !memcmp(&private->limits, limits, sizeof *limits)) {
             private->n_refs++;
-            *objectp = object;
-            free(data);
-            return 0;
+            return object;
         }
     }
+    return NULL;
+}
 
-    log = alloc_log();
+/* Loads the object in the 'size' bytes at 'data', which are the file 'id' at
+ * 'path'. */
+static int
+load_file(const char *path, const void *data, size_t size,
+          const struct file_id *id,
+          const struct xdp_flow_table_limits *limits,
+          struct xdp_object **objectp, char **errp)
+{
+    char *log = alloc_log();
+    struct bpf_object *bpf;
+    int error;
+
     error = open_bpf(path, data, size, log, &bpf, errp);
     if (!error) {
         error = load_object(path, bpf, log, limits, objectp, errp);
         if (error) {
             bpf_object__close(bpf);
         } else {
-            object = *objectp;
-            object->private->id = id;
-            ovs_list_push_back(&objects, &object->list_node);
+            (*objectp)->private->id = *id;
             VLOG_INFO("loaded XDP object %s%s", path,
-                      object->has_table ? " with a flow table" : "");
+                      (*objectp)->has_table ? " with a flow table" : "");
         }
     }
     free_log(log);
+    return error;
+}
+
+/* Stores in '*objectp' a reference to the loaded object 'path': one that is
+ * there already, if it keeps a flow table with 'limits' and the file has not
+ * changed, otherwise a new one.  Returns 0, or a positive errno value with a
+ * message in '*errp', which the caller frees.
+ *
+ * 'mutex', if nonnull, is the lock of the list of objects.  The caller holds
+ * it; it is released meanwhile, since reading and loading take long.  Only one
+ * thread may be here at a time. */
+int
+xdp_object_get(const char *path, const struct xdp_flow_table_limits *limits,
+               struct ovs_mutex *mutex, struct xdp_object **objectp,
+               char **errp)
+    OVS_NO_THREAD_SAFETY_ANALYSIS
+{
+    struct file_id id;
+    size_t size;
+    void *data;
+    int error;
+
+    *objectp = NULL;
+    *errp = NULL;
+    if (mutex) {
+        ovs_mutex_unlock(mutex);
+    }
+    error = read_file(path, &data, &size, &id, errp);
+    if (mutex) {
+        ovs_mutex_lock(mutex);
+    }
+    if (error) {
+        return error;
+    }
+
+    *objectp = find_loaded(&id, limits);
+    if (!*objectp) {
+        if (mutex) {
+            ovs_mutex_unlock(mutex);
+        }
+        error = load_file(path, data, size, &id, limits, objectp, errp);
+        if (mutex) {
+            ovs_mutex_lock(mutex);
+        }
+        if (!error) {
+            ovs_list_push_back(&objects, &(*objectp)->list_node);
+        }
+    }
     free(data);
     return error;
 }
@@ -1061,13 +1103,25 @@ xdp_object_ref(struct xdp_object *object)
     object->private->n_refs++;
 }
 
-/* Drops a reference to 'object' and unloads it with the last one. */
-void
+/* Drops a reference to 'object', which may be NULL.  If that was the last one,
+ * returns 'object', and the caller must unload it.  Otherwise returns NULL. */
+struct xdp_object *
 xdp_object_put(struct xdp_object *object)
 {
-    if (object && !--object->private->n_refs) {
+    if (!object || --object->private->n_refs) {
+        return NULL;
+    }
+    ovs_list_remove(&object->list_node);
+    return object;
+}
+
+/* Unloads 'object', from xdp_object_put(), which may be NULL.  That takes long
+ * if its maps are large. */
+void
+xdp_object_unload(struct xdp_object *object)
+{
+    if (object) {
         VLOG_INFO("unloading XDP object %s", object->path);
-        ovs_list_remove(&object->list_node);
         xdp_flow_table_destroy(object->table);
         bpf_object__close(object->private->bpf);
         unshare_maps(object->private);

@@ -10,9 +10,11 @@
  * Thread safety
  * =============
  *
- * xdp_object_path(), xdp_object_check() and xdp_op_to_string() may be called
- * from any thread.  The rest shares a list of loaded objects without a lock:
- * the caller serializes.
+ * xdp_object_path(), xdp_object_check(), xdp_object_unload() and
+ * xdp_op_to_string() may be called from any thread.  The rest shares a list of
+ * loaded objects without a lock of its own: the caller serializes.  What takes
+ * long is done without the caller's lock: xdp_object_get() releases it, and
+ * xdp_object_put() leaves unloading to the caller.
  */
 
 #ifndef XDP_PROGRAM_H
@@ -22,6 +24,7 @@
 #include <stdint.h>
 
 #include "openvswitch/list.h"
+#include "openvswitch/thread.h"
 #include "xdp-flow-table.h"
 #include "xdp-translate.h"
 
@@ -29,7 +32,7 @@ struct ds;
 
 /* A loaded object.  The members are read-only for users. */
 struct xdp_object {
-    struct ovs_list list_node;
+    struct ovs_list list_node;  /* Free for use between put and unload. */
     char *path;
     bool has_table;             /* Does it keep the flow table contract? */
     struct xdp_caps caps;       /* If 'has_table'. */
@@ -42,9 +45,11 @@ int xdp_object_check(const char *path, bool *has_table,
                      struct xdp_caps *caps, char **errp);
 
 int xdp_object_get(const char *path, const struct xdp_flow_table_limits *,
-                   struct xdp_object **objectp, char **errp);
+                   struct ovs_mutex *, struct xdp_object **objectp,
+                   char **errp);
 void xdp_object_ref(struct xdp_object *);
-void xdp_object_put(struct xdp_object *);
+struct xdp_object *xdp_object_put(struct xdp_object *);
+void xdp_object_unload(struct xdp_object *);
 const struct ovs_list *xdp_object_list(void);
 
 int xdp_object_attach(const struct xdp_object *, int ifindex, uint32_t flags,

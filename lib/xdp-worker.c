@@ -78,9 +78,10 @@ reclaim(void)
             }
             xdp_custody_room_freed();
         }
-        xdp_object_put(object);
+        xdp_port_put_object(object);
     }
     xdp_custody_unlock();
+    xdp_port_unload_objects();
 }
 
 /* Has the masks of all ports tried in the order of their use. */

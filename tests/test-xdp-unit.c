@@ -45,7 +45,7 @@
 #include "xdp-upcall.h"
 
 /* Options. */
-static const char *object_path = "bpf/flowtable_afxdp.o";
+const char *object_path = "bpf/flowtable_afxdp.o";
 static const char *objects_dir = "tests";
 
 /* Why the current case failed, NULL if it has not. */
@@ -3800,7 +3800,8 @@ check_refused(const char *path, int expected, const char *text)
     for (int pass = 0; pass < 2; pass++) {
         /* xdp_object_get() makes the same checks. */
         error = (pass
-                 ? xdp_object_get(path, &object_limits, &object, &message)
+                 ? xdp_object_get(path, &object_limits, NULL, &object,
+                                  &message)
                  : xdp_object_check(path, &has_table, &caps, &message));
         if (error != expected || !message || !strstr(message, text)
             || strncmp(message, path, strlen(path))) {
@@ -3809,7 +3810,7 @@ check_refused(const char *path, int expected, const char *text)
         }
         free(message);
         if (pass && !error) {
-            xdp_object_put(object);
+            xdp_object_unload(xdp_object_put(object));
         }
     }
 }
@@ -4027,7 +4028,7 @@ get_object(const char *path, const struct xdp_flow_table_limits *limits)
     struct xdp_object *object;
     char *message;
 
-    if (xdp_object_get(path, limits, &object, &message)) {
+    if (xdp_object_get(path, limits, NULL, &object, &message)) {
         fail("%s", message);
         free(message);
         return NULL;
@@ -4048,7 +4049,8 @@ test_object_verifier(void)
     /* There is nothing wrong with the file itself. */
     CHECK(!xdp_object_check(path, &has_table, NULL, &message));
     CHECK(has_table);
-    CHECK(xdp_object_get(path, &object_limits, &object, &message) == EACCES);
+    CHECK(xdp_object_get(path, &object_limits, NULL, &object, &message)
+          == EACCES);
     CHECK(!object);
     for (const char *p = message; (p = strchr(p, '\n')) != NULL; p++) {
         n_lines++;
@@ -4072,7 +4074,8 @@ test_object_constant(void)
     struct xdp_object *object;
     char *message;
 
-    CHECK(xdp_object_get(path, &object_limits, &object, &message) == EINVAL);
+    CHECK(xdp_object_get(path, &object_limits, NULL, &object, &message)
+          == EINVAL);
     CHECK(strstr(message, "constant xdp_n_flows of the flow table"));
     free(message);
     free(path);
@@ -4091,8 +4094,8 @@ test_object_plain(void)
     CHECK(xdp_object_program_id(a)
           && xdp_object_program_id(a) != xdp_object_program_id(b));
     CHECK(ovs_list_size(xdp_object_list()) == 2);
-    xdp_object_put(a);
-    xdp_object_put(b);
+    xdp_object_unload(xdp_object_put(a));
+    xdp_object_unload(xdp_object_put(b));
     CHECK(ovs_list_is_empty(xdp_object_list()));
     free(path);
 }
@@ -4132,16 +4135,16 @@ test_object_sharing(void)
 
     /* The last user unloads it. */
     xdp_object_ref(a);
-    xdp_object_put(a);
-    xdp_object_put(b);
+    xdp_object_unload(xdp_object_put(a));
+    xdp_object_unload(xdp_object_put(b));
     CHECK(xdp_object_program_id(a) == id);
-    xdp_object_put(a);
+    xdp_object_unload(xdp_object_put(a));
     CHECK(ovs_list_size(xdp_object_list()) == 3);
-    xdp_object_put(c);
-    xdp_object_put(d);
-    xdp_object_put(e);
+    xdp_object_unload(xdp_object_put(c));
+    xdp_object_unload(xdp_object_put(d));
+    xdp_object_unload(xdp_object_put(e));
     CHECK(ovs_list_is_empty(xdp_object_list()));
-    xdp_object_put(NULL);
+    xdp_object_unload(xdp_object_put(NULL));
     free(path);
     free(path2);
 }
@@ -4153,10 +4156,10 @@ get_and_put(const char *path)
     struct xdp_object *object;
     char *message;
 
-    if (xdp_object_get(path, &object_limits, &object, &message)) {
+    if (xdp_object_get(path, &object_limits, NULL, &object, &message)) {
         free(message);
     } else {
-        xdp_object_put(object);
+        xdp_object_unload(xdp_object_put(object));
     }
 }
 
@@ -4642,6 +4645,7 @@ static const struct test_case {
     { "table-reclaim-pieces", test_table_reclaim_pieces, NEED_BPF },
     { "table-sort-pieces", test_table_sort_pieces, NEED_BPF },
     { "table-create", test_table_create, NEED_BPF },
+    { "port-lock", test_port_lock, NEED_BPF },
     { "meter-rate", test_meter_rate, NEED_BPF },
     { "meter-threads", test_meter_threads, NEED_BPF },
     { "meter-run", test_meter_run, NEED_BPF },

@@ -285,7 +285,7 @@ main(int argc, char *argv[])
     raise_fd_limit();
     make_devices();
     limits.n_hints = n_hints;
-    if (xdp_object_get(object_path, &limits, &object, &message)) {
+    if (xdp_object_get(object_path, &limits, NULL, &object, &message)) {
         ovs_fatal(0, "%s", message);
     }
     if (!object->has_table) {
@@ -325,7 +325,7 @@ main(int argc, char *argv[])
     for (size_t i = 0; i < n_devices; i++) {
         xdp_flow_table_remove_port(object->table, devices[i].port);
     }
-    xdp_object_put(object);
+    xdp_object_unload(xdp_object_put(object));
     printf("oracle: %u passed, %u failed\n", n_passed, n_failed);
     return n_failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

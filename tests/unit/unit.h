@@ -14,6 +14,8 @@
 #include "compiler.h"
 #include "xdp-flow-table.h"
 
+extern const char *object_path; /* --object. */
+
 void fail(const char *format, ...) OVS_PRINTF_FORMAT(1, 2);
 
 /* Ends the current case with a failure if 'COND' is false. */
@@ -98,5 +100,8 @@ void test_table_sort_pieces(void);
 void test_subtable_growth(void);
 void test_subtable_changes(void);
 void test_subtable_fails(void);
+
+/* Cases (tests/unit/port.c). */
+void test_port_lock(void);
 
 #endif /* unit.h */

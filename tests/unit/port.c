@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Unit tests of ports, on the loopback device of a network namespace of their
+ * own.
+ */
+
+#include <config.h>
+
+#undef NDEBUG
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <linux/if_link.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "netdev.h"
+#include "openvswitch/list.h"
+#include "ovs-atomic.h"
+#include "ovs-thread.h"
+#include "smap.h"
+#include "unit.h"
+#include "util.h"
+#include "xdp-port.h"
+#include "xdp-program.h"
+
+/* How often a port is attached and detached at most, until it was seen what is
+ * to be seen. */
+#define MAX_TRIES 100
+
+/* What is being done to the port. */
+enum phase { PHASE_NONE, PHASE_ATTACH, PHASE_DETACH, PHASE_END };
+static atomic_int phase;
+
+/* How often a thread that had 'xdp_mutex' saw that an object was being loaded,
+ * or unloaded. */
+static atomic_count n_loading, n_unloading;
+
+/* Returns the number of maps that this process has open. */
+static int
+count_maps(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    struct dirent *entry;
+    int n = 0;
+
+    ovs_assert(dir);
+    while ((entry = readdir(dir)) != NULL) {
+        char target[64];
+        ssize_t size = readlinkat(dirfd(dir), entry->d_name, target,
+                                  sizeof target - 1);
+
+        if (size > 0) {
+            target[size] = '\0';
+            n += strstr(target, "bpf-map") != NULL;
+        }
+    }
+    closedir(dir);
+    return n;
+}
+
+/* The thread that wants the lock.  Whoever has it sees the objects that are
+ * loaded in the list; one that has maps, and is not there, is on its way in or
+ * out. */
+static void *
+lock_main(void *n_maps_)
+{
+    const int *n_maps = n_maps_;
+    int current;
+
+    do {
+        ovs_mutex_lock(&xdp_mutex);
+        atomic_read(&phase, &current);
+        if ((current == PHASE_ATTACH || current == PHASE_DETACH)
+            && ovs_list_is_empty(xdp_object_list())
+            && count_maps() > *n_maps) {
+            atomic_count_inc(current == PHASE_ATTACH ? &n_loading
+                                                     : &n_unloading);
+        }
+        ovs_mutex_unlock(&xdp_mutex);
+        sched_yield();
+    } while (current != PHASE_END);
+    return NULL;
+}
+
+/* Attaches the object to 'netdev' and takes it off again, in each case until
+ * the other thread has seen it happen. */
+static void
+attach_and_detach(struct netdev *netdev)
+{
+    int ifindex = netdev_get_ifindex(netdev);
+
+    for (int i = 0; i < MAX_TRIES; i++) {
+        int error;
+
+        atomic_store(&phase, PHASE_ATTACH);
+        error = xdp_port_attach(netdev, ifindex, XDP_FLAGS_SKB_MODE, true);
+        atomic_store(&phase, PHASE_NONE);
+        CHECK(!error && xdp_port_is_attached(netdev));
+        ovs_mutex_lock(&xdp_mutex);
+        CHECK(ovs_list_size(xdp_object_list()) == 1);
+        ovs_mutex_unlock(&xdp_mutex);
+
+        atomic_store(&phase, PHASE_DETACH);
+        CHECK(xdp_port_detach(netdev) && !xdp_port_is_attached(netdev));
+        atomic_store(&phase, PHASE_NONE);
+        if (atomic_count_get(&n_loading) && atomic_count_get(&n_unloading)) {
+            break;
+        }
+    }
+    CHECK(atomic_count_get(&n_loading));
+    CHECK(atomic_count_get(&n_unloading));
+}
+
+/* Makes the loopback device of a new namespace a port. */
+static void *
+port_main(void *aux OVS_UNUSED)
+{
+    const struct xdp_flow_table_limits limits = {
+        .n_flows = 65536, .n_slots = 65536 + 2048, .n_masks = 16,
+        .n_ports = 1024, .n_hints = 1024,
+    };
+    const struct xdp_flow_table_limits none = { .n_flows = 0 };
+    struct smap options = SMAP_INITIALIZER(&options);
+    int n_maps = count_maps();
+    struct netdev *netdev;
+    char *message = NULL;
+    pthread_t thread;
+
+    if (unshare(CLONE_NEWNET)) {
+        fail("making a network namespace failed: %s", ovs_strerror(errno));
+        return NULL;
+    }
+    netdev_run();
+    if (netdev_open("lo", "afxdp", &netdev)) {
+        fail("opening the loopback device failed");
+        return NULL;
+    }
+    smap_add(&options, "xdp-mode", "generic");
+    smap_add_nocopy(&options, xstrdup("xdp-obj"), realpath(object_path, NULL));
+    if (netdev_set_config(netdev, &options, &message)) {
+        fail("%s", message);
+        free(message);
+    }
+    smap_destroy(&options);
+
+    xdp_port_configure(true, &limits);
+    atomic_store(&phase, PHASE_NONE);
+    thread = ovs_thread_create("lock", lock_main, &n_maps);
+    attach_and_detach(netdev);
+    atomic_store(&phase, PHASE_END);
+    xpthread_join(thread, NULL);
+    xdp_port_configure(false, &none);
+    netdev_close(netdev);
+    if (count_maps() != n_maps) {
+        fail("some maps are left");
+    }
+    return NULL;
+}
+
+/* While an object is loaded, or unloaded, others can have the lock. */
+void
+test_port_lock(void)
+{
+    /* Only this thread moves to another namespace. */
+    xpthread_join(ovs_thread_create("port", port_main, NULL), NULL);
+}
