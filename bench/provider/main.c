@@ -15,7 +15,8 @@
  *     del-port DEVICE
  *     put IN OUT FIRST N MASKS flows FIRST to FIRST + N - 1 from IN to OUT,
  *                              with MASKS different masks; anew or, where they
- *                              are there already, with these actions
+ *                              are there already, with these actions; also
+ *                              says how long it took to put the slowest one
  *     put-any IN OUT           one flow, number 0, that takes all IPv4 packets
  *     flow IN INDEX RECIRC VLAN ACTIONS
  *                              one flow, number INDEX, of all IPv4 packets
@@ -138,12 +139,11 @@ static void
 put(const struct flow_set *set)
 {
     uint64_t start = now_ns();
-    uint64_t end;
+    uint64_t longest = flows_put(set);
+    uint64_t end = now_ns();
 
-    flows_put(set);
-    end = now_ns();
-    reply("ok ns=%"PRIu64" offloaded=%"PRIu64, end - start,
-          flows_offloaded(set->in));
+    reply("ok ns=%"PRIu64" longest=%"PRIu64" offloaded=%"PRIu64, end - start,
+          longest, flows_offloaded(set->in));
 }
 
 /* Returns the flows that IN OUT FIRST N MASKS in 'args' stand for. */

@@ -39,7 +39,7 @@ struct flow_set {
     uint32_t n_masks;           /* 0 if one flow takes all packets. */
 };
 
-void flows_put(const struct flow_set *);
+uint64_t flows_put(const struct flow_set *);
 void flows_put_one(struct port *in, uint32_t index, uint32_t recirc_id,
                    bool vlan, const struct ofpbuf *actions);
 void flows_delete(const struct flow_set *);

@@ -82,7 +82,8 @@ def grow(context, table, name, other, speed, reading, memory):
         seconds = table.put('put', IN, OUT, done, n, MANY_MASKS,
                             offloaded=size)
         done = size
-        text = f'{size:,} flows: {n / seconds:,.0f} put a second'
+        text = (f'{size:,} flows: {n / seconds:,.0f} put a second, the '
+                f'slowest in {table.longest * 1e3:.1f} ms')
         if name == 'offload':
             speed.add(f'put, {size:,} flows', name, n / seconds)
             # A put of flows that are there changes their actions.
