@@ -159,7 +159,8 @@ show_port(const struct xdp_netdev *xdp, struct ds *s)
     }
     ds_put_format(s, "  object: %s\n", xdp->object->path);
     ds_put_format(s, "  flow table: %s\n",
-                  xdp->object->has_table ? "in use" : "none");
+                  !xdp->object->has_table ? "none"
+                  : xdp_port_is_enabled() ? "in use" : "not used");
     ds_put_format(s, "  mode: %s\n", generic ? "generic" : "native");
     ds_put_format(s, "  queues: %d\n", xdp->netdev->n_rxq);
     ds_put_format(s, "  takes redirected packets: %s\n",
@@ -286,7 +287,6 @@ unixctl_show(struct unixctl_conn *conn, int argc, const char *argv[],
 {
     char *name = argc > 1 ? datapath_name(argv[1]) : NULL;
     struct ds s = DS_EMPTY_INITIALIZER;
-    bool enabled = xdp_port_is_enabled();
     const struct xdp_netdev *port;
     struct xdp_object *object;
 
@@ -299,7 +299,8 @@ unixctl_show(struct unixctl_conn *conn, int argc, const char *argv[],
         }
         show_port(port, &s);
     } else if (!name) {
-        ds_put_format(&s, "offload: %s\n", enabled ? "on" : "off");
+        ds_put_format(&s, "offload: %s\n",
+                      xdp_port_is_enabled() ? "on" : "off");
         ds_put_format(&s, "flows offered: %"PRIu64"\n",
                       custody_totals.n_offered);
         ds_put_format(&s, "flows offloaded: %"PRIu64"\n",

@@ -25,6 +25,7 @@ COVERAGE_DEFINE(xdp_refused_meter);
 COVERAGE_DEFINE(xdp_refused_n_ops);
 COVERAGE_DEFINE(xdp_refused_no_table);
 COVERAGE_DEFINE(xdp_refused_not_in_xdp);
+COVERAGE_DEFINE(xdp_refused_off);
 COVERAGE_DEFINE(xdp_refused_order);
 COVERAGE_DEFINE(xdp_refused_outputs);
 COVERAGE_DEFINE(xdp_refused_recirc);
@@ -85,6 +86,7 @@ static void
 add_refused(enum xdp_reason reason, uint64_t n)
 {
     switch (reason) {
+    case XDP_REASON_OFF: COVERAGE_ADD(xdp_refused_off, n); break;
     case XDP_REASON_NO_TABLE: COVERAGE_ADD(xdp_refused_no_table, n); break;
     case XDP_REASON_RECIRC: COVERAGE_ADD(xdp_refused_recirc, n); break;
     case XDP_REASON_FIELD: COVERAGE_ADD(xdp_refused_field, n); break;

@@ -938,6 +938,23 @@ xdp_custody_evict(const struct xdp_netdev *xdp, bool ingress)
     }
 }
 
+/* For custody_for_each(): takes 'flow' out of XDP. */
+static void
+switch_off(struct custody_flow *flow, void *aux OVS_UNUSED)
+{
+    if (!xdp_port_is_enabled()) {
+        custody_withdraw(flow, XDP_REASON_OFF, NULL);
+    }
+}
+
+/* Takes all megaflows out of XDP, because the offload has been switched
+ * off. */
+void
+xdp_custody_evict_all(void)
+{
+    custody_for_each(switch_off, NULL);
+}
+
 /* Trying again. */
 
 /* Has the worker look at what there is to do. */

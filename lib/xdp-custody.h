@@ -67,7 +67,8 @@ struct nlattr;
 
 /* A port of the datapath, its object, or what its driver can do. */
 #define XDP_RETRY_PORTS                                                 \
-    (XDP_REASON_BIT(XDP_REASON_NO_TABLE)                                \
+    (XDP_REASON_BIT(XDP_REASON_OFF)                                     \
+     | XDP_REASON_BIT(XDP_REASON_NO_TABLE)                              \
      | XDP_REASON_BIT(XDP_REASON_RECIRC)                                \
      | XDP_REASON_BIT(XDP_REASON_FIELD)                                 \
      | XDP_REASON_BIT(XDP_REASON_ACTION)                                \
@@ -113,6 +114,7 @@ bool xdp_custody_get(odp_port_t in_port, unsigned int pmd_id,
 /* For lib/xdp-port.c. */
 void xdp_custody_evict(const struct xdp_netdev *, bool ingress)
     OVS_REQUIRES(xdp_mutex);
+void xdp_custody_evict_all(void);
 void xdp_custody_kick(uint32_t reasons) OVS_REQUIRES(xdp_mutex);
 
 /* For lib/xdp-worker.c. */

@@ -193,7 +193,9 @@ xdp_offer(struct custody_flow *flow)
     struct xdp_translation tr;
 
     tr.detail[0] = '\0';
-    if (has_table(home)) {
+    if (!xdp_port_is_enabled()) {
+        reason = XDP_REASON_OFF;
+    } else if (has_table(home)) {
         reason = translate(flow, xdp, home, &tr);
     }
     if (!reason) {

@@ -920,13 +920,25 @@ xdp_port_get_status(const struct netdev *netdev, struct smap *status)
     ovs_mutex_unlock(&xdp_mutex);
 }
 
+/* Returns true if 'port' has the object that is configured for it, which does
+ * not depend on whether the offload is on. */
+static bool
+has_own_object(const struct xdp_netdev *port)
+    OVS_REQUIRES(xdp_mutex)
+{
+    return (port->object && port->option
+            && nullable_string_is_equal(port->option, port->good_option));
+}
+
 /* Sets whether ports use the default object where no other is configured, and
- * the limits of its table, and has the ports reconfigured if that changed.
+ * the limits of its table, and has the ports reconfigured if that changed.  On
+ * a port that keeps its object, flows leave XDP or come back.
  * The main thread calls this each time it looks at the database, so that a
  * change of the VLAN limit is noticed here even if no flow is put. */
 void
 xdp_port_configure(bool enabled_, const struct xdp_flow_table_limits *limits_)
 {
+    bool switched_off = false;
     struct xdp_netdev *port;
 
     lock_config();
@@ -942,12 +954,16 @@ xdp_port_configure(bool enabled_, const struct xdp_flow_table_limits *limits_)
     if (numbers) {
         new_limits.n_ports = n_numbers;
     }
-    if (enabled != enabled_
-        || memcmp(&limits, &new_limits, sizeof limits)) {
+    bool new_tables = memcmp(&limits, &new_limits, sizeof limits) != 0;
+    if (enabled != enabled_ || new_tables) {
+        switched_off = enabled && !enabled_;
+        if (!enabled && enabled_) {
+            xdp_custody_kick(XDP_RETRY_PORTS);
+        }
         enabled = enabled_;
         limits = new_limits;
         HMAP_FOR_EACH (port, node, &ports) {
-            if (!port->tunnel) {
+            if (!port->tunnel && (new_tables || !has_own_object(port))) {
                 port->stale = true;
                 netdev_request_reconfigure(port->netdev);
             }
@@ -955,18 +971,16 @@ xdp_port_configure(bool enabled_, const struct xdp_flow_table_limits *limits_)
     }
     xdp_port_check_vlan_limit();
     unlock_config();
+    if (switched_off) {
+        xdp_custody_evict_all();
+    }
 }
 
 /* Returns true if the offload is switched on. */
 bool
 xdp_port_is_enabled(void)
 {
-    bool retval;
-
-    ovs_mutex_lock(&xdp_mutex);
-    retval = enabled;
-    ovs_mutex_unlock(&xdp_mutex);
-    return retval;
+    return enabled;
 }
 
 /* Has the packets of all ports parsed as flow_extract() does, if its limit of

@@ -105,7 +105,7 @@ void xdp_port_destroy(struct netdev *);
 /* For the provider.  Tunnels are added and removed with 'xdp_mutex', like
  * everything else that is done to them. */
 void xdp_port_configure(bool enabled, const struct xdp_flow_table_limits *);
-bool xdp_port_is_enabled(void);
+bool xdp_port_is_enabled(void) OVS_REQUIRES(xdp_mutex);
 void xdp_port_put_object(struct xdp_object *) OVS_REQUIRES(xdp_mutex);
 void xdp_port_unload_objects(void);
 void xdp_port_handle_event(enum xdp_features_event, int ifindex);

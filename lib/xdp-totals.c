@@ -59,6 +59,7 @@ counts_details(enum xdp_reason reason)
         return true;
 
     case XDP_REASON_NONE:
+    case XDP_REASON_OFF:
     case XDP_REASON_NO_TABLE:
     case XDP_REASON_RECIRC:
     case XDP_REASON_METER:

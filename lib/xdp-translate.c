@@ -26,6 +26,8 @@ xdp_reason_to_string(enum xdp_reason reason)
     switch (reason) {
     case XDP_REASON_NONE:
         return "offloaded";
+    case XDP_REASON_OFF:
+        return "the offload is off";
     case XDP_REASON_NO_TABLE:
         return "no flow table on the ingress port";
     case XDP_REASON_RECIRC:

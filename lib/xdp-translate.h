@@ -25,6 +25,7 @@ struct nlattr;
 /* Why a megaflow is not in XDP.  The names are in xdp_reason_to_string(). */
 enum xdp_reason {
     XDP_REASON_NONE,            /* It is. */
+    XDP_REASON_OFF,             /* The offload is off. */
     XDP_REASON_NO_TABLE,        /* Its port has no flow table. */
     XDP_REASON_RECIRC,          /* It follows a recirculation. */
     XDP_REASON_FIELD,           /* It matches on a field. */

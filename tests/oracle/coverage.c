@@ -89,6 +89,7 @@ static bool
 can_refuse(enum xdp_reason reason)
 {
     switch (reason) {
+    case XDP_REASON_OFF:
     case XDP_REASON_NO_TABLE:
     case XDP_REASON_SYSTEM:
         return false;
