@@ -156,6 +156,32 @@ AC_DEFUN([XDP_CHECK_OVS_SOURCE],
    AC_SUBST([OVS_VERSION])
    AC_SUBST([OVS_SERIES])])
 
+# XDP_CHECK_HASH
+# --------------
+# Warns if the options of the compiler, our own or those that OVS takes from
+# DPDK, give OVS a hash that the BPF object does not have.
+AC_DEFUN([XDP_CHECK_HASH],
+  [AC_MSG_CHECKING([whether XDP can take the hashes of this build])
+   xdp_save_CFLAGS=$CFLAGS
+   AS_CASE([$with_dpdk],
+     ["" | no], [],
+     [CFLAGS="$CFLAGS `$PKG_CONFIG --cflags libdpdk 2>&5`"])
+   AC_COMPILE_IFELSE([AC_LANG_PROGRAM(
+       [[#if defined __SSE4_2__ && defined __x86_64__
+         #error "CRC32"
+         #elif defined __ARM_FEATURE_CRC32 && defined __aarch64__
+         #error "CRC32"
+         #endif]])],
+     [AC_MSG_RESULT([yes])],
+     [AC_MSG_RESULT([no])
+      AC_MSG_WARN([Open vSwitch would take its hashes with the CRC32 instructions of
+    this processor, which XDP does not have.  So select groups, bonds in mode
+    balance-tcp, and what goes into VXLAN and Geneve tunnels would stay in
+    userspace.  Unless that does not matter, configure without -march=native
+    and the like in CFLAGS, or with -mno-sse4.2 (x86) or -march=...+nocrc (ARM)
+    after it])])
+   CFLAGS=$xdp_save_CFLAGS])
+
 # XDP_OVS_CONFIGURE_ARGS
 # ----------------------
 # Sets OVS_CONFIGURE_ARGS, quoted for the shell: our own arguments without
