@@ -168,21 +168,51 @@ get_tunnel_type(const struct netdev *netdev)
     return XDP_TUNNEL_NONE;
 }
 
-/* Takes the megaflows of 'port' out of XDP; at most XDP_CUSTODY_BATCH of them
- * if 'batch'.  Returns true if there are some left. */
+/* Takes at most 'max' megaflows of 'port' out of XDP, for 'reason'.  Returns
+ * true if there are some left. */
 static bool
-withdraw_flows_of(struct custody_port *port, bool batch)
+withdraw_some(struct custody_port *port, size_t max, enum xdp_reason reason)
     OVS_REQUIRES(xdp_mutex)
 {
-    for (size_t i = 0; port->n_offloaded; i++) {
-        if (batch && i == XDP_CUSTODY_BATCH) {
-            return true;
-        }
+    for (size_t i = 0; port->n_offloaded && i < max; i++) {
         custody_withdraw(CONTAINER_OF(ovs_list_front(&port->flows),
                                       struct custody_flow, port_node),
-                         XDP_REASON_NO_TABLE, NULL);
+                         reason, NULL);
     }
-    return false;
+    return port->n_offloaded != 0;
+}
+
+/* Takes all megaflows of 'port' out of XDP. */
+static void
+withdraw_flows_of(struct custody_port *port)
+    OVS_REQUIRES(xdp_mutex)
+{
+    withdraw_some(port, SIZE_MAX, XDP_REASON_NO_TABLE);
+}
+
+/* Takes out of XDP, for 'reason', all megaflows that come from 'netdev', or
+ * all if that is NULL.  Gives the lock back after each XDP_CUSTODY_BATCH of
+ * them. */
+static void
+withdraw_batches(const struct netdev *netdev, enum xdp_reason reason)
+    OVS_EXCLUDED(xdp_mutex)
+{
+    bool more;
+
+    do {
+        struct custody_port *port;
+
+        more = false;
+        xdp_custody_lock();
+        HMAP_FOR_EACH (port, node, &custody_ports) {
+            if ((!netdev || port->netdev == netdev)
+                && withdraw_some(port, XDP_CUSTODY_BATCH, reason)) {
+                more = true;
+                break;
+            }
+        }
+        xdp_custody_unlock();
+    } while (more);
 }
 
 /* Takes our flow API from 'port', whose megaflows leave XDP. */
@@ -190,7 +220,7 @@ static void
 disable_port(struct custody_port *port)
     OVS_REQUIRES(xdp_mutex)
 {
-    withdraw_flows_of(port, false);
+    withdraw_flows_of(port);
     if (port->tunnel) {
         xdp_port_remove_tunnel(port->tunnel);
         port->tunnel = NULL;
@@ -327,21 +357,7 @@ xdp_custody_netdev_disable(struct netdev *netdev)
 void
 xdp_custody_netdev_flush(struct netdev *netdev)
 {
-    bool more;
-
-    do {
-        struct custody_port *port;
-
-        more = false;
-        xdp_custody_lock();
-        HMAP_FOR_EACH (port, node, &custody_ports) {
-            if (port->netdev == netdev && withdraw_flows_of(port, true)) {
-                more = true;
-                break;
-            }
-        }
-        xdp_custody_unlock();
-    } while (more);
+    withdraw_batches(netdev, XDP_REASON_NO_TABLE);
 }
 
 /* Stores in '*n' the number of ports that got our flow API since the last
@@ -910,7 +926,7 @@ xdp_custody_evict(const struct xdp_netdev *xdp, bool ingress)
         HMAP_FOR_EACH (port, node, &custody_ports) {
             if (xdp->tunnel ? port->tunnel == xdp
                 : port->netdev == xdp->netdev) {
-                withdraw_flows_of(port, false);
+                withdraw_flows_of(port);
             } else if (port->tunnel && !xdp->tunnel) {
                 withdraw_flows_at(port, xdp->netdev);
             }
@@ -938,21 +954,12 @@ xdp_custody_evict(const struct xdp_netdev *xdp, bool ingress)
     }
 }
 
-/* For custody_for_each(): takes 'flow' out of XDP. */
-static void
-switch_off(struct custody_flow *flow, void *aux OVS_UNUSED)
-{
-    if (!xdp_port_is_enabled()) {
-        custody_withdraw(flow, XDP_REASON_OFF, NULL);
-    }
-}
-
 /* Takes all megaflows out of XDP, because the offload has been switched
  * off. */
 void
 xdp_custody_evict_all(void)
 {
-    custody_for_each(switch_off, NULL);
+    withdraw_batches(NULL, XDP_REASON_OFF);
 }
 
 /* Trying again. */

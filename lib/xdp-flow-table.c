@@ -508,6 +508,16 @@ xdp_flow_table_has_target(const struct xdp_flow_table *table, uint32_t port,
     return table->ports[port].ifindex == ifindex;
 }
 
+/* Returns true if 'port' redirects to a device that has not left the network
+ * namespace since: the kernel takes out those that have. */
+bool
+xdp_flow_table_has_device(const struct xdp_flow_table *table, uint32_t port)
+{
+    struct bpf_devmap_val val;
+
+    return !bpf_map_lookup_elem(table->fds.tx_ports, &port, &val);
+}
+
 /* Sets how many VLAN tags of packets from 'port' are parsed, 0 to
  * XDP_VLAN_MAX.  Flows that were made under the old limit must be gone. */
 void

@@ -105,6 +105,7 @@ int xdp_flow_table_add_port(struct xdp_flow_table *, uint32_t port,
 void xdp_flow_table_remove_port(struct xdp_flow_table *, uint32_t port);
 int xdp_flow_table_set_target(struct xdp_flow_table *, uint32_t port,
                               uint32_t ifindex);
+bool xdp_flow_table_has_device(const struct xdp_flow_table *, uint32_t port);
 bool xdp_flow_table_has_target(const struct xdp_flow_table *, uint32_t port,
                                uint32_t ifindex);
 void xdp_flow_table_set_vlan_limit(struct xdp_flow_table *, uint32_t port,

@@ -22,6 +22,8 @@ lib_xdp_files = \
 	lib/xdp-custody-private.h \
 	lib/xdp-custody.c \
 	lib/xdp-custody.h \
+	lib/xdp-device.c \
+	lib/xdp-device.h \
 	lib/xdp-features.c \
 	lib/xdp-features.h \
 	lib/xdp-flow-table.c \

@@ -25,6 +25,7 @@
 #include "smap.h"
 #include "util.h"
 #include "xdp-custody.h"
+#include "xdp-device.h"
 #include "xdp-program.h"
 
 VLOG_DEFINE_THIS_MODULE(xdp_port);
@@ -609,6 +610,7 @@ xdp_port_attach(struct netdev *netdev, int ifindex, uint32_t xdp_flags,
     }
     take_off(port);
     detach(port);
+    port->ifindex = ifindex;
 
     error = attach(port, port->option, ifindex, xdp_flags, &message);
     if (error && port->option && port->has_good
@@ -1038,23 +1040,100 @@ refresh_target(struct xdp_netdev *port)
     }
 }
 
-/* If 'ifindex' is a new device with the name of a port whose device has gone,
- * has the port configured again, with the new device. */
+/* Takes the program off 'port', whose device has left. */
 static void
-revive(int ifindex)
+lose_device(struct xdp_netdev *port)
     OVS_REQUIRES(xdp_mutex)
 {
-    char name[IF_NAMESIZE] = "";
+    VLOG_INFO("%s: device is gone (deleted, moved to another network "
+              "namespace, or another one has its name)",
+              netdev_get_name(port->netdev));
+    detach(port);
+    port->gone = true;
+}
+
+/* Returns true if the device to which 'port' is attached is still here, and no
+ * other one has the port's name.  If it was moved away and came back, AF_XDP
+ * and the tables do not know it any more. */
+static bool
+has_device(const struct xdp_netdev *port)
+    OVS_REQUIRES(xdp_mutex)
+{
+    int ifindex = if_nametoindex(netdev_get_name(port->netdev));
+    char name[IF_NAMESIZE];
+
+    /* One that is only renamed keeps its program. */
+    return ((ifindex ? ifindex == port->ifindex
+             : if_indextoname(port->ifindex, name) != NULL)
+            && xdp_device_of_link(port->link_fd) == port->ifindex
+            && (!port->object->has_table
+                || xdp_flow_table_has_device(port->object->table,
+                                             port->number)));
+}
+
+/* If 'port' is not on the device that has its name now, has it configured
+ * again, with that device. */
+static void
+revive(struct xdp_netdev *port)
+    OVS_REQUIRES(xdp_mutex)
+{
+    int ifindex;
+
+    if (port->object || !(port->gone || port->option || enabled)) {
+        return;
+    }
+    ifindex = if_nametoindex(netdev_get_name(port->netdev));
+    if (ifindex && (port->gone
+                    || (port->ifindex && ifindex != port->ifindex))) {
+        VLOG_INFO("%s: device is back", netdev_get_name(port->netdev));
+        port->gone = false;
+        port->ifindex = 0;
+        port->stale = true;
+        netdev_request_reconfigure(port->netdev);
+    }
+}
+
+/* Handles a change of the device 'ifindex', which may be a new one with the
+ * name of a port, in the place of another. */
+static void
+handle_link(int ifindex)
+    OVS_REQUIRES(xdp_mutex)
+{
+    char name[IF_NAMESIZE];
+    struct xdp_netdev *port;
+
+    if (hmap_is_empty(&ports) || !if_indextoname(ifindex, name)) {
+        return;
+    }
+    HMAP_FOR_EACH (port, node, &ports) {
+        if (port->tunnel || strcmp(name, netdev_get_name(port->netdev))) {
+            continue;
+        }
+        if (port->object && port->ifindex != ifindex) {
+            lose_device(port);
+        }
+        revive(port);
+    }
+}
+
+/* Looks at the devices of all ports, because there may have been events that
+ * nobody got. */
+static void
+handle_lost_events(void)
+    OVS_REQUIRES(xdp_mutex)
+{
     struct xdp_netdev *port;
 
     HMAP_FOR_EACH (port, node, &ports) {
-        if (port->gone && (name[0] || if_indextoname(ifindex, name))
-            && !strcmp(name, netdev_get_name(port->netdev))) {
-            VLOG_INFO("%s: device is back", name);
-            port->gone = false;
-            port->stale = true;
-            netdev_request_reconfigure(port->netdev);
+        if (port->tunnel) {
+            continue;
         }
+        if (port->object && !has_device(port)) {
+            lose_device(port);
+        } else if (port->object) {
+            refresh_target(port);
+        }
+        revive(port);
     }
 }
 
@@ -1076,23 +1155,19 @@ xdp_port_handle_event(enum xdp_features_event event, int ifindex)
     case XDP_FEATURES_GONE:
         port = find_attached(ifindex);
         if (port) {
-            VLOG_INFO("%s: device is gone (deleted, or moved to another "
-                      "network namespace)", netdev_get_name(port->netdev));
-            detach(port);
-            port->gone = true;
+            lose_device(port);
+            revive(port);
         }
         break;
 
     case XDP_FEATURES_LINK:
-        revive(ifindex);
+        handle_link(ifindex);
         break;
 
     case XDP_FEATURES_LOST:
-        HMAP_FOR_EACH (port, node, &ports) {
-            if (port->object) {
-                refresh_target(port);
-            }
-        }
+        VLOG_INFO_RL(&rl, "notifications about devices were lost; looking at "
+                     "the devices of all ports");
+        handle_lost_events();
         break;
 
     default:

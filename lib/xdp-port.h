@@ -74,7 +74,7 @@ struct xdp_netdev {
     /* State, while 'object' is nonnull. */
     struct xdp_object *object;
     bool gone;                  /* Device left; 'object' is NULL since. */
-    int ifindex;
+    int ifindex;                /* Without 'object', when last configured. */
     int link_fd;
     uint32_t xdp_flags;         /* XDP_FLAGS_*_MODE. */
     uint32_t number;            /* In all tables; also of a tunnel. */
