@@ -153,6 +153,9 @@ show_port(const struct xdp_netdev *xdp, struct ds *s)
     if (xdp->problem) {
         ds_put_format(s, "  problem: %s\n", xdp->problem);
     }
+    if (xdp->device_problem) {
+        ds_put_format(s, "  problem: %s\n", xdp->device_problem);
+    }
     if (!xdp->object) {
         ds_put_cstr(s, "  object: none\n");
         return;

@@ -499,6 +499,18 @@ attach(struct xdp_netdev *port, const char *option, int ifindex,
     int error;
     int fd;
 
+    if (!(xdp_flags & XDP_FLAGS_SKB_MODE)
+        && xdp_device_runs_on_members(ifindex)) {
+        free(path);
+        *errp = xstrdup("in native mode the program of this device, as of any "
+                        "bond, would run on its members, whose packets would "
+                        "go to the host instead of the bridge; use options:"
+                        "xdp-mode=generic or best-effort, or make the members "
+                        "ports of a bond of Open vSwitch (ovs-vsctl "
+                        "add-bond)");
+        return EOPNOTSUPP;
+    }
+
     error = xdp_object_get(path, &object_limits, &xdp_mutex, &own, errp);
     free(path);
     if (error) {
@@ -574,6 +586,23 @@ error_object:
     return error;
 }
 
+/* Looks for what is wrong about the device of 'port', and tells the user when
+ * that changes. */
+static void
+check_device(struct xdp_netdev *port)
+    OVS_REQUIRES(xdp_mutex)
+{
+    const char *name = netdev_get_name(port->netdev);
+    char *problem = xdp_device_problem(name, port->ifindex,
+                                       port->netdev->n_rxq);
+
+    if (problem && !nullable_string_is_equal(problem, port->device_problem)) {
+        VLOG_WARN("%s: %s", name, problem);
+    }
+    free(port->device_problem);
+    port->device_problem = problem;
+}
+
 /* Called before the AF_XDP sockets of 'netdev', device 'ifindex', are made in
  * the mode 'xdp_flags'.  Attaches the object that the port is to use, if it is
  * not attached already.  Returns 0, also if the port is to use no object of
@@ -597,6 +626,7 @@ xdp_port_attach(struct netdev *netdev, int ifindex, uint32_t xdp_flags,
             port->has_good = true;
             replace_string(&port->good_option, NULL);
             replace_string(&port->problem, NULL);
+            replace_string(&port->device_problem, NULL);
         }
         goto out;
     }
@@ -611,6 +641,7 @@ xdp_port_attach(struct netdev *netdev, int ifindex, uint32_t xdp_flags,
     take_off(port);
     detach(port);
     port->ifindex = ifindex;
+    check_device(port);
 
     error = attach(port, port->option, ifindex, xdp_flags, &message);
     if (error && port->option && port->has_good
@@ -786,6 +817,7 @@ xdp_port_destroy(struct netdev *netdev)
         free(port->option);
         free(port->good_option);
         free(port->problem);
+        free(port->device_problem);
         free(port->name);
         free(port);
     }
@@ -915,8 +947,11 @@ xdp_port_get_status(const struct netdev *netdev, struct smap *status)
                                                           : "native");
         }
         smap_add(status, "xdp-flow-table", has_table ? "in use" : "not used");
-        if (port->problem) {
-            smap_add(status, "xdp-problem", port->problem);
+        if (port->problem || port->device_problem) {
+            smap_add_format(status, "xdp-problem", "%s%s%s",
+                            port->problem ? port->problem : "",
+                            port->problem && port->device_problem ? "; " : "",
+                            port->device_problem ? port->device_problem : "");
         }
     }
     ovs_mutex_unlock(&xdp_mutex);
@@ -1050,6 +1085,7 @@ lose_device(struct xdp_netdev *port)
               netdev_get_name(port->netdev));
     detach(port);
     port->gone = true;
+    replace_string(&port->device_problem, NULL);
 }
 
 /* Returns true if the device to which 'port' is attached is still here, and no
@@ -1109,7 +1145,9 @@ handle_link(int ifindex)
         if (port->tunnel || strcmp(name, netdev_get_name(port->netdev))) {
             continue;
         }
-        if (port->object && port->ifindex != ifindex) {
+        if (port->object && port->ifindex == ifindex) {
+            check_device(port);
+        } else if (port->object) {
             lose_device(port);
         }
         revive(port);
@@ -1132,6 +1170,7 @@ handle_lost_events(void)
             lose_device(port);
         } else if (port->object) {
             refresh_target(port);
+            check_device(port);
         }
         revive(port);
     }

@@ -70,6 +70,7 @@ struct xdp_netdev {
     bool rejected;              /* Was a value for 'option' refused since? */
     bool stale;                 /* Must be reconfigured. */
     char *problem;              /* Why it is not as configured, or NULL. */
+    char *device_problem;       /* See xdp_device_problem(). */
 
     /* State, while 'object' is nonnull. */
     struct xdp_object *object;
