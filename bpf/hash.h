@@ -105,14 +105,15 @@ hash_proto(const struct xdp_scratch *scratch)
     return proto;
 }
 
-/* Keeps of the key of 'scratch' what hash_l4() needs. */
+/* Keeps of the key of 'scratch' what hash_l4() needs.  All of that is there:
+ * every flow that hashes or recirculates has the parts for it, and so matches
+ * no packet whose parser has filled less. */
 static __always_inline void
 hash_keep(struct xdp_scratch *scratch)
 {
     scratch->kept = HASH_KEPT;
     scratch->has_kept_hash = 0;
     scratch->kept_proto = hash_proto(scratch);
-    scratch->kept_parts = scratch->parts;
     scratch->kept_words[0] = scratch->words[PARSE_WORD(dl_type)];
     scratch->kept_words[1] = scratch->words[PARSE_WORD(nw_proto)];
     scratch->kept_words[2] = scratch->words[PARSE_WORD(nw_src)];

@@ -251,10 +251,9 @@ struct xdp_scratch {
     __u8 kept_proto;            /* IP protocol for the hash. */
     __u8 has_kept_hash;         /* Is 'kept_hash' set? */
     __u8 kept_pad;
-    __u32 kept_parts;           /* 'parts' of an earlier pass, mostly the first
-                                 * one... */
-    __u64 kept_words[MAPS_KEPT_WORDS]; /* ...and what its hash is of. */
     __u32 kept_hash;
+    __u64 kept_words[MAPS_KEPT_WORDS]; /* What the hash is of, from an earlier
+                                        * pass, mostly the first one. */
 
     /* Tunnels: the length of the header to be popped, and once that is known,
      * where the packet came from and where it is. */

@@ -11,10 +11,6 @@
 #include "maps.h"
 #include "stats.h"
 
-/* What hash_l4() needs. */
-#define UPCALL_HASH_PARTS \
-    (XDP_PART_NETWORK | XDP_PART_TRANSPORT | XDP_PART_EXTENDED)
-
 /* Puts the tunnel words of 'scratch' in front of the packet as far as "struct
  * xdp_upcall_meta" says.  Returns their length, or 0 if there is no room. */
 static __always_inline __u32
@@ -57,8 +53,7 @@ upcall_put_metadata(struct xdp_md *ctx, struct xdp_scratch *scratch)
     __u32 tunnel_len = scratch->in_tunnel ? upcall_put_tunnel(ctx, scratch)
                                           : 0;
     int old = (void *) (long) ctx->data - (void *) (long) ctx->data_meta;
-    bool has_hash = (scratch->kept == HASH_KEPT
-                     && !(UPCALL_HASH_PARTS & ~scratch->kept_parts));
+    bool has_hash = scratch->kept == HASH_KEPT;
     struct xdp_upcall_meta *meta;
 
     if ((scratch->in_tunnel && !tunnel_len)

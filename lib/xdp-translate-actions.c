@@ -773,6 +773,10 @@ translate_recirc(struct translator *t, const struct nlattr *a,
         return refuse(t, XDP_REASON_ORDER, " before other actions");
     }
     op.u.recirc.id = nl_attr_get_u32(a);
+
+    /* A later pass, here or in userspace, may ask for the hash of the packet
+     * as it is now. */
+    t->tr->actions.parts = HASH_PARTS;
     return put_last_op(t, XDP_OP_RECIRC, &op);
 }
 

@@ -30,10 +30,8 @@
 
 static struct flow_wildcards pool[N_POOL];
 
-/* The mask of the pool that has all fields, as a whole, and the one that has
- * nothing behind the Ethernet header. */
+/* The mask of the pool that has all fields, as a whole. */
 #define EXACT_MASK 3
-#define ETHERNET_MASK 4
 
 /* Makes the 'size' bytes at 'field' a random mask, or an exact one. */
 static void

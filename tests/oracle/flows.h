@@ -16,6 +16,9 @@
 
 #define N_POOL 200          /* Random masks. */
 
+/* The mask of the pool that has nothing behind the Ethernet header. */
+#define ETHERNET_MASK 4
+
 /* Actions, as netlink attributes. */
 struct actions {
     struct ofpbuf buf;

@@ -18,6 +18,8 @@
  *     passes               the same of several passes, with recirculations
  *     tunnels              headers of tunnels that are popped and pushed,
  *                          against lib/netdev-native-tnl.c
+ *     kept                 a hash in a later pass of what nothing in the first
+ *                          one asked for
  *     trains               the same of packets that come several times in a
  *                          row, and of such that hardly differ
  *     digest               two flows with one digest
@@ -311,6 +313,7 @@ main(int argc, char *argv[])
         test_actions();
         test_passes();
         test_tunnels();
+        test_kept();
         test_trains();
         test_digest();
         test_refusals();

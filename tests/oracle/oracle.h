@@ -87,6 +87,7 @@ void test_actions(void);
 void test_digest(void);
 void test_refusals(void);
 void test_passes(void);
+void test_kept(void);
 void test_tunnels(void);
 void test_trains(void);
 void test_classifier(void);
