@@ -10,6 +10,7 @@
 #define BPF_CLASSIFY_H 1
 
 #include "maps.h"
+#include "order.h"
 #include "stats.h"
 
 #define CLASSIFY_FIRST_TUNNEL_WORD (XDP_KEY_WORDS - XDP_KEY_TUNNEL_WORDS)
@@ -18,7 +19,7 @@
 
 /* The result of a search and what it is passed down to its steps. */
 struct classify_ctx {
-    const struct xdp_scratch *scratch;
+    struct xdp_scratch *scratch;
     const struct xdp_port *port;
     struct xdp_flow *flow;      /* NULL if there is none. */
     __u32 in_port;
@@ -66,8 +67,7 @@ classify_compare_rest(const struct xdp_scratch *scratch, __u32 slot,
 /* Returns the valid flow in 'slot' if the packet's key matches it, and stores
  * what the slot has in 'valid' in '*validp'.  Otherwise returns NULL. */
 static __always_inline struct xdp_flow *
-classify_check_slot(const struct xdp_scratch *scratch, __u32 slot,
-                    __u32 *validp)
+classify_check_slot(struct xdp_scratch *scratch, __u32 slot, __u32 *validp)
 {
     struct xdp_flow *flow = bpf_map_lookup_elem(&xdp_flows, &slot);
     const struct xdp_mask *mask;
@@ -81,6 +81,7 @@ classify_check_slot(const struct xdp_scratch *scratch, __u32 slot,
     if (!*validp) {
         return NULL;
     }
+    order_reads(scratch);
 
     /* The port's masks may have come to need more since the packet was
      * parsed. */
@@ -118,7 +119,7 @@ static long
 classify_try_mask(__u32 i, struct classify_ctx *ctx)
 {
     const struct xdp_port *port = ctx->port;
-    const struct xdp_scratch *scratch = ctx->scratch;
+    struct xdp_scratch *scratch = ctx->scratch;
     const struct xdp_mask *mask;
     __u64 digest = 0;
     void *subtable;
@@ -238,7 +239,7 @@ classify_is_hint(__u32 hint)
  * 'valid' or 0 in '*validp', and returns it, or returns NULL if there is
  * none. */
 static __always_inline struct xdp_flow *
-classify(const struct xdp_scratch *scratch, const struct xdp_port *port,
+classify(struct xdp_scratch *scratch, const struct xdp_port *port,
          __u32 in_port, __u32 *slotp, __u32 *validp)
 {
     struct xdp_hints_bucket *bucket = NULL;

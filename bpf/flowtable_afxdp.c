@@ -23,6 +23,7 @@
 #include "parse.h"
 #include "classify.h"
 #include "actions.h"
+#include "order.h"
 #include "outputs.h"
 #include "recirc.h"
 #include "train.h"
@@ -35,7 +36,7 @@ char _license[] SEC("license") = "Dual BSD/GPL";
 /* Returns the entry of the port on device 'ifindex' and stores its index in
  * '*indexp', or returns NULL if the device has no entry. */
 static __always_inline struct xdp_port *
-find_port(__u32 ifindex, __u32 *indexp)
+find_port(struct xdp_scratch *scratch, __u32 ifindex, __u32 *indexp)
 {
 #pragma clang loop unroll(full)
     for (__u32 i = 0; i < XDP_PORT_PROBES; i++) {
@@ -43,6 +44,7 @@ find_port(__u32 ifindex, __u32 *indexp)
         struct xdp_port *port = bpf_map_lookup_elem(&xdp_ports, &index);
 
         if (port && port->ifindex == ifindex) {
+            order_reads(scratch);
             *indexp = index;
             return port;
         }
@@ -155,7 +157,7 @@ xdp_flowtable(struct xdp_md *ctx)
         /* A device without entry is one that userspace is about to take the
          * program from, for instance because it moved to another
          * namespace. */
-        port = find_port(ifindex, &in_port);
+        port = find_port(scratch, ifindex, &in_port);
         if (!port) {
             stats_count(XDP_COUNTER_UNKNOWN_PORT);
             return XDP_PASS;

@@ -269,7 +269,7 @@ struct xdp_scratch {
     __u32 stats_base;           /* First index into 'xdp_flow_stats'. */
     __u32 hints_base;           /* First index into 'xdp_hints'. */
     __u32 cpu;
-    __u32 pad;
+    __u32 fence;                /* Always 0: see order.h. */
 
     struct xdp_train train;
 };
@@ -297,6 +297,14 @@ const volatile __u32 xdp_port_index_mask = 0;
 /* Set by the provider: tells metadata from what else may be in front of a
  * packet. */
 const volatile __u64 xdp_upcall_magic = 0;
+
+/* Set by the provider: what metadata of copies begin with, and what tells this
+ * object from others that it loaded. */
+const volatile __u64 xdp_egress_magic = 0;
+const volatile __u32 xdp_egress_table = 0;
+
+/* Set by the provider if processors like this one may read out of order. */
+const volatile __u32 xdp_weak_order = 0;
 
 /* The program for all passes but the first. */
 int xdp_recirc(struct xdp_md *ctx);

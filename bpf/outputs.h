@@ -16,14 +16,6 @@
 #include "maps.h"
 #include "stats.h"
 
-/* Returns a number that tells this loaded object from others.  The key has no
- * bits in the place of this half of the secret. */
-static __always_inline __u32
-outputs_table(void)
-{
-    return xdp_digest_secret[0] >> 32;
-}
-
 /* Makes room for metadata in front of the packet, instead of what another
  * program may have left there.  Returns false if the driver has none. */
 static __always_inline bool
@@ -53,10 +45,11 @@ outputs_send(struct xdp_md *ctx, const struct xdp_flow *flow,
             stats_count(XDP_COUNTER_DROP_EGRESS);
             return XDP_DROP;
         }
-        meta->magic = XDP_EGRESS_MAGIC;
-        meta->table = outputs_table();
+        meta->magic = xdp_egress_magic;
+        meta->table = xdp_egress_table;
         meta->slot = slot;
         meta->op = op;
+        meta->pad = 0;
         meta->layers = *layers;
     }
 
@@ -71,20 +64,22 @@ outputs_send(struct xdp_md *ctx, const struct xdp_flow *flow,
 
 /* Takes the metadata off a copy and stores it in '*meta'.  Returns
  * XDP_REDIRECT if the flow's ops are to be run, otherwise what becomes of the
- * packet. */
+ * packet.  Who gets the copy could look at the memory in front of it, so the
+ * secret does not stay there. */
 static __always_inline int
 outputs_receive(struct xdp_md *ctx, struct xdp_egress_meta *meta)
 {
     struct xdp_egress_meta *p = (void *) (long) ctx->data_meta;
 
     if ((void *) (p + 1) > (void *) (long) ctx->data
-        || p->magic != XDP_EGRESS_MAGIC) {
+        || p->magic != xdp_egress_magic) {
         /* Not one of several copies, or they do not differ. */
         return XDP_PASS;
     }
     *meta = *p;
+    p->magic = 0;
     if (bpf_xdp_adjust_meta(ctx, sizeof *meta)
-        || meta->table != outputs_table()) {
+        || meta->table != xdp_egress_table) {
         stats_count(XDP_COUNTER_DROP_EGRESS);
         return XDP_DROP;
     }

@@ -10,7 +10,8 @@
  * the length, which has to be so that the parser would come to the same
  * result.  Equal headers from the same device have equal keys; and as long as
  * the slot has the number in 'valid' that it had when the key was compared
- * with it, it is the same flow.
+ * with it, it is the same flow.  What that holds was seen then, after
+ * order_reads(), and changes only when no run can have the number any more.
  *
  * Only lists of ops that ask for little in the scratch are run so:
  * XDP_FLOW_SIMPLE needs nothing but the time there, and train_restore()

@@ -19,10 +19,7 @@
 
 /* To be incremented with every change that an older provider or an older
  * object would misunderstand. */
-#define XDP_ABI_VERSION 4
-
-/* Starts the metadata of copies, see "struct xdp_egress_meta". */
-#define XDP_EGRESS_MAGIC 0x4f56584d
+#define XDP_ABI_VERSION 5
 
 /* Fixed limits.  What an operator can choose (flows, masks, ports) is the
  * 'max_entries' of the respective map instead. */
@@ -425,10 +422,11 @@ enum xdp_flow_flags {
 /* What 'xdp_flowtable' leaves in front of a packet, as XDP metadata, for
  * 'xdp_egress', which takes it away, if copies differ. */
 struct xdp_egress_meta {
-    __u32 magic;                    /* XDP_EGRESS_MAGIC. */
-    __u32 table;                    /* Tells loaded objects apart. */
+    __u64 magic;                    /* 'xdp_egress_magic' of all objects. */
+    __u32 table;                    /* 'xdp_egress_table' of this one. */
     __u32 slot;                     /* Of the flow. */
     __u32 op;                       /* Its first output. */
+    __u32 pad;
     struct xdp_layers layers;
 };
 

@@ -28,6 +28,8 @@ lib_xdp_files = \
 	lib/xdp-features.h \
 	lib/xdp-flow-table.c \
 	lib/xdp-flow-table.h \
+	lib/xdp-machine.c \
+	lib/xdp-machine.h \
 	lib/xdp-meter.c \
 	lib/xdp-meter.h \
 	lib/xdp-offer.c \

@@ -29,6 +29,7 @@
 #include "openvswitch/vlog.h"
 #include "entropy.h"
 #include "util.h"
+#include "xdp-machine.h"
 #include "xdp-meter.h"
 #include "xdp-sequence.h"
 #include "xdp-upcall.h"
@@ -697,6 +698,44 @@ set_magic(const char *path, struct bpf_object *bpf, char **errp)
                         errp);
 }
 
+/* Tells 'bpf', which is not loaded yet, how its programs know metadata of
+ * copies, and that it made them itself. */
+static int
+set_egress(const char *path, struct bpf_object *bpf, char **errp)
+{
+    static uint64_t magic;
+    static uint32_t table;
+    int error;
+
+    while (!magic) {
+        error = get_entropy(&magic, sizeof magic);
+        if (error) {
+            *errp = xasprintf("reading random numbers failed (%s)",
+                              ovs_strerror(error));
+            return error;
+        }
+    }
+    table++;
+    error = set_constant(path, bpf, "xdp_egress_magic", &magic, sizeof magic,
+                         errp);
+    return (error ? error
+            : set_constant(path, bpf, "xdp_egress_table", &table,
+                           sizeof table, errp));
+}
+
+/* Tells 'bpf', which is not loaded yet, what it has to know about 'machine'.
+ * An object that knows nothing of that is good enough for any other. */
+static int
+set_machine(const char *path, struct bpf_object *bpf,
+            const struct xdp_machine *machine, char **errp)
+{
+    const uint32_t one = 1;
+
+    return (machine->weak_order
+            ? set_constant(path, bpf, "xdp_weak_order", &one, sizeof one, errp)
+            : 0);
+}
+
 /* Makes 'bpf', which is not loaded yet, use the map 'shared'.  After success,
  * the caller must give that back. */
 static int
@@ -936,6 +975,12 @@ load_object(const char *path, struct bpf_object *bpf, const char *log,
         } else {
             error = prepare_table(path, bpf, limits, digest_secret, errp);
         }
+    }
+    if (!error && object->has_table) {
+        error = set_machine(path, bpf, xdp_machine_get(), errp);
+    }
+    if (!error && object->caps.max_outputs > 1) {
+        error = set_egress(path, bpf, errp);
     }
     if (!error && has_op(&object->caps, XDP_OP_RECIRC)) {
         error = set_magic(path, bpf, errp);

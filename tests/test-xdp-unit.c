@@ -37,6 +37,7 @@
 #include "unit/unit.h"
 #include "util.h"
 #include "xdp-flow-table.h"
+#include "xdp-machine.h"
 #include "xdp-meter.h"
 #include "xdp-program.h"
 #include "xdp-sequence.h"
@@ -4084,6 +4085,79 @@ test_object_constant(void)
     free(path);
 }
 
+/* Returns how many atomic exchanges the program of the default object has as
+ * the kernel runs it on 'machine', or -1 if that is not to be found out. */
+static int
+count_exchanges(const struct xdp_machine *machine)
+{
+    struct bpf_prog_info info = { 0 };
+    uint32_t size = sizeof info;
+    struct xdp_object *object;
+    struct bpf_insn *insns;
+    int n = -1;
+    int fd;
+
+    xdp_machine_pretend(machine);
+    object = get_object(object_path, &object_limits);
+    xdp_machine_pretend(NULL);
+    if (!object) {
+        return -1;
+    }
+    fd = bpf_prog_get_fd_by_id(xdp_object_program_id(object));
+    if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &size)
+        && info.xlated_prog_len) {
+        insns = xmalloc(info.xlated_prog_len);
+        info = (struct bpf_prog_info) {
+            .xlated_prog_len = info.xlated_prog_len,
+            .xlated_prog_insns = (uintptr_t) insns,
+        };
+        if (!bpf_obj_get_info_by_fd(fd, &info, &size)
+            && info.xlated_prog_insns) {
+            n = 0;
+            for (size_t i = 0; i < info.xlated_prog_len / sizeof *insns;
+                 i++) {
+                n += (BPF_CLASS(insns[i].code) == BPF_STX
+                      && BPF_MODE(insns[i].code) == BPF_ATOMIC
+                      && insns[i].imm == BPF_XCHG);
+            }
+        }
+        free(insns);
+    }
+    close(fd);
+    xdp_object_put(object);
+    return n;
+}
+
+/* A program does what its machine needs, and pays for nothing else. */
+static void
+test_object_machine(void)
+{
+    static const struct xdp_machine plain, machines[] = {
+        { .weak_order = true },
+    };
+    char *path = test_object("xdp-good-no-machine");
+    struct xdp_object *object;
+    char *message;
+
+    CHECK(!count_exchanges(&plain));
+    for (size_t i = 0; i < ARRAY_SIZE(machines); i++) {
+        CHECK(count_exchanges(&machines[i]) > 0);
+
+        /* An object that cannot do it is refused, elsewhere it works. */
+        xdp_machine_pretend(&machines[i]);
+        CHECK(xdp_object_get(path, &object_limits, &object, &message)
+              == EINVAL);
+        CHECK(strstr(message, "build the object with the xdp-abi.h"));
+        free(message);
+        xdp_machine_pretend(&plain);
+        object = get_object(path, &object_limits);
+        CHECK(object);
+        xdp_object_put(object);
+    }
+    xdp_machine_pretend(NULL);
+    free(path);
+}
+
 /* Objects without a flow table are not shared. */
 static void
 test_object_plain(void)
@@ -4670,6 +4744,7 @@ static const struct test_case {
     { "object-custom", test_object_custom, NEED_NOTHING },
     { "object-verifier", test_object_verifier, NEED_BPF },
     { "object-constant", test_object_constant, NEED_BPF },
+    { "object-machine", test_object_machine, NEED_BPF },
     { "object-plain", test_object_plain, NEED_BPF },
     { "object-sharing", test_object_sharing, NEED_BPF },
     { "object-leaks", test_object_leaks, NEED_BPF },

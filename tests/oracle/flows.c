@@ -288,6 +288,25 @@ is_copy(const struct copy *copy, const uint8_t *data, size_t size)
     return size == copy->size;
 }
 
+/* Returns true if 'xdp_egress' leaves a packet for 'port' alone of which the
+ * secret in the metadata is wrong in one bit.  'data' has 'size' bytes, of
+ * which 'meta_size' are metadata, as the main program made them. */
+static bool
+check_guess(uint32_t port, const uint8_t data[MAX_OUT], size_t size,
+            size_t meta_size)
+{
+    uint8_t in[MAX_OUT], out[MAX_OUT];
+    size_t out_size, out_meta_size;
+
+    memcpy(in, data, size);
+    in[offsetof(struct xdp_egress_meta, magic)
+       + rnd(MEMBER_SIZEOF(struct xdp_egress_meta, magic))] ^= 1u << rnd(8);
+    return (run_egress(target_ifindex(port), in, size, meta_size, out,
+                       &out_size, &out_meta_size) == XDP_PASS
+            && out_meta_size == meta_size && out_size == size
+            && !memcmp(in, out, size));
+}
+
 /* Checks the copies that 'executed' says, of the packet that the main program
  * made the '*size' bytes at 'data', of which '*meta_size' are metadata.
  * Returns what is wrong, or NULL.  Stores in '*badp' the copy that is, and
@@ -316,6 +335,9 @@ check_copies(const struct tested_flow *t, const struct executed *executed,
         return NULL;
     }
 
+    if (!check_guess(executed->copies[0].port, data, *size, *meta_size)) {
+        return "metadata with a secret that is guessed";
+    }
     for (size_t i = 0; i < executed->n_copies; i++) {
         const struct copy *copy = &executed->copies[i];
         uint64_t before[XDP_COUNTER_MAX], expected[XDP_COUNTER_MAX];

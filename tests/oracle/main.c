@@ -59,6 +59,7 @@
 #include "run.h"
 #include "timeval.h"
 #include "util.h"
+#include "xdp-machine.h"
 #include "xdp-program.h"
 
 /* Exit status of a test that could not run. */
@@ -106,6 +107,7 @@ usage(void)
            "(default: %lu)\n"
            "  --hints N        hints of a CPU: a power of 2 from %d, or 0 "
            "(default: %"PRIu32")\n"
+           "  --strange        as on a machine that needs special care\n"
            "  --replay HEX     compare the keys of this packet only\n"
            "  --vlan-limit N   VLAN tags that --replay looks at "
            "(default: 2)\n"
@@ -136,8 +138,8 @@ static const char *
 parse_options(int argc, char *argv[], int *vlan_limit, int *asked)
 {
     enum { OPT_OBJECT = 1, OPT_CORPUS, OPT_PACKETS, OPT_ACTIONS, OPT_SEED,
-           OPT_PART, OPT_CASE, OPT_RACE_SECONDS, OPT_HINTS, OPT_REPLAY,
-           OPT_VLAN_LIMIT, OPT_ASKED, OPT_HELP };
+           OPT_PART, OPT_CASE, OPT_RACE_SECONDS, OPT_HINTS,
+           OPT_STRANGE, OPT_REPLAY, OPT_VLAN_LIMIT, OPT_ASKED, OPT_HELP };
     static const struct option options[] = {
         { "object", required_argument, NULL, OPT_OBJECT },
         { "corpus", required_argument, NULL, OPT_CORPUS },
@@ -148,12 +150,14 @@ parse_options(int argc, char *argv[], int *vlan_limit, int *asked)
         { "case", required_argument, NULL, OPT_CASE },
         { "race-seconds", required_argument, NULL, OPT_RACE_SECONDS },
         { "hints", required_argument, NULL, OPT_HINTS },
+        { "strange", no_argument, NULL, OPT_STRANGE },
         { "replay", required_argument, NULL, OPT_REPLAY },
         { "vlan-limit", required_argument, NULL, OPT_VLAN_LIMIT },
         { "asked", required_argument, NULL, OPT_ASKED },
         { "help", no_argument, NULL, OPT_HELP },
         { NULL, 0, NULL, 0 },
     };
+    static const struct xdp_machine strange = { .weak_order = true };
     const char *hex = NULL;
     int c;
 
@@ -190,6 +194,7 @@ parse_options(int argc, char *argv[], int *vlan_limit, int *asked)
                           "from %d", optarg, XDP_MIN_HINTS);
             }
             break;
+        case OPT_STRANGE: xdp_machine_pretend(&strange); break;
         case OPT_REPLAY: hex = optarg; break;
         case OPT_VLAN_LIMIT:
             *vlan_limit = parse_number("vlan-limit", optarg, 0, XDP_VLAN_MAX);

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What XDP programs have to know about the machine that they run on, and
+ * cannot find out themselves.
+ */
+
+#ifndef XDP_MACHINE_H
+#define XDP_MACHINE_H 1
+
+#include <stdbool.h>
+
+struct xdp_machine {
+    /* May a processor read out of order? */
+    bool weak_order;
+};
+
+const struct xdp_machine *xdp_machine_get(void);
+void xdp_machine_pretend(const struct xdp_machine *);
+
+#endif /* xdp-machine.h */
