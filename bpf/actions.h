@@ -298,7 +298,9 @@ actions_run_op(__u32 i, struct actions_ctx *run)
     case XDP_OP_POP_MPLS:
         error = mpls_pop(run->ctx, run->rest, slot,
                          actions_layers_word(&run->layers));
-        hash_outdate();
+        if (!run->egress) {
+            hash_outdate();
+        }
         if (error == MPLS_LAST) {
             run->layers.flags &= ~XDP_LAYERS_MPLS;
             error = SET_OK;
@@ -312,7 +314,8 @@ actions_run_op(__u32 i, struct actions_ctx *run)
         break;
 
     case XDP_OP_HASH:
-        error = hash_run(run->rest, slot);
+        /* Nobody asks for the hash of a copy. */
+        error = run->egress ? SET_OK : hash_run(run->rest, slot);
         break;
 
     case XDP_OP_RECIRC:

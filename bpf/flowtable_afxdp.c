@@ -23,6 +23,7 @@
 #include "parse.h"
 #include "classify.h"
 #include "actions.h"
+#include "guard.h"
 #include "order.h"
 #include "outputs.h"
 #include "recirc.h"
@@ -121,23 +122,16 @@ run_flow(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 in_port,
     return actions_run_list(ctx, scratch, flow, rest, slot);
 }
 
-SEC("xdp")
-int
-xdp_flowtable(struct xdp_md *ctx)
+/* Decides what becomes of the packet that just came in. */
+static __always_inline int
+run_first_pass(struct xdp_md *ctx, struct xdp_scratch *scratch)
 {
-    struct xdp_scratch *scratch;
     struct xdp_flow *flow;
     __u32 ifindex = ctx->ingress_ifindex;
     __u16 tcp_flags = 0;
-    __u32 zero = 0;
     __u32 in_port = 0;
     __u32 slot;
 
-    stats_count(XDP_COUNTER_PACKETS);
-    scratch = bpf_map_lookup_elem(&xdp_scratch, &zero);
-    if (!scratch) {
-        return XDP_PASS;
-    }
     stats_tick(scratch);
     flow = train_find(ctx, scratch, ifindex);
     if (flow) {
@@ -172,22 +166,49 @@ xdp_flowtable(struct xdp_md *ctx)
     return run_flow(ctx, scratch, in_port, flow, slot, tcp_flags);
 }
 
-/* A later pass of a packet. */
+/* Gives the packet that just came in to userspace, because there is another
+ * run that has 'scratch'. */
+static __always_inline int
+run_nested(struct xdp_md *ctx, struct xdp_scratch *scratch)
+{
+    __u32 in_port;
+
+    if (!find_port(scratch, ctx->ingress_ifindex, &in_port)) {
+        stats_count(XDP_COUNTER_UNKNOWN_PORT);
+        return XDP_PASS;
+    }
+    stats_count(XDP_COUNTER_NESTED);
+    return upcall_untouched(ctx, in_port);
+}
+
 SEC("xdp")
 int
-xdp_recirc(struct xdp_md *ctx)
+xdp_flowtable(struct xdp_md *ctx)
 {
-    struct xdp_scratch *scratch;
+    struct xdp_scratch *scratch = parse_scratch();
+    int verdict;
+
+    stats_count(XDP_COUNTER_PACKETS);
+    if (!scratch) {
+        return XDP_PASS;
+    }
+    if (!guard_enter(scratch)) {
+        return run_nested(ctx, scratch);
+    }
+    verdict = run_first_pass(ctx, scratch);
+    guard_leave(scratch);
+    return verdict;
+}
+
+/* Decides what becomes of the packet in a later pass. */
+static __always_inline int
+run_later_pass(struct xdp_md *ctx, struct xdp_scratch *scratch)
+{
     struct xdp_port *port;
     struct xdp_flow *flow;
-    __u32 zero = 0;
     __u32 in_port;
     __u32 slot;
 
-    scratch = bpf_map_lookup_elem(&xdp_scratch, &zero);
-    if (!scratch) {
-        return XDP_DROP;
-    }
     stats_count(XDP_COUNTER_RECIRC);
     flow = train_find_next(ctx, scratch);
     if (flow) {
@@ -206,6 +227,22 @@ xdp_recirc(struct xdp_md *ctx)
     }
     return run_flow(ctx, scratch, in_port, flow, slot,
                     stats_tcp_flags(scratch));
+}
+
+/* A later pass of a packet, in the place of the program that began the run. */
+SEC("xdp")
+int
+xdp_recirc(struct xdp_md *ctx)
+{
+    struct xdp_scratch *scratch = parse_scratch();
+    int verdict;
+
+    if (!scratch) {
+        return XDP_DROP;
+    }
+    verdict = run_later_pass(ctx, scratch);
+    guard_leave(scratch);
+    return verdict;
 }
 
 /* Run on what a device is about to send: makes a copy what its port is to

@@ -218,7 +218,8 @@ struct xdp_train {
 };
 
 /* What one program run knows about its packet, and what it left for the next
- * run on its CPU. */
+ * run on its CPU.  Only for whoever is in between guard_enter() and
+ * guard_leave(), so not for 'xdp_egress'. */
 struct xdp_scratch {
     union {
         struct xdp_key key;
@@ -272,6 +273,9 @@ struct xdp_scratch {
     __u32 fence;                /* Always 0: see order.h. */
 
     struct xdp_train train;
+
+    __u32 busy;                 /* Is a run at it?  See guard.h. */
+    __u32 pad;
 };
 
 struct {
@@ -305,6 +309,10 @@ const volatile __u32 xdp_egress_table = 0;
 
 /* Set by the provider if processors like this one may read out of order. */
 const volatile __u32 xdp_weak_order = 0;
+
+/* Set by the provider if one run may begin on a CPU while another one is under
+ * way there. */
+const volatile __u32 xdp_runs_nest = 0;
 
 /* The program for all passes but the first. */
 int xdp_recirc(struct xdp_md *ctx);

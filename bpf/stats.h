@@ -2,8 +2,9 @@
 /*
  * Counting: named counters, flow statistics and port statistics.
  *
- * All of them are per CPU and an XDP program is never interrupted by another
- * run on its CPU, so that plain additions are enough.
+ * All of them are per CPU, and as a rule an XDP program is not interrupted by
+ * another run on its CPU, so that plain additions are enough.  Where it may be
+ * (guard.h), what is counted outside of the guard is counted by atomic ones.
  */
 
 #ifndef BPF_STATS_H
@@ -13,6 +14,17 @@
 
 #include "maps.h"
 
+/* Adds 'n' to '*value', which other CPUs leave alone. */
+static __always_inline void
+stats_add_to(__u64 *value, __u64 n)
+{
+    if (xdp_runs_nest) {
+        __sync_fetch_and_add(value, n);
+    } else {
+        *value += n;
+    }
+}
+
 /* Adds 'n' to 'counter'. */
 static __always_inline void
 stats_add(enum xdp_counter counter, __u64 n)
@@ -21,7 +33,7 @@ stats_add(enum xdp_counter counter, __u64 n)
     __u64 *value = bpf_map_lookup_elem(&debug_stats, &index);
 
     if (value) {
-        *value += n;
+        stats_add_to(value, n);
     }
 }
 

@@ -75,6 +75,45 @@ upcall_put_metadata(struct xdp_md *ctx, struct xdp_scratch *scratch)
     return true;
 }
 
+/* Returns the statistics of 'port', or NULL if it is none. */
+static __always_inline struct xdp_port_stats *
+upcall_stats(__u32 port)
+{
+    return bpf_map_lookup_elem(&xdp_port_stats, &port);
+}
+
+/* Returns true if 'queue' of 'port' has an AF_XDP socket, and stores its index
+ * in '*indexp'. */
+static __always_inline bool
+upcall_find_socket(__u32 port, __u32 queue, __u32 *indexp)
+{
+    __u32 index = port * XDP_PORT_MAX_QUEUES + queue;
+
+    *indexp = index;
+    return (queue < XDP_PORT_MAX_QUEUES
+            && bpf_map_lookup_elem(&xsks_map, &index));
+}
+
+/* Passes the packet, which came in on 'port' and is unchanged, to the kernel's
+ * stack for the lack of a socket. */
+static __always_inline int
+upcall_pass(struct xdp_port_stats *stats)
+{
+    stats_count(XDP_COUNTER_NO_SOCKET);
+    stats_add_to(&stats->no_socket, 1);
+    return XDP_PASS;
+}
+
+/* Redirects the packet to the AF_XDP socket at 'index', or does what
+ * 'otherwise' says if that is gone. */
+static __always_inline int
+upcall_redirect(struct xdp_port_stats *stats, __u32 index, int otherwise)
+{
+    stats_count(XDP_COUNTER_UPCALLS);
+    stats_add_to(&stats->upcalls, 1);
+    return bpf_redirect_map(&xsks_map, index, otherwise);
+}
+
 /* Hands the packet of the scratch to the AF_XDP socket of 'port' and of the
  * queue on which it arrived.
  *
@@ -87,7 +126,6 @@ upcall(struct xdp_md *ctx, __u32 port)
 {
     struct xdp_scratch *scratch = parse_scratch();
     struct xdp_port_stats *stats;
-    __u32 queue = ctx->rx_queue_index;
     __u32 index;
     bool is_first;
 
@@ -98,25 +136,20 @@ upcall(struct xdp_md *ctx, __u32 port)
     if (scratch->in_tunnel) {
         port = scratch->rx_port;
     }
-    index = port * XDP_PORT_MAX_QUEUES + queue;
-
-    stats = bpf_map_lookup_elem(&xdp_port_stats, &port);
+    stats = upcall_stats(port);
     if (!stats) {
         return is_first ? XDP_PASS : XDP_DROP;
     }
-    if (queue >= XDP_PORT_MAX_QUEUES
-        || !bpf_map_lookup_elem(&xsks_map, &index)) {
+    if (!upcall_find_socket(port, ctx->rx_queue_index, &index)) {
         if (!is_first) {
             stats_count(XDP_COUNTER_DROP_RECIRC);
             return XDP_DROP;
         }
-        stats_count(XDP_COUNTER_NO_SOCKET);
-        stats->no_socket++;
-        return XDP_PASS;
+        return upcall_pass(stats);
     }
 
     if (!upcall_put_metadata(ctx, scratch)) {
-        stats->no_metadata++;
+        stats_add_to(&stats->no_metadata, 1);
         if (!is_first) {
             stats_count(XDP_COUNTER_DROP_RECIRC);
             return XDP_DROP;
@@ -125,9 +158,22 @@ upcall(struct xdp_md *ctx, __u32 port)
     if (!is_first) {
         stats_count(XDP_COUNTER_RESUMED);
     }
-    stats_count(XDP_COUNTER_UPCALLS);
-    stats->upcalls++;
-    return bpf_redirect_map(&xsks_map, index, is_first ? XDP_PASS : XDP_DROP);
+    return upcall_redirect(stats, index, is_first ? XDP_PASS : XDP_DROP);
+}
+
+/* As upcall(), for a packet that just came in on 'port', and without a look at
+ * the scratch. */
+static __always_inline int
+upcall_untouched(struct xdp_md *ctx, __u32 port)
+{
+    struct xdp_port_stats *stats = upcall_stats(port);
+    __u32 index;
+
+    if (!stats) {
+        return XDP_PASS;
+    }
+    return (upcall_find_socket(port, ctx->rx_queue_index, &index)
+            ? upcall_redirect(stats, index, XDP_PASS) : upcall_pass(stats));
 }
 
 #endif /* upcall.h */

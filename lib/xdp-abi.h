@@ -598,6 +598,8 @@ enum xdp_counter {
                                      * output device takes. */
     XDP_COUNTER_UNPARSED = 32,      /* Too odd, or too short, to be parsed:
                                      * upcall. */
+    XDP_COUNTER_NESTED = 33,        /* While another packet was under way on
+                                     * the CPU: upcall. */
     XDP_COUNTER_MAX
 };
 

@@ -1645,6 +1645,7 @@ count_hint_hits(const uint64_t counters[XDP_COUNTER_MAX])
                        + counters[XDP_COUNTER_RECIRC]);
     uint64_t others = (counters[XDP_COUNTER_UNKNOWN_PORT]
                        + counters[XDP_COUNTER_UNPARSED]
+                       + counters[XDP_COUNTER_NESTED]
                        + counters[XDP_COUNTER_SUBTABLE_HITS]
                        + counters[XDP_COUNTER_MISSES]);
 

@@ -6,6 +6,12 @@
 #include "xdp-machine.h"
 
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+/* "1" if the kernel has PREEMPT_RT; not there on many that do not. */
+#define REALTIME_FILE "/sys/kernel/realtime"
 
 /* What a test wants to be true of the machine, or NULL. */
 static const struct xdp_machine *pretended;
@@ -21,6 +27,37 @@ has_weak_order(void)
 #endif
 }
 
+/* Returns true if a kernel may have PREEMPT_RT of which uname() says 'version'
+ * and that has 'realtime' in REALTIME_FILE.  Each is NULL if that is not to be
+ * found out. */
+bool
+xdp_machine_is_realtime(const char *version, const char *realtime)
+{
+    return (!version || strstr(version, "PREEMPT_RT")
+            || (realtime && realtime[0] == '1'));
+}
+
+/* Returns true if runs may nest on this kernel.  From Linux 6.18 on, they may
+ * with PREEMPT_RT, unless CONFIG_PREEMPT_RT_NEEDS_BH_LOCK is set.  The guard
+ * costs little, so neither the version of the kernel, which says nothing about
+ * backports, nor its configuration, which is not there on all machines, is
+ * relied on. */
+static bool
+may_runs_nest(void)
+{
+    FILE *stream = fopen(REALTIME_FILE, "r");
+    const char *realtime = NULL;
+    struct utsname utsname;
+    char line[8];
+
+    if (stream) {
+        realtime = fgets(line, sizeof line, stream);
+        fclose(stream);
+    }
+    return xdp_machine_is_realtime(uname(&utsname) ? NULL : utsname.version,
+                                   realtime);
+}
+
 /* Returns what is known about this machine. */
 const struct xdp_machine *
 xdp_machine_get(void)
@@ -31,6 +68,7 @@ xdp_machine_get(void)
         return pretended;
     }
     machine.weak_order = has_weak_order();
+    machine.runs_nest = may_runs_nest();
     return &machine;
 }
 

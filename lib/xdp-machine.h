@@ -12,9 +12,14 @@
 struct xdp_machine {
     /* May a processor read out of order? */
     bool weak_order;
+
+    /* May a program begin to run on a CPU while another run of it is under way
+     * there? */
+    bool runs_nest;
 };
 
 const struct xdp_machine *xdp_machine_get(void);
+bool xdp_machine_is_realtime(const char *version, const char *realtime);
 void xdp_machine_pretend(const struct xdp_machine *);
 
 #endif /* xdp-machine.h */

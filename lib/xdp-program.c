@@ -729,11 +729,23 @@ static int
 set_machine(const char *path, struct bpf_object *bpf,
             const struct xdp_machine *machine, char **errp)
 {
-    const uint32_t one = 1;
+    const struct {
+        const char *name;
+        uint32_t value;
+    } constants[] = {
+        { "xdp_weak_order", machine->weak_order },
+        { "xdp_runs_nest", machine->runs_nest },
+    };
+    int error = 0;
 
-    return (machine->weak_order
-            ? set_constant(path, bpf, "xdp_weak_order", &one, sizeof one, errp)
-            : 0);
+    for (size_t i = 0; !error && i < ARRAY_SIZE(constants); i++) {
+        if (constants[i].value) {
+            error = set_constant(path, bpf, constants[i].name,
+                                 &constants[i].value,
+                                 sizeof constants[i].value, errp);
+        }
+    }
+    return error;
 }
 
 /* Makes 'bpf', which is not loaded yet, use the map 'shared'.  After success,

@@ -7,6 +7,7 @@
 
 xdp_test_programs = \
 	tests/test-xdp-custody \
+	tests/test-xdp-nesting \
 	tests/test-xdp-oracle \
 	tests/test-xdp-unit
 
@@ -35,7 +36,8 @@ xdp_test_objects = \
 	tests/xdp-good-no-machine.bpf.o \
 	tests/xdp-good-no-metadata.bpf.o \
 	tests/xdp-good-plain.bpf.o \
-	tests/xdp-good-ssh.bpf.o
+	tests/xdp-good-ssh.bpf.o \
+	tests/xdp-nesting.bpf.o
 
 if ENABLE_XDP_OFFLOAD
 test-programs: $(xdp_test_objects) $(bpf_objects)

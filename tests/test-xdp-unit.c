@@ -4134,10 +4134,17 @@ test_object_machine(void)
 {
     static const struct xdp_machine plain, machines[] = {
         { .weak_order = true },
+        { .runs_nest = true },
     };
     char *path = test_object("xdp-good-no-machine");
     struct xdp_object *object;
     char *message;
+
+    CHECK(xdp_machine_is_realtime("#1 SMP PREEMPT_RT Debian", NULL));
+    CHECK(xdp_machine_is_realtime("#1 SMP PREEMPT Debian", "1\n"));
+    CHECK(xdp_machine_is_realtime(NULL, NULL));
+    CHECK(!xdp_machine_is_realtime("#1 SMP PREEMPT_DYNAMIC Debian", NULL));
+    CHECK(!xdp_machine_is_realtime("#1 SMP PREEMPT_DYNAMIC Debian", "0\n"));
 
     CHECK(!count_exchanges(&plain));
     for (size_t i = 0; i < ARRAY_SIZE(machines); i++) {

@@ -3,5 +3,6 @@
  * those that need special care. */
 
 #define xdp_weak_order xdp_number_of_orders
+#define xdp_runs_nest xdp_number_of_nests
 
 #include "xdp-test-object.h"

@@ -157,7 +157,10 @@ parse_options(int argc, char *argv[], int *vlan_limit, int *asked)
         { "help", no_argument, NULL, OPT_HELP },
         { NULL, 0, NULL, 0 },
     };
-    static const struct xdp_machine strange = { .weak_order = true };
+    static const struct xdp_machine strange = {
+        .weak_order = true,
+        .runs_nest = true,
+    };
     const char *hex = NULL;
     int c;
 
