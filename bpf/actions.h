@@ -39,15 +39,16 @@
 /* A tag was popped: the headers have moved. */
 #define ACTIONS_POPPED (-1)
 
-/* What a run of ops works on. */
+/* What a run of ops works on.  'verdict' is where the verifier does not keep
+ * track of it, in the upper half of a word, or else it looks at everything
+ * once for each verdict. */
 struct actions_ctx {
     struct xdp_md *ctx;
     const struct xdp_flow_rest *rest;
     struct xdp_layers layers;   /* Of the packet as it is now. */
     __u32 next;                 /* Slot of the next op. */
-    __u32 egress;               /* Device that this copy is for, or 0. */
-    __u32 pushed;               /* Was a tunnel's header pushed? */
     int verdict;                /* XDP_* or ACTIONS_*. */
+    __u32 egress;               /* Device that this copy is for, or 0. */
 };
 
 /* The two MAC addresses at the front of a frame, in as few pieces as
@@ -68,18 +69,6 @@ actions_output(__u32 port)
     stats_count(verdict == XDP_REDIRECT ? XDP_COUNTER_OUTPUT
                                         : XDP_COUNTER_DROP_NO_PORT);
     return verdict;
-}
-
-/* As actions_output(), for the output 'op' of a packet that has got a tunnel's
- * header, if it fits there. */
-static __always_inline int
-actions_output_fitting(struct xdp_md *ctx, const struct xdp_op *op)
-{
-    if (!tunnel_fits(ctx, op->u.output.ifindex)) {
-        stats_count(XDP_COUNTER_DROP_MTU);
-        return XDP_DROP;
-    }
-    return actions_output(op->u.output.port);
 }
 
 /* Returns the MAC addresses at 'p'. */
@@ -325,7 +314,6 @@ actions_run_op(__u32 i, struct actions_ctx *run)
 
     case XDP_OP_TNL_PUSH:
         error = tunnel_push(run->ctx, run->rest, slot);
-        run->pushed = 1;
         break;
 
     case XDP_OP_TNL_POP:
@@ -366,7 +354,6 @@ actions_run_list(struct xdp_md *ctx, struct xdp_scratch *scratch,
         .rest = rest,
         .layers = actions_layers(scratch),
         .next = verifier_zero(slot),
-        .pushed = verifier_zero(slot),
         .verdict = ACTIONS_UNDECIDED,
     };
 
@@ -380,8 +367,7 @@ actions_run_list(struct xdp_md *ctx, struct xdp_scratch *scratch,
         if (op >= XDP_FLOW_MAX_OPS) {
             return XDP_ABORTED;
         }
-        return (run.pushed ? actions_output_fitting(ctx, &rest->ops[op])
-                : actions_output(rest->ops[op].u.output.port));
+        return actions_output(rest->ops[op].u.output.port);
     }
     if (run.verdict == ACTIONS_TNL_POP) {
         return recirc_start(ctx, scratch, 0);
@@ -444,7 +430,7 @@ static __always_inline int
 actions_run_short(struct xdp_md *ctx, struct xdp_scratch *scratch,
                   const struct xdp_flow_rest *rest)
 {
-    __u32 last = (rest->n_ops - 1) % XDP_FLOW_MAX_OPS;
+    __u32 last = (rest->n_ops - 1U) % XDP_FLOW_MAX_OPS;
     __u32 recirc_id = 0;
     int error = SET_OK;
 
@@ -452,7 +438,7 @@ actions_run_short(struct xdp_md *ctx, struct xdp_scratch *scratch,
     case XDP_OP_TNL_PUSH:
         error = tunnel_push(ctx, rest, 0);
         if (error == SET_OK) {
-            return actions_output_fitting(ctx, &rest->ops[last]);
+            return actions_output(rest->ops[last].u.output.port);
         }
         break;
     case XDP_OP_TNL_POP:

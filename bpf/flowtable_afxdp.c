@@ -24,6 +24,7 @@
 #include "classify.h"
 #include "actions.h"
 #include "guard.h"
+#include "mtu.h"
 #include "order.h"
 #include "outputs.h"
 #include "recirc.h"
@@ -84,6 +85,17 @@ find_flow(struct xdp_md *ctx, const struct xdp_port *port, __u32 in_port,
     return flow;
 }
 
+/* Gives the packet that came in on port 'in_port', and that is too large for
+ * an output of its flow, to userspace.  Its TCP flags were not accounted, as
+ * those of packets that a train follows are. */
+static __always_inline int
+give_up_large(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 in_port)
+{
+    stats_count(XDP_COUNTER_TOO_LARGE);
+    train_end(scratch);
+    return upcall(ctx, in_port);
+}
+
 /* Runs 'flow', which is in 'slot', on the packet from port 'in_port', with
  * 'tcp_flags' in host byte order. */
 static __always_inline int
@@ -94,6 +106,9 @@ run_flow(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 in_port,
     const struct xdp_flow_rest *rest;
 
     if (flow->flags & XDP_FLOW_SIMPLE) {
+        if (!mtu_fits_simple(ctx, scratch, flow, slot)) {
+            return give_up_large(ctx, scratch, in_port);
+        }
         stats_flow(scratch, slot, length, tcp_flags);
         return actions_run_simple(ctx, flow);
     }
@@ -101,6 +116,9 @@ run_flow(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 in_port,
     rest = bpf_map_lookup_elem(&xdp_flow_rest, &slot);
     if (!rest) {
         return upcall(ctx, in_port);
+    }
+    if (!mtu_fits(ctx, scratch, rest, slot)) {
+        return give_up_large(ctx, scratch, in_port);
     }
     if (flow->flags & (XDP_FLOW_TNL_PUSH | XDP_FLOW_TNL_POP)
         && !tunnel_is_ours(ctx, flow, rest)) {
@@ -138,6 +156,10 @@ run_first_pass(struct xdp_md *ctx, struct xdp_scratch *scratch)
         /* TCP flags are the same as before. */
         slot = scratch->train.slot;
         if (flow->flags & XDP_FLOW_SIMPLE) {
+            if (!mtu_fits_simple(ctx, scratch, flow, slot)) {
+                recirc_begin(scratch);
+                return give_up_large(ctx, scratch, scratch->train.in_port);
+            }
             stats_flow(scratch, slot, ctx->data_end - ctx->data, 0);
             return actions_run_simple(ctx, flow);
         }
@@ -212,9 +234,11 @@ run_later_pass(struct xdp_md *ctx, struct xdp_scratch *scratch)
     stats_count(XDP_COUNTER_RECIRC);
     flow = train_find_next(ctx, scratch);
     if (flow) {
-        stats_flow(scratch, scratch->train.next_slot,
-                   ctx->data_end - ctx->data, 0);
-        return actions_run_simple(ctx, flow);
+        slot = scratch->train.next_slot;
+        if (mtu_fits_simple(ctx, scratch, flow, slot)) {
+            stats_flow(scratch, slot, ctx->data_end - ctx->data, 0);
+            return actions_run_simple(ctx, flow);
+        }
     }
     in_port = scratch->key.in_port;
     port = bpf_map_lookup_elem(&xdp_ports, &in_port);

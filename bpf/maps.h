@@ -27,6 +27,9 @@
 /* Words of a key that are kept for later passes: see hash.h. */
 #define MAPS_KEPT_WORDS 8
 
+/* Ports and groups of which it is kept what fits: see mtu.h. */
+#define MAPS_MTU_LIMITS 8
+
 /* Set by the provider before the object is loaded; see xdp_digest_add(). */
 const volatile __u64 xdp_digest_secret[MAPS_KEY_SPACE];
 
@@ -47,12 +50,13 @@ struct {
 } tx_ports SEC(".maps");
 
 /* A group: the devices that get a copy of the packets of one flow, or of
- * several flows with the same outputs. */
+ * several flows with the same outputs.  (clang leaves a struct that is named
+ * first in an inner map out of the BTF, so sizes have to do.) */
 struct xdp_group {
     __uint(type, BPF_MAP_TYPE_DEVMAP);
     __uint(max_entries, 1);
-    __type(key, __u32);
-    __type(value, struct bpf_devmap_val);
+    __uint(key_size, sizeof(__u32));
+    __uint(value_size, sizeof(struct bpf_devmap_val));
 };
 
 struct {
@@ -273,6 +277,10 @@ struct xdp_scratch {
     __u32 fence;                /* Always 0: see order.h. */
 
     struct xdp_train train;
+
+    /* Longest packets that fit, in the lower halves, and of which port or
+     * group, in the upper ones. */
+    __u64 mtu_limits[MAPS_MTU_LIMITS];
 
     __u32 busy;                 /* Is a run at it?  See guard.h. */
     __u32 pad;

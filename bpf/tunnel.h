@@ -441,7 +441,7 @@ tunnel_begin_pop(struct xdp_md *ctx, const struct xdp_flow_rest *rest)
     if (!scratch || !rest) {
         return false;
     }
-    op = &rest->ops[(rest->n_ops - 1) % XDP_FLOW_MAX_OPS];
+    op = &rest->ops[(rest->n_ops - 1U) % XDP_FLOW_MAX_OPS];
     if (!tunnel_look_at(ctx, scratch, op, &h)) {
         return false;
     }
@@ -637,19 +637,6 @@ tunnel_push(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i)
     }
     stats_count(XDP_COUNTER_TNL_PUSH);
     return SET_OK;
-}
-
-/* Returns true if device 'ifindex' can send the packet, with the tunnel header
- * that was pushed, as the kernel sees it when a packet is redirected: with
- * room for a VLAN tag. */
-static __always_inline bool
-tunnel_fits(struct xdp_md *ctx, __u32 ifindex)
-{
-    __u32 mtu = 0;
-
-    return bpf_check_mtu(ctx, ifindex, &mtu,
-                         -(int) sizeof(struct parse_vlan_hdr), 0)
-           != BPF_MTU_CHK_RET_FRAG_NEEDED;
 }
 
 #endif /* tunnel.h */

@@ -389,7 +389,11 @@ struct xdp_flow {
 /* Filled before 'valid' of the slot is set, and left alone as long as the slot
  * is not reused. */
 struct xdp_flow_rest {
-    __u32 n_ops;                    /* 0 (drop) to XDP_FLOW_MAX_OPS slots. */
+    __u16 n_ops;                    /* 0 (drop) to XDP_FLOW_MAX_OPS slots. */
+    __s16 growth;                   /* Bytes that the packet is longer, at
+                                     * most, at one of its outputs than it was
+                                     * at first.  Very negative without
+                                     * outputs. */
     __u16 group;                    /* Index in 'xdp_groups', or 0. */
     __u16 n_outputs;                /* Of the group, or 0. */
     struct xdp_op ops[XDP_FLOW_MAX_OPS];
@@ -594,8 +598,7 @@ enum xdp_counter {
     XDP_COUNTER_TNL_PUSH = 28,      /* Tunnel headers pushed. */
     XDP_COUNTER_TNL_POP = 29,       /* Tunnel headers popped. */
     XDP_COUNTER_TNL_ODD = 30,       /* Tunnel header left to userspace. */
-    XDP_COUNTER_DROP_MTU = 31,      /* With its tunnel header larger than the
-                                     * output device takes. */
+    XDP_COUNTER_TOO_LARGE = 31,     /* For an output device: upcall. */
     XDP_COUNTER_UNPARSED = 32,      /* Too odd, or too short, to be parsed:
                                      * upcall. */
     XDP_COUNTER_NESTED = 33,        /* While another packet was under way on

@@ -54,7 +54,8 @@ static const char *counter_names[XDP_COUNTER_MAX] = {
     [XDP_COUNTER_TNL_PUSH] = "tunnel headers pushed",
     [XDP_COUNTER_TNL_POP] = "tunnel headers popped",
     [XDP_COUNTER_TNL_ODD] = "handed to userspace, odd tunnel header",
-    [XDP_COUNTER_DROP_MTU] = "dropped, too large with a tunnel header",
+    [XDP_COUNTER_TOO_LARGE]
+        = "handed to userspace, too large for an output port",
     [XDP_COUNTER_UNPARSED] = "handed to userspace, too odd to parse",
     [XDP_COUNTER_NESTED] = "handed to userspace, CPU busy with another packet",
 };

@@ -50,6 +50,7 @@
 #include "openvswitch/list.h"
 #include "openvswitch/vlog.h"
 #include "ovs-atomic.h"
+#include "packets.h"
 #include "util.h"
 #include "xdp-subtable.h"
 #include "xdp-swap.h"
@@ -1162,6 +1163,44 @@ flow_flags(const struct xdp_flow_actions *actions)
     }
 }
 
+/* Returns by how many bytes a packet of a flow of the masked key 'key' is
+ * longer at one of the outputs of 'actions' than it was at first, if anything
+ * more than it can be.  A label may not be there to be popped, and a packet
+ * not long enough to be truncated.  INT16_MIN without outputs. */
+static int
+max_growth(const struct xdp_key *key, const struct xdp_flow_actions *actions)
+{
+    int n_tags = ((key->vlan_tci0 & htons(VLAN_CFI) ? 1 : 0)
+                  + (key->vlan_tci1 & htons(VLAN_CFI) ? 1 : 0));
+    int max = INT16_MIN;
+    int growth = 0;
+
+    for (size_t i = 0; i < actions->n_ops; i += 1 + actions->ops[i].n_data) {
+        switch (actions->ops[i].type) {
+        case XDP_OP_OUTPUT:
+            max = MAX(max, growth);
+            break;
+        case XDP_OP_PUSH_VLAN:
+            growth += VLAN_HEADER_LEN;
+            n_tags++;
+            break;
+        case XDP_OP_POP_VLAN:
+            if (n_tags) {
+                growth -= VLAN_HEADER_LEN;
+                n_tags--;
+            }
+            break;
+        case XDP_OP_PUSH_MPLS:
+            growth += MPLS_HLEN;
+            break;
+        case XDP_OP_TNL_PUSH:
+            growth += actions->ops[i].u.tnl_push.header_len;
+            break;
+        }
+    }
+    return max;
+}
+
 /* Fills 'slot', which no program can know, with the flow of the masked key
  * 'key' under mask 'mask_id', with 'actions' and 'group'.  It is not valid
  * yet. */
@@ -1191,6 +1230,7 @@ slot_fill(struct xdp_flow_table *table, uint32_t slot, uint32_t mask_id,
     rest->n_ops = actions->n_ops;
     rest->group = group;
     rest->n_outputs = table->groups[group].n_outputs;
+    rest->growth = max_growth(key, actions);
     memcpy(rest->ops, actions->ops, actions->n_ops * sizeof *actions->ops);
     memcpy(rest->ext_bits, (const char *) mask + BASIC_SIZE, EXT_SIZE);
     memcpy(rest->ext_words, (const char *) key + BASIC_SIZE, EXT_SIZE);

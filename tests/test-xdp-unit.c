@@ -2197,6 +2197,7 @@ test_table_slot(void)
                            | XDP_PART_EXTENDED | XDP_PART_TUNNEL
                            | XDP_PART_TUNNEL_RARE);
     expected.rest.n_ops = actions.n_ops;
+    expected.rest.growth = INT16_MIN;
     memcpy(expected.rest.ops, actions.ops, sizeof expected.rest.ops);
     CHECK(fixture_find_mask(&f, &key, &slot, &flow, &mask_id));
     CHECK(flow.flow.valid);
@@ -3344,6 +3345,84 @@ test_table_groups(void)
     xdp_flow_table_remove(f.table, a, &s);
     xdp_flow_table_remove(f.table, b, &s);
     xdp_flow_table_remove(f.table, d, &s);
+    fixture_destroy(&f);
+}
+
+/* A slot says by how much copies are longer than the packet, at most. */
+static void
+test_table_groups_mtu(void)
+{
+    static const struct {
+        int n_tags;             /* That the flow matches. */
+        int growth;
+        uint16_t types[7];      /* Of the ops, XDP_OP_NONE at the end. */
+    } cases[] = {
+        { 0, 0, { XDP_OP_OUTPUT, XDP_OP_OUTPUT } },
+        { 0, 4, { XDP_OP_PUSH_VLAN, XDP_OP_OUTPUT, XDP_OP_OUTPUT } },
+        { 0, 4, { XDP_OP_OUTPUT, XDP_OP_PUSH_VLAN, XDP_OP_OUTPUT } },
+        { 0, 0, { XDP_OP_OUTPUT, XDP_OP_OUTPUT, XDP_OP_PUSH_VLAN } },
+        { 0, 8, { XDP_OP_PUSH_VLAN, XDP_OP_OUTPUT, XDP_OP_PUSH_MPLS,
+                  XDP_OP_OUTPUT } },
+        { 0, 4, { XDP_OP_OUTPUT, XDP_OP_PUSH_VLAN, XDP_OP_OUTPUT,
+                  XDP_OP_POP_VLAN, XDP_OP_OUTPUT } },
+        { 0, 0, { XDP_OP_OUTPUT, XDP_OP_PUSH_VLAN, XDP_OP_POP_VLAN,
+                  XDP_OP_OUTPUT } },
+
+        /* Tags are popped only where there are some. */
+        { 0, 0, { XDP_OP_POP_VLAN, XDP_OP_OUTPUT, XDP_OP_OUTPUT } },
+        { 1, -4, { XDP_OP_POP_VLAN, XDP_OP_OUTPUT, XDP_OP_OUTPUT } },
+        { 1, 0, { XDP_OP_OUTPUT, XDP_OP_POP_VLAN, XDP_OP_OUTPUT } },
+        { 1, 0, { XDP_OP_POP_VLAN, XDP_OP_PUSH_VLAN, XDP_OP_OUTPUT,
+                  XDP_OP_OUTPUT } },
+        { 1, -4, { XDP_OP_POP_VLAN, XDP_OP_POP_VLAN, XDP_OP_OUTPUT,
+                   XDP_OP_OUTPUT } },
+        { 2, -8, { XDP_OP_POP_VLAN, XDP_OP_POP_VLAN, XDP_OP_OUTPUT,
+                   XDP_OP_OUTPUT } },
+
+        /* Nor does a label or a length to be cut off count. */
+        { 0, 0, { XDP_OP_POP_MPLS, XDP_OP_OUTPUT, XDP_OP_TRUNC,
+                  XDP_OP_OUTPUT } },
+
+        /* Without a group, and without an output. */
+        { 0, 4, { XDP_OP_PUSH_VLAN, XDP_OP_OUTPUT } },
+        { 0, INT16_MIN, { XDP_OP_PUSH_VLAN } },
+    };
+    struct xdp_flow_table_stats s;
+    struct xdp_table_flow *tf;
+    struct fixture f;
+
+    fixture_init_groups(&f, 16);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct xdp_flow_actions actions;
+        struct xdp_key key, mask;
+        struct found_flow found;
+        uint32_t port = 4;
+        uint32_t slot;
+
+        make_flow(1, 100, 0, &key, &mask);
+        mask.vlan_tci0 = mask.vlan_tci1 = OVS_BE16_MAX;
+        key.vlan_tci0 = cases[i].n_tags ? htons(VLAN_CFI | 5) : 0;
+        key.vlan_tci1 = cases[i].n_tags > 1 ? htons(VLAN_CFI | 6) : 0;
+        memset(&actions, 0, sizeof actions);
+        for (size_t j = 0; cases[i].types[j]; j++) {
+            struct xdp_op *op = &actions.ops[actions.n_ops++];
+
+            op->type = cases[i].types[j];
+            if (op->type == XDP_OP_OUTPUT) {
+                op->u.output.port = port++;
+                op->u.output.ifindex = if_nametoindex("lo");
+            }
+        }
+        CHECK(!xdp_flow_table_insert(f.table, &key, &mask, &actions, &tf));
+        CHECK(fixture_find(&f, &key, &slot, &found));
+        if (found.rest.growth != cases[i].growth
+            || found.rest.n_ops != actions.n_ops) {
+            fail("list %"PRIuSIZE": growth %d instead of %d", i,
+                 found.rest.growth, cases[i].growth);
+        }
+        xdp_flow_table_remove(f.table, tf, &s);
+        fixture_reclaim(&f);
+    }
     fixture_destroy(&f);
 }
 
@@ -4718,6 +4797,7 @@ static const struct test_case {
     { "table-ports", test_table_ports, NEED_BPF },
     { "table-port-masks", test_table_port_masks, NEED_BPF },
     { "table-groups", test_table_groups, NEED_BPF },
+    { "table-groups-mtu", test_table_groups_mtu, NEED_BPF },
     { "table-groups-full", test_table_groups_full, NEED_BPF },
     { "table-groups-port", test_table_groups_port, NEED_BPF },
     { "table-groups-egress", test_table_groups_egress, NEED_BPF },

@@ -125,6 +125,8 @@ can_happen(size_t event)
     switch (event) {
     case EVENT_COPIES:
     case EVENT_TUNNEL_MTU:
+    case EVENT_TOO_LARGE:
+    case EVENT_TOO_LARGE_COPIES:
         return has_targets();
 
     case EVENT_TRAIN:

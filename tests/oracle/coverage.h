@@ -92,6 +92,8 @@ extern unsigned long int tags_count[MAX_TAGS + 1];
     EVENT(TUNNEL_MISS, "miss behind a tunnel")      \
     EVENT(TUNNEL_PUSH, "tunnel header pushed")      \
     EVENT(TUNNEL_MTU, "too large with tunnel header") \
+    EVENT(TOO_LARGE, "too large for the port")      \
+    EVENT(TOO_LARGE_COPIES, "too large for one of the ports") \
     EVENT(METERED, "dropped by a meter")            \
     EVENT(PORT_GONE, "output to a port that left")  \
     EVENT(MODIFY, "modified flow")                  \

@@ -20,6 +20,7 @@
  *                          against lib/netdev-native-tnl.c
  *     kept                 a hash in a later pass of what nothing in the first
  *                          one asked for
+ *     mtu                  packets that are, or get, too large for a device
  *     trains               the same of packets that come several times in a
  *                          row, and of such that hardly differ
  *     digest               two flows with one digest
@@ -322,6 +323,7 @@ main(int argc, char *argv[])
         test_passes();
         test_tunnels();
         test_kept();
+        test_mtu();
         test_trains();
         test_digest();
         test_refusals();

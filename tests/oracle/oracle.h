@@ -51,6 +51,8 @@ extern size_t n_devices;
 
 void make_devices(void);
 uint32_t target_ifindex(uint32_t port);
+uint32_t target_max_len(uint32_t port);
+void set_small_mtus(bool small);
 bool has_targets(void);
 void set_vlan_limit(int vlan_limit);
 
@@ -88,6 +90,7 @@ void test_digest(void);
 void test_refusals(void);
 void test_passes(void);
 void test_kept(void);
+void test_mtu(void);
 void test_tunnels(void);
 void test_trains(void);
 void test_classifier(void);

@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "flow.h"
 #include "flows.h"
@@ -21,6 +23,7 @@
 #include "netlink.h"
 #include "openvswitch/ofpbuf.h"
 #include "oracle.h"
+#include "packets.h"
 #include "frames.h"
 #include "rng.h"
 #include "run.h"
@@ -29,8 +32,12 @@
 struct device devices[MAX_DEVICES];
 size_t n_devices;
 
-/* Devices that packets can go to, by port. */
+/* Devices that packets can go to, and their MTUs, by port. */
 static uint32_t targets[N_PORTS];
+static uint32_t target_mtus[N_PORTS];
+
+/* More than any packet has that is not made to be too large. */
+#define LARGE_MTU 9000
 
 /* Makes a network namespace of our own with some devices, so that packets can
  * come from several ones that nobody else touches.  Where that does not work,
@@ -85,6 +92,7 @@ make_devices(void)
         targets[n_targets++] = devices[0].ifindex;
     }
     if_freenameindex(names);
+    set_small_mtus(false);
     if (!devices[0].ifindex) {
         ovs_fatal(0, "there is no device lo");
     }
@@ -95,6 +103,45 @@ uint32_t
 target_ifindex(uint32_t port)
 {
     return targets[port];
+}
+
+/* Gives the devices that packets can go to MTUs that are small, or larger than
+ * any packet of most parts.  lo keeps its own. */
+void
+set_small_mtus(bool small)
+{
+    static const uint32_t mtus[] = { 1400, 1500, LARGE_MTU };
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+    if (fd < 0) {
+        ovs_fatal(errno, "opening a socket failed");
+    }
+    for (uint32_t i = 0; i < N_PORTS; i++) {
+        struct ifreq ifr;
+
+        memset(&ifr, 0, sizeof ifr);
+        if (!if_indextoname(targets[i], ifr.ifr_name)) {
+            ovs_fatal(errno, "a device is gone");
+        }
+        ifr.ifr_mtu = small ? mtus[i % ARRAY_SIZE(mtus)] : LARGE_MTU;
+        if ((targets[i] != devices[0].ifindex && ioctl(fd, SIOCSIFMTU, &ifr))
+            || ioctl(fd, SIOCGIFMTU, &ifr)) {
+            ovs_fatal(errno, "%s: setting the MTU failed", ifr.ifr_name);
+        }
+        target_mtus[i] = ifr.ifr_mtu;
+    }
+    close(fd);
+
+    /* What the program knows lasts for a tick of the clock, of which there are
+     * at least 100 in a second. */
+    xnanosleep(2 * 10 * 1000 * 1000);
+}
+
+/* Returns the length of the longest packet that 'port' sends. */
+uint32_t
+target_max_len(uint32_t port)
+{
+    return target_mtus[port] + ETH_HEADER_LEN + VLAN_HEADER_LEN;
 }
 
 /* Returns true if all ports send to different devices. */

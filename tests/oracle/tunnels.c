@@ -1190,10 +1190,15 @@ test_one_push(unsigned long int index)
         nl_msg_end_nested(buf, ofs);
     }
 
-    too_large = (target_ifindex(port) != devices[0].ifindex
-                 && (dp_packet_size(packet)
-                     > ETH_PAYLOAD_MAX + ETH_HEADER_LEN + VLAN_HEADER_LEN));
-    expected[too_large ? XDP_COUNTER_DROP_MTU : XDP_COUNTER_OUTPUT]++;
+    too_large = dp_packet_size(packet) > target_max_len(port);
+    if (too_large) {
+        /* Userspace gets it as it was. */
+        expected[XDP_COUNTER_TNL_PUSH] = expected[XDP_COUNTER_PUSH_VLAN] = 0;
+        expected[XDP_COUNTER_TOO_LARGE]++;
+        expected[XDP_COUNTER_NO_SOCKET]++;
+    } else {
+        expected[XDP_COUNTER_OUTPUT]++;
+    }
     if (put_tested(&t, &error, &tr) || error) {
         problem = "flow that pushes was refused";
     } else {
@@ -1211,9 +1216,17 @@ test_one_push(unsigned long int index)
                                   &out_size);
             event_count[EVENT_TRAIN_PUSH] += (i && i == n_runs - 1
                                               && passes_in_train(before));
-            account(&t, &flow, f.size);
-            if (verdict != (too_large ? XDP_DROP : XDP_REDIRECT)) {
+            if (!too_large) {
+                account(&t, &flow, f.size);
+            }
+            if (verdict != (too_large ? XDP_PASS : XDP_REDIRECT)) {
                 problem = "verdict on a packet with a header pushed";
+            } else if (too_large) {
+                if (out_size != f.size || memcmp(out, f.data, out_size)) {
+                    problem = "packet that is too large with a header";
+                } else if (!check_hits(before, expected, 1, &culprit, &by)) {
+                    problem = culprit;
+                }
             } else if (out_size != dp_packet_size(packet)
                        || memcmp(out, dp_packet_data(packet), out_size)) {
                 problem = "packet with a header pushed";
@@ -1268,7 +1281,9 @@ test_tunnels(void)
     for (size_t i = 1; i < N_TYPES; i++) {
         all[i] = ask_port(tunnels[i].port, ASK_ALL);
     }
+    set_small_mtus(true);
     run_cases(n_actions / ACTIONS_PER_TUNNEL, test_one_tunnel);
+    set_small_mtus(false);
     for (size_t i = 1; i < N_TYPES; i++) {
         unask(all[i]);
     }

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What is too large for a device that it is to be sent by.
+ *
+ * The kernel drops a packet that is redirected to a device and longer than the
+ * device's MTU, an Ethernet header, and a VLAN tag, and nobody is told.  A
+ * packet may get too long by what is pushed, or may have come in through a
+ * port with a larger MTU.  Sent by userspace it may arrive nevertheless, since
+ * nothing but the device looks at it there.  So this looks before anything
+ * happens to the packet, and what is too large is left to userspace.
+ *
+ * Asking the kernel takes as long as finding a flow.  So the scratch has, for
+ * some ports and groups of outputs, what is known to fit in this tick of the
+ * clock.  Only packets that are not known to fit ask.
+ */
+
+#ifndef BPF_MTU_H
+#define BPF_MTU_H 1
+
+#include <linux/if_ether.h>
+
+#include "maps.h"
+#include "parse_common.h"
+
+#define MTU_TAG_LEN 4
+
+/* What each device takes: the least MTU that Ethernet devices can have, an
+ * Ethernet header, and a tag. */
+#define MTU_LEAST (68 + ETH_HLEN + MTU_TAG_LEN)
+
+/* More than any device takes. */
+#define MTU_MOST 0x7fff0000
+
+/* Tells groups from ports among what MTU limits are kept for. */
+#define MTU_GROUP 0x80000000
+
+/* Returns the last op of 'rest', the output of a flow that has one. */
+static __always_inline const struct xdp_op *
+mtu_output(const struct xdp_flow_rest *rest)
+{
+    return &rest->ops[(rest->n_ops - 1U) % XDP_FLOW_MAX_OPS];
+}
+
+/* Returns the way on which the packets of 'rest' leave: a port, or a group
+ * with MTU_GROUP. */
+static __always_inline __u32
+mtu_way(const struct xdp_flow_rest *rest)
+{
+    return (rest->group ? MTU_GROUP | rest->group
+            : mtu_output(rest)->u.output.port);
+}
+
+/* Returns true if 'len' bytes are known to fit on 'way'. */
+static __always_inline bool
+mtu_known_to_fit(const struct xdp_scratch *scratch, __u32 way, __s64 len)
+{
+    __u64 limit = scratch->mtu_limits[way % MAPS_MTU_LIMITS];
+
+    return limit >> 32 == way && len <= (__u32) limit;
+}
+
+/* Notes that what fits into 'mtu', with what is in front of it, fits on
+ * 'way'. */
+static __always_inline void
+mtu_note(__u32 way, __u32 mtu)
+{
+    struct xdp_scratch *scratch = parse_scratch();
+
+    if (scratch) {
+        scratch->mtu_limits[way % MAPS_MTU_LIMITS]
+            = (__u64) way << 32 | (mtu + ETH_HLEN + MTU_TAG_LEN);
+    }
+}
+
+/* Returns the lesser one of 'mtu' and that of device 'ifindex', if there is
+ * one. */
+static __always_inline __u32
+mtu_lesser(struct xdp_md *ctx, __u32 ifindex, __u32 mtu)
+{
+    __u32 other = 0;
+
+    return (bpf_check_mtu(ctx, ifindex, &other, 0, 0) >= 0 && other < mtu
+            ? other : mtu);
+}
+
+/* Returns true if no copy of the packet, of which no op of the flow in 'slot'
+ * has been run yet, will be too large for its device. */
+__noinline int
+mtu_ask(struct xdp_md *ctx, __u32 slot)
+{
+    const struct xdp_flow_rest *rest
+        = bpf_map_lookup_elem(&xdp_flow_rest, &slot);
+    __u32 mtu = MTU_MOST;
+
+    if (!rest) {
+        return true;
+    }
+    if (rest->group) {
+        __u32 index = rest->group;
+        void *group = bpf_map_lookup_elem(&xdp_groups, &index);
+
+        if (!group) {
+            return true;
+        }
+        for (__u32 i = 0; i < XDP_FLOW_MAX_OPS && i < rest->n_outputs; i++) {
+            __u32 key = i;
+            struct bpf_devmap_val *val = bpf_map_lookup_elem(group, &key);
+
+            if (val) {
+                mtu = mtu_lesser(ctx, val->ifindex, mtu);
+            }
+        }
+    } else {
+        mtu = mtu_lesser(ctx, mtu_output(rest)->u.output.ifindex, mtu);
+    }
+    mtu_note(mtu_way(rest), mtu);
+    return ((__s64) (ctx->data_end - ctx->data) + rest->growth
+            <= mtu + ETH_HLEN + MTU_TAG_LEN);
+}
+
+/* Returns true if the packet, of which no op of the flow in 'slot' has been
+ * run yet, will not be too large for the devices that it goes to.  'rest' is
+ * the flow's. */
+static __always_inline bool
+mtu_fits(struct xdp_md *ctx, const struct xdp_scratch *scratch,
+         const struct xdp_flow_rest *rest, __u32 slot)
+{
+    __s64 len = (__s64) (ctx->data_end - ctx->data) + rest->growth;
+
+    return (len <= MTU_LEAST
+            || mtu_known_to_fit(scratch, mtu_way(rest), len)
+            || mtu_ask(ctx, slot));
+}
+
+/* As mtu_fits(), for 'flow', which has XDP_FLOW_SIMPLE. */
+static __always_inline bool
+mtu_fits_simple(struct xdp_md *ctx, const struct xdp_scratch *scratch,
+                const struct xdp_flow *flow, __u32 slot)
+{
+    __s64 len = (__s64) (ctx->data_end - ctx->data);
+
+    len += flow->tpid ? MTU_TAG_LEN : 0;
+    return (len <= MTU_LEAST
+            || mtu_known_to_fit(scratch, flow->port, len)
+            || mtu_ask(ctx, slot));
+}
+
+#endif /* mtu.h */
