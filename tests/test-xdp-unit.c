@@ -3754,7 +3754,7 @@ check_leaks(repeated_func *func, const char *arg)
     }
     CHECK(n_bpf >= 0);
     /* The kernel frees them a bit later. */
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 600; i++) {
         left = count_bpf() - n_bpf;
         if (left < LEAK_TIMES) {
             return;
