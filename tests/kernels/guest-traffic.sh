@@ -12,6 +12,9 @@ export OVS_SYSCONFDIR=/run/ovs OVS_PKGDATADIR=/ovs
 LOG=$OVS_RUNDIR/ovs-vswitchd.log
 PINGS=50
 
+# Seconds to wait for something that is soon there on a quiet machine.
+PATIENCE=120
+
 die () {
     echo "$*" >&2
     exit 1
@@ -23,7 +26,31 @@ ip () {
 }
 
 vsctl () {
-    timeout -s KILL 40 ovs-vsctl --timeout=30 "$@"
+    timeout -s KILL 130 ovs-vsctl --timeout=$PATIENCE "$@"
+}
+
+# traffic_wait COMMAND...
+#
+# Runs COMMAND until it says yes.  Fails if it does not in time.
+traffic_wait () {
+    end=$(($(cut -d. -f1 /proc/uptime) + PATIENCE))
+    until "$@"; do
+        test "$(cut -d. -f1 /proc/uptime)" -le $end || return 1
+        sleep 0.2
+    done
+}
+
+# traffic_ping_until ADDRESS STRING
+#
+# Pings from left until there is an offloaded flow with STRING: the first
+# packets install the flows, and ports may just be opened anew.  What comes of
+# it, the caller finds out.
+traffic_ping_until () {
+    traffic_wait traffic_ping_offloaded "$@" || :
+}
+traffic_ping_offloaded () {
+    ip netns exec left ping -c 2 -W 2 "$1" &&
+        ovs-appctl dpctl/dump-flows type=offloaded | grep -q "$2"
 }
 
 # Starts OVS without the offload, with two afxdp ports on one bridge.
@@ -32,7 +59,9 @@ traffic_start () {
     ovsdb-tool create $OVS_RUNDIR/conf.db /ovs/vswitch.ovsschema
     ovsdb-server --no-chdir --detach --log-file --pidfile \
         --remote=punix:$OVS_RUNDIR/db.sock $OVS_RUNDIR/conf.db
-    vsctl --no-wait init
+    # No flow may go in the middle of a check, however slow the machine is.
+    vsctl --no-wait init -- set Open_vSwitch . \
+        other_config:max-idle=300000 other_config:min-revalidate-pps=1
     ovs-vswitchd --no-chdir --detach --log-file=$LOG --pidfile \
         --disable-system
     vsctl add-br br0 -- set bridge br0 datapath_type=netdev
@@ -64,7 +93,7 @@ traffic_start () {
 #
 # Sends N pings, of which all must be answered.
 traffic_ping () {
-    ip netns exec left ping -c "$1" -i 0.1 -W 5 "${2:-10.1.1.2}" > /tmp/ping ||
+    ip netns exec left ping -c "$1" -i 0.1 -W $PATIENCE "${2:-10.1.1.2}" > /tmp/ping ||
         { cat /tmp/ping; die "ping fails"; }
     cat /tmp/ping
     grep -q ", $1 packets received" /tmp/ping || die "pings were lost"
@@ -117,14 +146,7 @@ expect_redirected () {
 traffic_offload_ping () {
     vsctl set Open_vSwitch . other_config:offload-driver=linux_xdp \
         -- set Open_vSwitch . other_config:hw-offload=true
-    # The first packets install the flows; ports are reopened for the program
-    # with the flow table, so give those some time.
-    for i in 1 2 3 4 5 6 7 8 9 10; do
-        if ip netns exec left ping -c 2 -W 2 10.1.1.2 &&
-           ovs-appctl dpctl/dump-flows type=offloaded | grep -q 0x0800; then
-            break
-        fi
-    done
+    traffic_ping_until 10.1.1.2 0x0800
     # Its limits are known now, so the verifier saw it with other constants.
     xdp-load --list > /tmp/programs
     grep '/xdp_flowtable ' /tmp/programs ||
@@ -136,21 +158,27 @@ traffic_offload_ping () {
     echo "XDP carried $((after - before)) packets of $PINGS pings"
 }
 
+# Tells whether somebody listens on TCP port 5001, 0x1389, in namespace $1.
+traffic_listens () {
+    ip netns exec "$1" cat /proc/net/tcp /proc/net/tcp6 2> /dev/null |
+        grep -q ':1389 .* 0A '
+}
+
+# Tells whether $1 bytes have arrived.
+traffic_received () {
+    test "$(wc -c < /tmp/received)" -ge "$1"
+}
+
 # A TCP connection of a megabyte arrives whole, by way of XDP.
 traffic_offload_tcp () {
     head -c 1000000 /dev/urandom > /tmp/sent
     before=$(traffic_redirected)
     # busybox's nc ends when its input does: keep the server's open.
     sleep 1000 | ip netns exec right nc -l -p 5001 > /tmp/received &
-    sleep 2
+    traffic_wait traffic_listens right || die "nobody listens on port 5001"
     ip netns exec left sh -c \
         '{ cat /tmp/sent; sleep 1000; } | nc 10.1.1.2 5001' > /dev/null &
-    waited=0
-    until test "$(wc -c < /tmp/received)" -ge 1000000; do
-        waited=$((waited + 1))
-        test $waited -le 30 || die "the TCP transfer does not end"
-        sleep 1
-    done
+    traffic_wait traffic_received 1000000 || die "the TCP transfer does not end"
     cmp /tmp/sent /tmp/received || die "TCP data arrived damaged"
     # A megabyte is at least 685 segments of 1,460 bytes.
     expect_redirected "$before" 650
@@ -165,12 +193,7 @@ traffic_offload_ipv6 () {
         echo 0 > /proc/sys/net/ipv6/conf/all/disable_ipv6 || :
         ip -n $side addr add fd01::$n/64 dev p-$side nodad
     done
-    for i in 1 2 3 4 5; do
-        if ip netns exec left ping -c 2 -W 2 fd01::2 &&
-           ovs-appctl dpctl/dump-flows type=offloaded | grep -q 0x86dd; then
-            break
-        fi
-    done
+    traffic_ping_until fd01::2 0x86dd
     before=$(traffic_redirected)
     traffic_ping $PINGS fd01::2
     expect_redirected "$before" $((2 * PINGS - 5))
@@ -190,13 +213,7 @@ traffic_offload_copies () {
         type=afxdp options:xdp-mode=native
     ovs-ofctl add-flow br0 "priority=100,in_port=v-left,icmp,\
 actions=v-right,mod_nw_tos:32,mod_dl_dst:02:00:00:00:00:33,v-third"
-    for i in 1 2 3 4 5; do
-        if ip netns exec left ping -c 2 -W 2 10.1.1.2 &&
-           ovs-appctl dpctl/dump-flows type=offloaded | grep -q 'set(ipv4'
-        then
-            break
-        fi
-    done
+    traffic_ping_until 10.1.1.2 'set(ipv4'
     before=$(traffic_counter 20)
     got=$(traffic_third_received)
     traffic_ping $PINGS
@@ -247,17 +264,15 @@ traffic_tunnel_start () {
     done
     errors=$(vsctl --bare --columns=error find interface type=afxdp)
     test -z "$errors" || die "$errors"
-    for i in 1 2 3 4 5 6 7 8 9 10; do
-        if ovs-appctl ovs/route/show > /tmp/routes &&
-           grep -q 172.31.1.0/24 /tmp/routes &&
-           grep -q fd31::/64 /tmp/routes; then
-            echo "the underlay is there"
-            return 0
-        fi
-        sleep 1
-    done
-    cat /tmp/routes
-    die "OVS has no route to the other end"
+    traffic_wait traffic_routes ||
+        { cat /tmp/routes; die "OVS has no route to the other end"; }
+    echo "the underlay is there"
+}
+
+# Tells whether OVS knows the way to the other end.
+traffic_routes () {
+    ovs-appctl ovs/route/show > /tmp/routes &&
+        grep -q 172.31.1.0/24 /tmp/routes && grep -q fd31::/64 /tmp/routes
 }
 
 # Pings, and a TCP stream, to and from the kernel's device for tunnel type $1,
@@ -290,12 +305,7 @@ traffic_tunnel () {
         # shellcheck disable=SC2086
         vsctl --if-exists del-port br0 tun -- add-port br0 tun \
             -- set interface tun type=$1 options:remote_ip="\"$far\"" $options
-        for i in 1 2 3 4 5 6 7 8; do
-            if ip netns exec left ping -c 2 -i 0.2 -W 2 10.1.1.9 &&
-               traffic_tunnel_offloaded; then
-                break
-            fi
-        done
+        traffic_wait traffic_tunnel_ready || :
         pushed=$(traffic_counter 28)
         popped=$(traffic_counter 29)
         traffic_ping 10 10.1.1.9
@@ -314,8 +324,9 @@ traffic_tunnel () {
     echo "XDP pushed/popped${result} headers, over IPv4 and IPv6"
 }
 
-# Tells whether both directions through the tunnel are offloaded.
-traffic_tunnel_offloaded () {
+# Tells whether both directions through the tunnel are offloaded, after pings.
+traffic_tunnel_ready () {
+    ip netns exec left ping -c 2 -i 0.2 -W 2 10.1.1.9 || return 1
     ovs-appctl dpctl/dump-flows -m type=offloaded > /tmp/flows
     grep -q 'in_port(v-left).*0x0800.*tnl_push' /tmp/flows &&
         grep -q 'in_port(v-far).*tnl_pop' /tmp/flows &&
@@ -326,15 +337,10 @@ traffic_tunnel_offloaded () {
 traffic_tunnel_tcp () {
     head -c 300000 /dev/urandom > /tmp/sent
     sleep 1000 | ip netns exec far nc -l -p 5001 > /tmp/received &
-    sleep 1
+    traffic_wait traffic_listens far || die "nobody listens on port 5001"
     ip netns exec left sh -c \
         '{ cat /tmp/sent; sleep 1000; } | nc 10.1.1.9 5001' > /dev/null &
-    waited=0
-    until test "$(wc -c < /tmp/received)" -ge 300000; do
-        waited=$((waited + 1))
-        test $waited -le 20 || die "the TCP transfer does not end"
-        sleep 1
-    done
+    traffic_wait traffic_received 300000 || die "the TCP transfer does not end"
     cmp /tmp/sent /tmp/received || die "TCP data arrived damaged"
     # Whoever sleeps has a nc behind it.
     ip netns pids far | xargs -r kill 2> /dev/null || :
@@ -358,13 +364,7 @@ traffic_offload_vlan () {
     ip -n right addr add 10.1.1.2/24 dev vlan10
     ip -n right link set vlan10 up
     ovs-appctl revalidator/purge
-    for i in 1 2 3 4 5; do
-        if ip netns exec left ping -c 2 -W 2 10.1.1.2 &&
-           ovs-appctl dpctl/dump-flows type=offloaded | grep -q push_vlan
-        then
-            break
-        fi
-    done
+    traffic_ping_until 10.1.1.2 push_vlan
     before=$(traffic_redirected)
     traffic_ping $PINGS
     expect_redirected "$before" $((2 * PINGS - 5))
@@ -376,17 +376,21 @@ traffic_offload_vlan () {
     echo "XDP carried $((after - before)) packets of $PINGS pings"
 }
 
+traffic_no_vswitchd () {
+    ! pidof ovs-vswitchd > /dev/null
+}
+
+traffic_no_program () {
+    left=$(xdp-load --list)
+    test -z "$left"
+}
+
 # OVS ends without leaving a program behind.
 traffic_stop () {
     ! grep -E '\|(ERR|EMER)\|' $LOG || :
     ovs-appctl exit
-    i=0
-    while pidof ovs-vswitchd > /dev/null; do
-        i=$((i + 1))
-        test $i -lt 30 || die "ovs-vswitchd does not exit"
-        sleep 1
-    done
-    left=$(xdp-load --list)
-    test -z "$left" || die "programs are left over: $left"
+    traffic_wait traffic_no_vswitchd || die "ovs-vswitchd does not exit"
+    # The kernel frees a program some time after its last user has gone.
+    traffic_wait traffic_no_program || die "programs are left over: $left"
     echo "no program left over"
 }
