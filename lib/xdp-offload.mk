@@ -56,3 +56,5 @@ lib_xdp_files = \
 	lib/xdp-worker.h
 	lib/xdp-pool.c \
 	lib/xdp-pool.h
+	lib/xdp-userspace.c \
+	lib/xdp-userspace.h

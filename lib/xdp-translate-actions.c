@@ -23,6 +23,7 @@
 #include "odp-netlink.h"
 #include "packets.h"
 #include "util.h"
+#include "xdp-userspace.h"
 
 /* Returns a short name of OVS_ACTION_ATTR_* 'type', as in format_odp_actions()
  * where it has one word. */
@@ -955,6 +956,16 @@ translate_tnl_pop(struct translator *t, const struct nlattr *a,
     return put_last_op(t, XDP_OP_TNL_POP, &op);
 }
 
+/* Refuses the userspace or sample action 'a', and says what it is for. */
+static enum xdp_reason
+refuse_userspace(const struct translator *t, const struct nlattr *a)
+{
+    char purpose[sizeof t->tr->detail];
+
+    xdp_userspace_describe(a, purpose, sizeof purpose);
+    return refuse(t, XDP_REASON_ACTION, purpose);
+}
+
 /* Returns true if an action of 'type' can follow the push of a tunnel's
  * header, which the megaflow does not match on. */
 static bool
@@ -1050,9 +1061,11 @@ translate_action(struct translator *t, const struct nlattr *a,
         t->tr->actions.flags |= XDP_FLOW_EXPLICIT_DROP;
         return XDP_REASON_NONE;
 
-    case OVS_ACTION_ATTR_UNSPEC:
     case OVS_ACTION_ATTR_USERSPACE:
     case OVS_ACTION_ATTR_SAMPLE:
+        return refuse_userspace(t, a);
+
+    case OVS_ACTION_ATTR_UNSPEC:
     case OVS_ACTION_ATTR_CT:
     case OVS_ACTION_ATTR_PUSH_ETH:
     case OVS_ACTION_ATTR_POP_ETH:
