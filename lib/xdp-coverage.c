@@ -11,6 +11,7 @@
 #include "odp-execute.h"
 #include "odp-netlink.h"
 #include "util.h"
+#include "xdp-program.h"
 
 COVERAGE_DEFINE(xdp_flow_offered);
 COVERAGE_DEFINE(xdp_flow_offloaded);
@@ -113,6 +114,18 @@ add_refused(enum xdp_reason reason, uint64_t n)
     }
 }
 
+/* Adds what the programs dropped, according to their 'counters', to the
+ * counters that userspace has for packets that it drops for the same reason.
+ * Drop actions are not among them: see xdp_coverage_dropped(). */
+static void
+publish_drops(const uint64_t counters[XDP_COUNTER_MAX])
+{
+    dpif_netdev_count_drops(counters[XDP_COUNTER_METER_DROPS],
+                            counters[XDP_COUNTER_DROP_NO_PORT],
+                            counters[XDP_COUNTER_DROP_PASSES]
+                            + counters[XDP_COUNTER_DROP_RECIRC]);
+}
+
 /* Adds what was counted since the last call to the coverage counters of the
  * calling thread, which must go on to call poll_block(), and not before
  * COVERAGE_CLEAR_INTERVAL ms have passed for the last time.  Returns false if
@@ -120,16 +133,20 @@ add_refused(enum xdp_reason reason, uint64_t n)
 bool
 xdp_coverage_publish(void)
 {
+    uint64_t counters[XDP_COUNTER_MAX];
     struct counts counts;
 
     ovs_mutex_lock(&xdp_mutex);
     counts = kept;
     memset(&kept, 0, sizeof kept);
+    xdp_object_take_counters(counters);
     ovs_mutex_unlock(&xdp_mutex);
 
-    if (is_all_zeros(&counts, sizeof counts)) {
+    if (is_all_zeros(&counts, sizeof counts)
+        && is_all_zeros(counters, sizeof counters)) {
         return false;
     }
+    publish_drops(counters);
     COVERAGE_ADD(xdp_flow_offered, counts.offered);
     COVERAGE_ADD(xdp_flow_offloaded, counts.offloaded);
     COVERAGE_ADD(xdp_flow_retried, counts.retried);

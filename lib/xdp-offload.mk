@@ -5,6 +5,7 @@
 # lib/automake.mk include this file, so this is the only list of them.
 
 lib_xdp_files = \
+	lib/dpif-netdev-drops.h \
 	lib/dpif-netdev-hash.h \
 	lib/dpif-netdev-reoffer.h \
 	lib/dpif-netdev-resume.h \

@@ -70,10 +70,14 @@ struct xdp_object_private {
     struct bpf_program *prog;
     struct bpf_map *xsks_map;
     bool has_shared[N_SHARED_MAPS]; /* Does it use this one? */
+    uint64_t taken[XDP_COUNTER_MAX]; /* By xdp_object_take_counters(). */
 };
 
 /* All objects, in order of loading. */
 static struct ovs_list objects = OVS_LIST_INITIALIZER(&objects);
+
+/* What objects that are unloaded have counted, until it is taken. */
+static uint64_t left_counters[XDP_COUNTER_MAX];
 
 /* The members of "struct xdp_key" that an object can match on. */
 static const struct key_field {
@@ -1160,6 +1164,42 @@ xdp_object_ref(struct xdp_object *object)
     object->private->n_refs++;
 }
 
+/* Adds to 'counters' what 'object' has counted since the last call. */
+static void
+take_counters(const struct xdp_object *object,
+              uint64_t counters[XDP_COUNTER_MAX])
+{
+    uint64_t now[XDP_COUNTER_MAX];
+
+    if (!object->has_table) {
+        return;
+    }
+    xdp_flow_table_get_counters(object->table, now);
+    for (int i = 0; i < XDP_COUNTER_MAX; i++) {
+        uint64_t *taken = &object->private->taken[i];
+
+        /* After a failure to read there is zero, which says nothing. */
+        if (now[i] > *taken) {
+            counters[i] += now[i] - *taken;
+            *taken = now[i];
+        }
+    }
+}
+
+/* Stores what all objects have counted since the last call in 'counters', also
+ * those that were unloaded in the meantime. */
+void
+xdp_object_take_counters(uint64_t counters[XDP_COUNTER_MAX])
+{
+    struct xdp_object *object;
+
+    memcpy(counters, left_counters, sizeof left_counters);
+    memset(left_counters, 0, sizeof left_counters);
+    LIST_FOR_EACH (object, list_node, &objects) {
+        take_counters(object, counters);
+    }
+}
+
 /* Drops a reference to 'object', which may be NULL.  If that was the last one,
  * returns 'object', and the caller must unload it.  Otherwise returns NULL. */
 struct xdp_object *
@@ -1169,6 +1209,7 @@ xdp_object_put(struct xdp_object *object)
         return NULL;
     }
     ovs_list_remove(&object->list_node);
+    take_counters(object, left_counters);
     return object;
 }
 

@@ -51,6 +51,7 @@ void xdp_object_ref(struct xdp_object *);
 struct xdp_object *xdp_object_put(struct xdp_object *);
 void xdp_object_unload(struct xdp_object *);
 const struct ovs_list *xdp_object_list(void);
+void xdp_object_take_counters(uint64_t counters[XDP_COUNTER_MAX]);
 
 int xdp_object_attach(const struct xdp_object *, int ifindex, uint32_t flags,
                       char **errp);

@@ -125,6 +125,7 @@ struct translator {
     bool changed;               /* Was the packet changed? */
     bool mpls_changed;          /* Was there a push or a pop of MPLS... */
     bool mpls_popped;           /* ...or a pop? */
+    bool metered;               /* Was there a meter? */
     int depth;                  /* Of nested lists of actions. */
     bool tunneled;              /* Was a tunnel's header pushed? */
     bool truncates;             /* Was there a truncation... */
@@ -695,6 +696,7 @@ translate_meter(struct translator *t, const struct nlattr *a)
         return XDP_REASON_METER;
     }
     op.u.meter.id = id;
+    t->metered = true;
     reason = put_op(t, XDP_OP_METER, &op, NULL, 0);
     if (!reason && t->overflow) {
         ovs_strlcpy(t->tr->detail, t->overflow, sizeof t->tr->detail);
@@ -1057,6 +1059,15 @@ translate_action(struct translator *t, const struct nlattr *a,
         /* How ofproto says it; no action at all means nearly the same. */
         if (next || t->n_outputs) {
             return refuse(t, XDP_REASON_ORDER, "");
+        }
+
+        /* All packets of the flow count as dropped for that reason, which is
+         * looked for among its outermost actions. */
+        if (t->metered) {
+            return refuse(t, XDP_REASON_ORDER, " after meter");
+        }
+        if (t->depth) {
+            return refuse(t, XDP_REASON_ORDER, " in clone");
         }
         t->tr->actions.flags |= XDP_FLOW_EXPLICIT_DROP;
         return XDP_REASON_NONE;

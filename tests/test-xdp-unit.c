@@ -670,6 +670,7 @@ test_translate_drop(void)
     uint64_t stub[64];
     struct xdp_translation tr;
     struct xdp_caps caps;
+    size_t ofs;
 
     all_caps(&caps);
     ofpbuf_use_stub(&b, stub, sizeof stub);
@@ -689,6 +690,16 @@ test_translate_drop(void)
     nl_msg_put_u32(&b, OVS_ACTION_ATTR_DROP, 3);
     put_output(&b, 1);
     check_actions_refused(&b, &caps, XDP_REASON_ORDER, "drop");
+
+    /* Not all packets of these flows, or not seen as such. */
+    nl_msg_put_u32(&b, OVS_ACTION_ATTR_METER, 5);
+    put_pop_vlan(&b);
+    nl_msg_put_u32(&b, OVS_ACTION_ATTR_DROP, 3);
+    check_actions_refused(&b, &caps, XDP_REASON_ORDER, "drop after meter");
+    ofs = nl_msg_start_nested(&b, OVS_ACTION_ATTR_CLONE);
+    nl_msg_put_u32(&b, OVS_ACTION_ATTR_DROP, 3);
+    nl_msg_end_nested(&b, ofs);
+    check_actions_refused(&b, &caps, XDP_REASON_ORDER, "drop in clone");
 
     /* Nothing to clear. */
     nl_msg_put_flag(&b, OVS_ACTION_ATTR_CT_CLEAR);
