@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Meters, with the result that dp_netdev_run_meter() of OVS's
- * lib/dpif-netdev.c gives, except that its clock ticks in milliseconds.
+ * lib/dpif-netdev.c gives for batches of one packet.
  * Userspace takes from the same buckets: see lib/xdp-meter.h.
  */
 
@@ -58,7 +58,7 @@ meter_run(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i)
     __sync_fetch_and_add(&version->packets, 1);
     __sync_fetch_and_add(&version->bytes, bytes);
 
-    now = bpf_ktime_get_ns();
+    now = xdp_meter_clock(bpf_ktime_get_ns());
     for (__u32 band = 0; band < XDP_METER_MAX_BANDS; band++) {
         __u64 rate = meter_run_band(id, band, bytes, now);
 

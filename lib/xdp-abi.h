@@ -627,9 +627,21 @@ xdp_digest_add(__u64 digest, __u64 word, __u64 secret)
  * that somebody else has taken something in the meantime. */
 #define XDP_METER_TRIES 32
 
+/* Returns 'ns', CLOCK_MONOTONIC, as the clock of meters shows it.  That ticks in
+ * milliseconds like the one of dpif-netdev: at each tick the buckets get what
+ * is due.  If packets came one by one at the very moment when there is enough for
+ * one of them, a flow that meets a meter twice would never get through, and of
+ * two users that share a meter the one that comes with several packets at a
+ * time would get next to nothing. */
+static inline __attribute__((always_inline)) __u64
+xdp_meter_clock(__u64 ns)
+{
+    return ns - ns % 1000000;
+}
+
 /* Takes 'n' packets or bytes, whatever its 'cost' is for, out of the bucket of
- * 'band', at 'now_ns', CLOCK_MONOTONIC.  Returns 1, or 0 if that much was not
- * in there, which leaves the bucket as it is. */
+ * 'band', at 'now_ns', a time of xdp_meter_clock().  Returns 1, or 0 if that
+ * much was not in there, which leaves the bucket as it is. */
 static inline __attribute__((always_inline)) int
 xdp_meter_take(struct xdp_meter_band *band, __u64 n, __u64 now_ns)
 {

@@ -198,7 +198,7 @@ xdp_meter_run(uint32_t id, struct dp_packet_batch *batch)
 
     /* The clock of bpf_ktime_get_ns(). */
     clock_gettime(CLOCK_MONOTONIC, &ts);
-    now = ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
+    now = xdp_meter_clock(ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec);
     DP_PACKET_BATCH_REFILL_FOR_EACH (i, size, packet, batch) {
         if (take_packet(version, dp_packet_size(packet), now)) {
             dp_packet_batch_refill(batch, packet, i);

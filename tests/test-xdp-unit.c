@@ -4571,6 +4571,42 @@ test_meter_rate(void)
     }
 }
 
+/* Packets that meet a meter twice, and two users of one meter of which one
+ * comes with batches, get what they get in OVS: at ten times the rate, half of
+ * it, and not much less than half of it. */
+static void
+test_meter_shares(void)
+{
+    const uint32_t rate = 100000, burst = 1000, batch = 32;
+    struct xdp_meter_version version;
+    uint32_t twice = 0, single = 0, batched = 0;
+    uint64_t now = UINT64_C(123456789012);
+
+    set_meter(OFPMF13_PKTPS, 1, &rate, &burst);
+    CHECK(read_meter(&version));
+    for (uint32_t i = 0; i < 10 * rate; i++) {
+        uint64_t clock = xdp_meter_clock(now += 1000);
+
+        twice += (xdp_meter_take(&version.bands[0], 1, clock)
+                  && xdp_meter_take(&version.bands[0], 1, clock));
+    }
+    CHECK(twice >= rate / 2 - burst && twice <= rate / 2 + burst);
+
+    set_meter(OFPMF13_PKTPS, 1, &rate, &burst);
+    CHECK(read_meter(&version));
+    for (uint32_t i = 1; i <= 5 * rate; i++) {
+        uint64_t clock = xdp_meter_clock(now += 2000);
+
+        single += xdp_meter_take(&version.bands[0], 1, clock);
+        for (uint32_t j = 0; i % batch == 0 && j < batch; j++) {
+            batched += xdp_meter_take(&version.bands[0], 1, clock);
+        }
+    }
+    CHECK(single + batched >= rate - burst
+          && single + batched <= rate + 2 * burst);
+    CHECK(batched >= rate / 3 && single >= rate / 3);
+}
+
 /* Threads that take out of one bucket. */
 struct meter_taker {
     struct xdp_meter_band *band;
@@ -4912,6 +4948,7 @@ static const struct test_case {
     { "table-create", test_table_create, NEED_BPF },
     { "port-lock", test_port_lock, NEED_BPF },
     { "meter-rate", test_meter_rate, NEED_BPF },
+    { "meter-shares", test_meter_shares, NEED_BPF },
     { "meter-threads", test_meter_threads, NEED_BPF },
     { "meter-run", test_meter_run, NEED_BPF },
     { "sequences", test_sequences, NEED_BPF },
