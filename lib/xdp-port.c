@@ -11,6 +11,7 @@
 #include "xdp-port.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/if_link.h>
 #include <net/if.h>
 #include <stdlib.h>
@@ -20,9 +21,13 @@
 
 #include "flow.h"
 #include "hash.h"
+#include "if-notifier.h"
 #include "netdev-provider.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/shash.h"
 #include "openvswitch/vlog.h"
 #include "smap.h"
+#include "timeval.h"
 #include "util.h"
 #include "xdp-custody.h"
 #include "xdp-device.h"
@@ -32,10 +37,15 @@ VLOG_DEFINE_THIS_MODULE(xdp_port);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
-/* How often a queue that is busy is tried again, and after how many
- * nanoseconds. */
-#define BUSY_TRIES 30
-#define BUSY_INTERVAL (10 * 1000 * 1000)
+/* How long after the last socket of a queue was closed by this process the
+ * queue is waited for, in ms, and how long between two tries, in ns. */
+#define CLOSE_TIME 150
+#define CLOSE_INTERVAL (5 * 1000 * 1000)
+
+/* How often the port of a queue that is busy is configured again, and after
+ * which time first, in ms: each time is twice the one before. */
+#define BUSY_TRIES 8
+#define BUSY_INTERVAL 100
 
 struct ovs_mutex xdp_mutex = OVS_MUTEX_INITIALIZER;
 
@@ -66,6 +76,21 @@ static struct number {
     int ifindex;                /* Of the device that has or had it. */
 } *numbers OVS_GUARDED_BY(xdp_mutex);
 static uint32_t n_numbers OVS_GUARDED_BY(xdp_mutex);
+
+/* What happened to the AF_XDP sockets of a device.  Times are those of
+ * time_msec(), or LLONG_MAX. */
+struct device_sockets {
+    bool open;                  /* Was one made since 'closed_at'? */
+    long long int closed_at;    /* When this process closed the last ones. */
+    long long int busy_at;      /* When a queue was last found to be busy... */
+    int n_tries;                /* ...and how often in a row. */
+    long long int retry_at;     /* When to have the port configured again. */
+};
+
+/* "struct device_sockets" by name of the device: the netdev of a port that
+ * could not be configured is gone. */
+static struct shash all_sockets OVS_GUARDED_BY(xdp_mutex)
+    = SHASH_INITIALIZER(&all_sockets);
 
 /* Locks both mutexes. */
 static void
@@ -708,31 +733,145 @@ xdp_port_socket_flags(int ifindex)
     return flags;
 }
 
-/* As xsk_socket__create() of libxdp, but waits a moment for a queue that is
- * busy: the kernel gives a queue back some time after its last socket was
- * closed.  Returns 0 or a negative errno value, and sets errno to the positive
- * one. */
+/* Returns what is known of the sockets of 'device'. */
+static struct device_sockets *
+get_sockets(const char *device)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct device_sockets *sockets = shash_find_data(&all_sockets, device);
+
+    if (!sockets) {
+        sockets = xzalloc(sizeof *sockets);
+        sockets->closed_at = LLONG_MIN;
+        sockets->busy_at = LLONG_MIN;
+        sockets->retry_at = LLONG_MAX;
+        shash_add(&all_sockets, device, sockets);
+    }
+    return sockets;
+}
+
+/* Notes that 'queue' of 'device' was found to be busy, and arranges that its
+ * port is configured again. */
+static void
+note_busy(const char *device, uint32_t queue)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct device_sockets *sockets = get_sockets(device);
+    long long int now = time_msec();
+    long long int interval;
+
+    if (sockets->retry_at != LLONG_MAX) {
+        return;
+    }
+    interval = BUSY_INTERVAL << BUSY_TRIES;
+    if (sockets->busy_at < now - interval) {
+        sockets->n_tries = 0;
+    }
+    sockets->busy_at = now;
+    if (sockets->n_tries >= BUSY_TRIES) {
+        return;
+    }
+    interval = BUSY_INTERVAL << sockets->n_tries++;
+    sockets->retry_at = now + interval;
+    VLOG_INFO("%s: no AF_XDP socket for queue %"PRIu32" yet (%s); trying "
+              "again in %lld ms", device, queue, ovs_strerror(EBUSY),
+              interval);
+}
+
+/* Notes that a socket of 'device' was made. */
+static void
+note_open(const char *device)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct device_sockets *sockets = get_sockets(device);
+
+    sockets->open = true;
+    sockets->n_tries = 0;
+    sockets->retry_at = LLONG_MAX;
+}
+
+/* Notes that there are no sockets of 'device' any more. */
+static void
+note_closed(const char *device)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct device_sockets *sockets = shash_find_data(&all_sockets, device);
+
+    if (sockets && sockets->open) {
+        sockets->open = false;
+        sockets->closed_at = time_msec();
+    }
+}
+
+/* Has ports whose queues were busy configured again when it is time. */
+static void
+retry_busy(void)
+    OVS_EXCLUDED(xdp_mutex)
+{
+    long long int next = LLONG_MAX;
+    struct shash_node *node;
+    bool retry = false;
+
+    ovs_mutex_lock(&xdp_mutex);
+    SHASH_FOR_EACH_SAFE (node, &all_sockets) {
+        struct device_sockets *sockets = node->data;
+
+        if (sockets->retry_at <= time_msec()) {
+            sockets->retry_at = LLONG_MAX;
+            retry = true;
+        }
+        next = MIN(next, sockets->retry_at);
+        if (!sockets->open && sockets->retry_at == LLONG_MAX
+            && MAX(sockets->closed_at, sockets->busy_at)
+               < time_msec() - (BUSY_INTERVAL << BUSY_TRIES)) {
+            free(sockets);
+            shash_delete(&all_sockets, node);
+        }
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+
+    if (retry) {
+        /* The netdev of such a port is gone: only the bridge knows it. */
+        if_notifier_manual_report();
+    }
+    poll_timer_wait_until(next);
+}
+
+/* As xsk_socket__create() of libxdp, but waits a moment for a queue whose last
+ * socket this process has just closed: the kernel gives it back some time
+ * later.  For any other queue that is busy, it arranges that the port is
+ * configured again.  Returns 0 or a negative errno value, and sets errno to
+ * the positive one. */
 int
 xdp_port_create_socket(struct xsk_socket **xsk, const char *device,
                        uint32_t queue, struct xsk_umem *umem,
                        struct xsk_ring_cons *rx, struct xsk_ring_prod *tx,
                        const struct xsk_socket_config *config)
 {
+    long long int closed_at;
     int error;
 
-    for (int i = 0; ; i++) {
+    ovs_mutex_lock(&xdp_mutex);
+    closed_at = get_sockets(device)->closed_at;
+    ovs_mutex_unlock(&xdp_mutex);
+
+    for (;;) {
         error = xsk_socket__create(xsk, device, queue, umem, rx, tx, config);
-        if (error != -EBUSY || i >= BUSY_TRIES) {
+        if (error != -EBUSY || time_msec() - CLOSE_TIME > closed_at) {
             break;
         }
-        if (!i) {
-            VLOG_INFO("%s: no AF_XDP socket for queue %"PRIu32" yet (%s); "
-                      "trying for up to %d ms", device, queue,
-                      ovs_strerror(-error),
-                      BUSY_TRIES * (BUSY_INTERVAL / 1000000));
-        }
-        xnanosleep_no_quiesce(BUSY_INTERVAL);
+        VLOG_DBG("%s: waiting for queue %"PRIu32", whose socket was just "
+                 "closed", device, queue);
+        xnanosleep_no_quiesce(CLOSE_INTERVAL);
     }
+
+    ovs_mutex_lock(&xdp_mutex);
+    if (!error) {
+        note_open(device);
+    } else if (error == -EBUSY) {
+        note_busy(device, queue);
+    }
+    ovs_mutex_unlock(&xdp_mutex);
     errno = -error;
     return error;
 }
@@ -767,8 +906,9 @@ xdp_port_add_socket(int ifindex, uint32_t queue, int xsk_fd)
     return error;
 }
 
-/* Detaches the object of 'netdev'.  Returns false if the port has none of
- * ours, and whatever is on the device is the caller's business. */
+/* Detaches the object of 'netdev', whose sockets are closed.  Returns false if
+ * the port has none of ours, and whatever is on the device is the caller's
+ * business. */
 bool
 xdp_port_detach(struct netdev *netdev)
 {
@@ -776,6 +916,7 @@ xdp_port_detach(struct netdev *netdev)
     bool detached = false;
 
     lock_config();
+    note_closed(netdev_get_name(netdev));
     port = xdp_port_lookup(netdev);
     if (port) {
         detached = port->object || port->gone;
@@ -970,8 +1111,9 @@ has_own_object(const struct xdp_netdev *port)
 /* Sets whether ports use the default object where no other is configured, and
  * the limits of its table, and has the ports reconfigured if that changed.  On
  * a port that keeps its object, flows leave XDP or come back.
- * The main thread calls this each time it looks at the database, so that a
- * change of the VLAN limit is noticed here even if no flow is put. */
+ * The main thread calls this in each of its rounds, so that a change of the
+ * VLAN limit is noticed here even if no flow is put, and ports whose queues
+ * were busy get another try. */
 void
 xdp_port_configure(bool enabled_, const struct xdp_flow_table_limits *limits_)
 {
@@ -1011,6 +1153,7 @@ xdp_port_configure(bool enabled_, const struct xdp_flow_table_limits *limits_)
     if (switched_off) {
         xdp_custody_evict_all();
     }
+    retry_busy();
 }
 
 /* Returns true if the offload is switched on. */
