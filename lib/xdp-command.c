@@ -142,6 +142,7 @@ show_port(const struct xdp_netdev *xdp, struct ds *s)
 {
     bool generic = xdp->xdp_flags & XDP_FLAGS_SKB_MODE;
     const struct custody_port *port = port_of(xdp);
+    struct ds problems = DS_EMPTY_INITIALIZER;
     struct xdp_port_stats port_stats;
 
     ds_put_format(s, "port %s:\n", xdp->name);
@@ -152,12 +153,11 @@ show_port(const struct xdp_netdev *xdp, struct ds *s)
         show_carried(port, s);
         return;
     }
-    if (xdp->problem) {
-        ds_put_format(s, "  problem: %s\n", xdp->problem);
+    xdp_port_format_problems(xdp, &problems);
+    if (problems.length) {
+        ds_put_format(s, "  problem: %s\n", ds_cstr(&problems));
     }
-    if (xdp->device_problem) {
-        ds_put_format(s, "  problem: %s\n", xdp->device_problem);
-    }
+    ds_destroy(&problems);
     if (!xdp->object) {
         ds_put_cstr(s, "  object: none\n");
         return;

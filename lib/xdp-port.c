@@ -23,6 +23,7 @@
 #include "hash.h"
 #include "if-notifier.h"
 #include "netdev-provider.h"
+#include "openvswitch/dynamic-string.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/shash.h"
 #include "openvswitch/vlog.h"
@@ -310,6 +311,21 @@ number_retire(uint32_t number)
     numbers[number].state = NUMBER_RETIRED;
 }
 
+/* Appends to 's' all that is not as it should be with 'port', in one line. */
+void
+xdp_port_format_problems(const struct xdp_netdev *port, struct ds *s)
+{
+    const char *problems[] = {
+        port->rejected, port->problem, port->device_problem
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(problems); i++) {
+        if (problems[i]) {
+            ds_put_format(s, "%s%s", s->length ? "; " : "", problems[i]);
+        }
+    }
+}
+
 /* Attaching and detaching. */
 
 /* Takes the program of 'port' off the device.  Nobody has to wait for the
@@ -510,11 +526,12 @@ xdp_port_remove_tunnel(struct xdp_netdev *port)
 
 /* Attaches the object that 'option' names to 'port' on device 'ifindex' in
  * the mode 'xdp_flags'.  Returns 0, or a positive errno value with a message
- * in '*errp'.  Releases 'xdp_mutex' while it loads the object, and while the
- * driver takes the program. */
+ * in '*errp', and in '*in_mode' whether another mode may do better.  Releases
+ * 'xdp_mutex' while it loads the object, and while the driver takes the
+ * program. */
 static int
 attach(struct xdp_netdev *port, const char *option, int ifindex,
-       uint32_t xdp_flags, char **errp)
+       uint32_t xdp_flags, bool *in_mode, char **errp)
     OVS_REQUIRES(config_mutex, xdp_mutex)
 {
     struct xdp_flow_table_limits object_limits = limits;
@@ -524,9 +541,11 @@ attach(struct xdp_netdev *port, const char *option, int ifindex,
     int error;
     int fd;
 
+    *in_mode = false;
     if (!(xdp_flags & XDP_FLAGS_SKB_MODE)
         && xdp_device_runs_on_members(ifindex)) {
         free(path);
+        *in_mode = true;
         *errp = xstrdup("in native mode the program of this device, as of any "
                         "bond, would run on its members, whose packets would "
                         "go to the host instead of the bridge; use options:"
@@ -577,6 +596,7 @@ attach(struct xdp_netdev *port, const char *option, int ifindex,
     ovs_mutex_lock(&xdp_mutex);
     if (fd < 0) {
         error = -fd;
+        *in_mode = true;
         goto error_target;
     }
     port->object = own;
@@ -637,6 +657,7 @@ int
 xdp_port_attach(struct netdev *netdev, int ifindex, uint32_t xdp_flags,
                 bool report_failures)
 {
+    bool in_mode = false;
     struct xdp_netdev *port;
     char *message = NULL;
     int error = 0;
@@ -668,17 +689,21 @@ xdp_port_attach(struct netdev *netdev, int ifindex, uint32_t xdp_flags,
     port->ifindex = ifindex;
     check_device(port);
 
-    error = attach(port, port->option, ifindex, xdp_flags, &message);
+    error = attach(port, port->option, ifindex, xdp_flags, &in_mode,
+                   &message);
     if (error && port->option && port->has_good
+        && !(in_mode && !report_failures)
         && !nullable_string_is_equal(port->option, port->good_option)) {
         bool plain = !port->good_option && !enabled;
 
         /* A bad new value must not cost a working port. */
-        VLOG_ERR("%s: keeping XDP object %s, because the configured one "
-                 "cannot be used: %s", netdev_get_name(netdev),
-                 (port->good_option ? port->good_option
-                  : plain ? "of AF_XDP itself" : "of the installation"),
-                 message);
+        VLOG(nullable_string_is_equal(port->problem, message)
+             ? VLL_DBG : VLL_ERR,
+             "%s: keeping XDP object %s, because the configured one "
+             "cannot be used: %s", netdev_get_name(netdev),
+             (port->good_option ? port->good_option
+              : plain ? "of AF_XDP itself" : "of the installation"),
+             message);
         replace_string(&port->problem, message);
         free(message);
         message = NULL;
@@ -687,20 +712,26 @@ xdp_port_attach(struct netdev *netdev, int ifindex, uint32_t xdp_flags,
             error = 0;
             goto out;
         }
-        error = attach(port, port->good_option, ifindex, xdp_flags, &message);
+        error = attach(port, port->good_option, ifindex, xdp_flags, &in_mode,
+                       &message);
     } else if (!error) {
         port->has_good = true;
         replace_string(&port->good_option, port->option);
         replace_string(&port->problem, NULL);
     }
 
-    if (error) {
+    if (error && in_mode && !report_failures) {
+        /* Another mode comes next. */
+        VLOG_DBG("%s: %s", netdev_get_name(netdev), message);
+    } else if (error) {
         bool fall_back = !port->option && error != EBUSY
                          && error != EOPNOTSUPP;
 
         VLOG(report_failures || fall_back ? VLL_ERR : VLL_DBG, "%s: %s%s",
              netdev_get_name(netdev), message,
-             fall_back ? "; flows of this port stay in userspace" : "");
+             !fall_back ? ""
+             : in_mode ? "; trying without a flow table"
+             : "; flows of this port stay in userspace");
         replace_string(&port->problem, message);
         if (fall_back) {
             /* Nobody asked for this object by name: plain AF_XDP will do. */
@@ -957,6 +988,7 @@ xdp_port_destroy(struct netdev *netdev)
         hmap_remove(&ports, &port->node);
         free(port->option);
         free(port->good_option);
+        free(port->rejected);
         free(port->problem);
         free(port->device_problem);
         free(port->name);
@@ -987,15 +1019,7 @@ xdp_port_set_config(struct netdev *netdev, const struct smap *args,
     lock_config();
     port = xdp_port_lookup(netdev);
     if (port && nullable_string_is_equal(port->option, option)) {
-        if (port->rejected) {
-            port->rejected = false;
-            replace_string(&port->problem, NULL);
-            if (!port->object) {
-                /* There may be another problem to report. */
-                port->stale = true;
-                netdev_request_reconfigure(netdev);
-            }
-        }
+        replace_string(&port->rejected, NULL);
         goto out;
     }
 
@@ -1010,8 +1034,7 @@ xdp_port_set_config(struct netdev *netdev, const struct smap *args,
     if (error && port) {
         VLOG_ERR("%s: options:xdp-obj not changed: %s",
                  netdev_get_name(netdev), message);
-        replace_string(&port->problem, message);
-        port->rejected = true;
+        replace_string(&port->rejected, message);
         error = 0;
     } else if (!error) {
         if (!port) {
@@ -1022,7 +1045,7 @@ xdp_port_set_config(struct netdev *netdev, const struct smap *args,
             hmap_insert(&ports, &port->node, hash_pointer(netdev, 0));
         }
         replace_string(&port->option, option);
-        port->rejected = false;
+        replace_string(&port->rejected, NULL);
         port->stale = true;
         netdev_request_reconfigure(netdev);
     } else {
@@ -1080,6 +1103,7 @@ xdp_port_get_status(const struct netdev *netdev, struct smap *status)
     if (port) {
         bool has_table = (enabled && port->object
                           && port->object->has_table);
+        struct ds problems = DS_EMPTY_INITIALIZER;
 
         if (port->object) {
             smap_add(status, "xdp-obj", port->object->path);
@@ -1088,12 +1112,11 @@ xdp_port_get_status(const struct netdev *netdev, struct smap *status)
                                                           : "native");
         }
         smap_add(status, "xdp-flow-table", has_table ? "in use" : "not used");
-        if (port->problem || port->device_problem) {
-            smap_add_format(status, "xdp-problem", "%s%s%s",
-                            port->problem ? port->problem : "",
-                            port->problem && port->device_problem ? "; " : "",
-                            port->device_problem ? port->device_problem : "");
+        xdp_port_format_problems(port, &problems);
+        if (problems.length) {
+            smap_add(status, "xdp-problem", ds_cstr(&problems));
         }
+        ds_destroy(&problems);
     }
     ovs_mutex_unlock(&xdp_mutex);
 }

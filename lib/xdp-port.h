@@ -37,6 +37,7 @@
 #include "xdp-features.h"
 #include "xdp-flow-table.h"
 
+struct ds;
 struct netdev;
 struct smap;
 struct xdp_object;
@@ -67,7 +68,8 @@ struct xdp_netdev {
     char *option;               /* options:xdp-obj or NULL. */
     bool has_good;              /* Has any configuration worked? */
     char *good_option;          /* The last 'option' that did, may be NULL. */
-    bool rejected;              /* Was a value for 'option' refused since? */
+    char *rejected;             /* Why a value for 'option' was refused since,
+                                 * or NULL. */
     bool stale;                 /* Must be reconfigured. */
     char *problem;              /* Why it is not as configured, or NULL. */
     char *device_problem;       /* See xdp_device_problem(). */
@@ -118,6 +120,8 @@ struct xdp_netdev *xdp_port_add_tunnel(const char *name, enum xdp_tunnel_type)
     OVS_REQUIRES(xdp_mutex);
 void xdp_port_remove_tunnel(struct xdp_netdev *) OVS_REQUIRES(xdp_mutex);
 bool xdp_port_may_be_generic(const struct xdp_netdev *)
+    OVS_REQUIRES(xdp_mutex);
+void xdp_port_format_problems(const struct xdp_netdev *, struct ds *)
     OVS_REQUIRES(xdp_mutex);
 bool xdp_port_takes_from(const struct xdp_netdev *to,
                          const struct xdp_netdev *from)
