@@ -165,7 +165,8 @@ show_port(const struct xdp_netdev *xdp, struct ds *s)
     ds_put_format(s, "  object: %s\n", xdp->object->path);
     ds_put_format(s, "  flow table: %s\n",
                   !xdp->object->has_table ? "none"
-                  : xdp_port_is_enabled() ? "in use" : "not used");
+                  : xdp_port_is_enabled() && !xdp->obstacle
+                  ? "in use" : "not used");
     ds_put_format(s, "  mode: %s\n", generic ? "generic" : "native");
     ds_put_format(s, "  queues: %d\n", xdp->netdev->n_rxq);
     ds_put_format(s, "  takes redirected packets: %s\n",

@@ -107,8 +107,8 @@ has_table(const struct xdp_netdev *xdp)
 
 /* Returns the port in whose table 'flow', from 'xdp', has to be, or NULL.
  * That is 'xdp' itself, or if it is a tunnel, the port where the first packet
- * came in, or if that is gone, another one: the tables of all objects know the
- * tunnel. */
+ * came in, or if that has no table to use, another one: the tables of all
+ * objects know the tunnel. */
 static struct xdp_netdev *
 find_home(const struct custody_flow *flow, struct xdp_netdev *xdp)
     OVS_REQUIRES(xdp_mutex)
@@ -124,12 +124,12 @@ find_home(const struct custody_flow *flow, struct xdp_netdev *xdp)
     }
     port = custody_port_find(flow->orig_in_port);
     home = port && !port->tunnel ? custody_port_xdp(port) : NULL;
-    if (has_table(home)) {
+    if (has_table(home) && !home->obstacle) {
         return home;
     }
     HMAP_FOR_EACH (port, node, &custody_ports) {
         home = port->tunnel ? NULL : custody_port_xdp(port);
-        if (has_table(home)) {
+        if (has_table(home) && !home->obstacle) {
             return home;
         }
     }
@@ -195,6 +195,8 @@ xdp_offer(struct custody_flow *flow)
     tr.detail[0] = '\0';
     if (!xdp_port_is_enabled()) {
         reason = XDP_REASON_OFF;
+    } else if (has_table(home) && home->obstacle) {
+        ovs_strlcpy(tr.detail, home->obstacle, sizeof tr.detail);
     } else if (has_table(home)) {
         reason = translate(flow, xdp, home, &tr);
     }

@@ -25,6 +25,8 @@ lib_xdp_files = \
 	lib/xdp-custody.h \
 	lib/xdp-device.c \
 	lib/xdp-device.h \
+	lib/xdp-view.c \
+	lib/xdp-view.h \
 	lib/xdp-features.c \
 	lib/xdp-features.h \
 	lib/xdp-flow-table.c \

@@ -16,6 +16,7 @@
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <xdp/xsk.h>
 
@@ -32,6 +33,7 @@
 #include "util.h"
 #include "xdp-custody.h"
 #include "xdp-device.h"
+#include "xdp-view.h"
 #include "xdp-program.h"
 
 VLOG_DEFINE_THIS_MODULE(xdp_port);
@@ -311,12 +313,124 @@ number_retire(uint32_t number)
     numbers[number].state = NUMBER_RETIRED;
 }
 
+/* Obstacles. */
+
+/* Returns, in memory that the caller frees, what to do about the VLAN tags of
+ * packets from 'port' that XDP may not see, as 'device' says. */
+static char *
+get_tags_help(const struct xdp_netdev *port, const struct xdp_view *device)
+{
+    const char *name = netdev_get_name(port->netdev);
+    char peer[IF_NAMESIZE] = "PEER";
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    ds_put_cstr(&s, "in generic mode XDP does not see VLAN tags that are "
+                "beside the packet, so flows of this port stay in userspace");
+    switch (device->tags) {
+    case XDP_TAGS_RX_OFFLOAD:
+        ds_put_format(&s, ": let the device leave tags in packets (ethtool -K "
+                      "%s rxvlan off rx-vlan-stag-hw-parse off)", name);
+        break;
+    case XDP_TAGS_PEER_OFFLOAD:
+        if_indextoname(device->peer, peer);
+        ds_put_format(&s, ": let the peer of the veth put tags into packets "
+                      "(ethtool -K %s txvlan off tx-vlan-stag-hw-insert off)",
+                      peer);
+        break;
+    case XDP_TAGS_UNKNOWN_PEER:
+        ds_put_cstr(&s, ": let the peer of the veth, which is in another "
+                    "network namespace, put tags into packets (ethtool -K "
+                    "PEER txvlan off tx-vlan-stag-hw-insert off), and say so "
+                    "with options:xdp-vlan-visible=true");
+        break;
+    case XDP_TAGS_UNKNOWN:
+        ds_put_cstr(&s, ": if all tags of what this device receives are in "
+                    "the packets, say so with options:xdp-vlan-visible=true");
+        break;
+    case XDP_TAGS_IN_PACKET:
+    default:
+        OVS_NOT_REACHED();
+    }
+    return ds_steal_cstr(&s);
+}
+
+/* Returns why no flow of 'port', whose device is 'device', may be in XDP, with
+ * what to do in '*help', or NULL. */
+static const char *
+find_obstacle(const struct xdp_netdev *port, const struct xdp_view *device,
+              char **help)
+    OVS_REQUIRES(xdp_mutex)
+{
+    uint32_t max_mtu = (XDP_PORT_MAX_MTU
+                        - (port->zerocopy ? XDP_PORT_ZC_TAILROOM : 0));
+
+    *help = NULL;
+    if (device->mtu > max_mtu) {
+        /* XDP would forward what userspace never gets to see: the traffic
+         * would depend on where its flow is. */
+        *help = xasprintf("the MTU of the device, %"PRIu32", is larger than "
+                          "the %"PRIu32" that AF_XDP sockets take, so larger "
+                          "packets are lost, and flows of this port stay in "
+                          "userspace: lower it (ip link set dev %s mtu "
+                          "%"PRIu32")", device->mtu, max_mtu,
+                          netdev_get_name(port->netdev), max_mtu);
+        return "MTU larger than AF_XDP sockets take";
+    }
+    if (is_generic(port) && port->object->has_table
+        && device->tags != XDP_TAGS_IN_PACKET
+        && !(port->vlan_visible && (device->tags == XDP_TAGS_UNKNOWN_PEER
+                                    || device->tags == XDP_TAGS_UNKNOWN))) {
+        *help = get_tags_help(port, device);
+        return "generic mode may hide VLAN tags";
+    }
+    return NULL;
+}
+
+/* Looks at the device of 'port', which is attached, and has the flows of the
+ * port leave XDP, or come back, if they have to. */
+static void
+refresh_obstacle(struct xdp_netdev *port)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct xdp_view device;
+    const char *obstacle;
+    char *help;
+    int error;
+
+    error = xdp_view_query(port->ifindex, &device);
+    if (error == ENODEV) {
+        return;
+    } else if (error) {
+        VLOG_WARN_RL(&rl, "%s: asking what the device is like failed (%s)",
+                     netdev_get_name(port->netdev), ovs_strerror(error));
+        device = (struct xdp_view) { .tags = XDP_TAGS_UNKNOWN };
+    }
+    port->peer = device.peer;
+    obstacle = find_obstacle(port, &device, &help);
+    if (nullable_string_is_equal(port->obstacle_help, help)) {
+        free(help);
+        return;
+    }
+    free(port->obstacle_help);
+    port->obstacle = obstacle;
+    port->obstacle_help = help;
+    if (obstacle) {
+        VLOG_WARN("%s: %s", netdev_get_name(port->netdev), help);
+        xdp_custody_evict(port, true);
+    } else {
+        VLOG_INFO("%s: flows of this port may be in XDP from now on",
+                  netdev_get_name(port->netdev));
+    }
+    xdp_custody_kick(XDP_RETRY_PORTS);
+}
+
 /* Appends to 's' all that is not as it should be with 'port', in one line. */
 void
 xdp_port_format_problems(const struct xdp_netdev *port, struct ds *s)
 {
     const char *problems[] = {
-        port->rejected, port->problem, port->device_problem
+        port->rejected, port->problem, port->device_problem,
+        port->obstacle_help
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(problems); i++) {
@@ -384,6 +498,9 @@ detach(struct xdp_netdev *port)
     xdp_port_put_object(port->object);
     port->object = NULL;
     port->link_fd = -1;
+    port->zerocopy = false;
+    port->obstacle = NULL;
+    replace_string(&port->obstacle_help, NULL);
 }
 
 /* Makes all attached ports targets of 'own', and the device 'ifindex' the
@@ -611,6 +728,7 @@ attach(struct xdp_netdev *port, const char *option, int ifindex,
         xdp_flow_table_set_vlan_limit(own->table, number, get_vlan_limit());
     }
     xdp_features_query(ifindex, &port->can_be_target);
+    refresh_obstacle(port);
     evict_tunnels();
     return 0;
 
@@ -907,6 +1025,17 @@ xdp_port_create_socket(struct xsk_socket **xsk, const char *device,
     return error;
 }
 
+/* Returns true if the socket 'xsk_fd' works with zero copy. */
+static bool
+is_zerocopy(int xsk_fd)
+{
+    struct xdp_options options = { .flags = 0 };
+    socklen_t size = sizeof options;
+
+    return (!getsockopt(xsk_fd, SOL_XDP, XDP_OPTIONS, &options, &size)
+            && options.flags & XDP_OPTIONS_ZEROCOPY);
+}
+
 /* Makes the program on device 'ifindex' hand the packets of 'queue' to the
  * socket 'xsk_fd', if it is ours.  Returns 0 or a positive errno value. */
 int
@@ -931,6 +1060,9 @@ xdp_port_add_socket(int ifindex, uint32_t queue, int xsk_fd)
                      "xsks_map of %s failed (%s)",
                      netdev_get_name(port->netdev), queue, port->object->path,
                      ovs_strerror(error));
+        } else if (is_zerocopy(xsk_fd)) {
+            port->zerocopy = true;
+            refresh_obstacle(port);
         }
     }
     ovs_mutex_unlock(&xdp_mutex);
@@ -999,14 +1131,15 @@ xdp_port_destroy(struct netdev *netdev)
 
 /* Configuration. */
 
-/* Takes options:xdp-obj of 'netdev' from 'args'.  Returns 0, or a positive
- * errno value with a message in '*errp' (if 'errp' is nonnull), which the
- * caller frees.  A bad value is an error for a new port only: a port that runs
- * keeps what it has. */
+/* Takes options:xdp-obj and xdp-vlan-visible of 'netdev' from 'args'.  Returns
+ * 0, or a positive errno value with a message in '*errp' (if 'errp' is
+ * nonnull), which the caller frees.  A bad object is an error for a new port
+ * only: a port that runs keeps what it has. */
 int
 xdp_port_set_config(struct netdev *netdev, const struct smap *args,
                     char **errp)
 {
+    bool vlan_visible = smap_get_bool(args, "xdp-vlan-visible", false);
     const char *option = smap_get(args, "xdp-obj");
     struct xdp_netdev *port;
     char *message = NULL;
@@ -1057,6 +1190,12 @@ xdp_port_set_config(struct netdev *netdev, const struct smap *args,
     }
     free(message);
 out:
+    if (port && port->vlan_visible != vlan_visible) {
+        port->vlan_visible = vlan_visible;
+        if (port->object) {
+            refresh_obstacle(port);
+        }
+    }
     unlock_config();
     return error;
 }
@@ -1088,6 +1227,9 @@ xdp_port_get_config(const struct netdev *netdev, struct smap *args)
     } else if (port && port->option) {
         smap_add(args, "xdp-obj", port->option);
     }
+    if (port && port->vlan_visible) {
+        smap_add(args, "xdp-vlan-visible", "true");
+    }
     ovs_mutex_unlock(&xdp_mutex);
 }
 
@@ -1102,7 +1244,7 @@ xdp_port_get_status(const struct netdev *netdev, struct smap *status)
     port = xdp_port_lookup(netdev);
     if (port) {
         bool has_table = (enabled && port->object
-                          && port->object->has_table);
+                          && port->object->has_table && !port->obstacle);
         struct ds problems = DS_EMPTY_INITIALIZER;
 
         if (port->object) {
@@ -1238,6 +1380,23 @@ refresh_target(struct xdp_netdev *port)
                   netdev_get_name(port->netdev));
         port->target_warned = false;
         xdp_custody_kick(XDP_RETRY_TARGETS);
+    }
+}
+
+/* Looks again at the devices of the ports that 'event' of the device 'ifindex'
+ * may be of importance to: also that of a veth's peer is. */
+static void
+refresh_obstacles(enum xdp_features_event event, int ifindex)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct xdp_netdev *port;
+
+    HMAP_FOR_EACH (port, node, &ports) {
+        if (port->object && (event == XDP_FEATURES_LOST
+                             || port->ifindex == ifindex
+                             || port->peer == ifindex)) {
+            refresh_obstacle(port);
+        }
     }
 }
 
@@ -1378,5 +1537,6 @@ xdp_port_handle_event(enum xdp_features_event event, int ifindex)
     default:
         OVS_NOT_REACHED();
     }
+    refresh_obstacles(event, ifindex);
     unlock_config();
 }

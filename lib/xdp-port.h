@@ -49,6 +49,12 @@ struct xsk_umem;
 
 extern struct ovs_mutex xdp_mutex;
 
+/* The largest MTU of a device whose packets fit the frames of AF_XDP sockets,
+ * and by how much it is smaller with zero copy, where recent kernels keep room
+ * for themselves at the end of a frame. */
+#define XDP_PORT_MAX_MTU 3694
+#define XDP_PORT_ZC_TAILROOM 320
+
 /* An AF_XDP netdev, from its first configuration to its destruction, or a
  * tunnel port of the datapath whose header XDP can pop, as long as its netdev
  * has our flow API.
@@ -70,6 +76,7 @@ struct xdp_netdev {
     char *good_option;          /* The last 'option' that did, may be NULL. */
     char *rejected;             /* Why a value for 'option' was refused since,
                                  * or NULL. */
+    bool vlan_visible;          /* options:xdp-vlan-visible. */
     bool stale;                 /* Must be reconfigured. */
     char *problem;              /* Why it is not as configured, or NULL. */
     char *device_problem;       /* See xdp_device_problem(). */
@@ -82,6 +89,11 @@ struct xdp_netdev {
     uint32_t xdp_flags;         /* XDP_FLAGS_*_MODE. */
     uint32_t number;            /* In all tables; also of a tunnel. */
     bool can_be_target;
+    bool zerocopy;              /* Do its sockets work with zero copy? */
+    int peer;                   /* Of a veth, in our namespace, or 0. */
+    const char *obstacle;       /* Why no flow of the port may be in XDP
+                                 * whatever the object can do, or NULL. */
+    char *obstacle_help;        /* The same at length, with what to do. */
 
     /* The provider's. */
     bool target_warned;         /* Log said that it is no target. */

@@ -37,6 +37,7 @@ xdp_test_objects = \
 	tests/xdp-good-no-metadata.bpf.o \
 	tests/xdp-good-plain.bpf.o \
 	tests/xdp-good-ssh.bpf.o \
+	tests/xdp-hidden-tag.bpf.o \
 	tests/xdp-nesting.bpf.o
 
 if ENABLE_XDP_OFFLOAD
