@@ -25,8 +25,6 @@ lib_xdp_files = \
 	lib/xdp-custody.h \
 	lib/xdp-device.c \
 	lib/xdp-device.h \
-	lib/xdp-view.c \
-	lib/xdp-view.h \
 	lib/xdp-features.c \
 	lib/xdp-features.h \
 	lib/xdp-flow-table.c \
@@ -36,6 +34,8 @@ lib_xdp_files = \
 	lib/xdp-meter.c \
 	lib/xdp-meter.h \
 	lib/xdp-offer.c \
+	lib/xdp-pool.c \
+	lib/xdp-pool.h \
 	lib/xdp-port.c \
 	lib/xdp-port.h \
 	lib/xdp-program.c \
@@ -55,9 +55,9 @@ lib_xdp_files = \
 	lib/xdp-translate.h \
 	lib/xdp-upcall.c \
 	lib/xdp-upcall.h \
+	lib/xdp-userspace.c \
+	lib/xdp-userspace.h \
+	lib/xdp-view.c \
+	lib/xdp-view.h \
 	lib/xdp-worker.c \
 	lib/xdp-worker.h
-	lib/xdp-pool.c \
-	lib/xdp-pool.h
-	lib/xdp-userspace.c \
-	lib/xdp-userspace.h
