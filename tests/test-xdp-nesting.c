@@ -142,7 +142,7 @@ load(const char *path, bool guard)
     char *error;
 
     xdp_machine_pretend(&machine);
-    if (xdp_object_get(path, &limits, &object, &error)) {
+    if (xdp_object_get(path, &limits, NULL, &object, &error)) {
         ovs_fatal(0, "%s", error);
     }
     xdp_machine_pretend(NULL);
@@ -237,7 +237,7 @@ run_case(const char *path, const char *name, bool guard, bool recirculate)
         xdp_flow_table_remove(object->table, second, &stats);
     }
     xdp_flow_table_remove_port(object->table, in_port);
-    xdp_object_put(object);
+    xdp_object_unload(xdp_object_put(object));
     return !problem;
 }
 

@@ -4303,7 +4303,7 @@ count_exchanges(const struct xdp_machine *machine)
         free(insns);
     }
     close(fd);
-    xdp_object_put(object);
+    xdp_object_unload(xdp_object_put(object));
     return n;
 }
 
@@ -4331,14 +4331,14 @@ test_object_machine(void)
 
         /* An object that cannot do it is refused, elsewhere it works. */
         xdp_machine_pretend(&machines[i]);
-        CHECK(xdp_object_get(path, &object_limits, &object, &message)
+        CHECK(xdp_object_get(path, &object_limits, NULL, &object, &message)
               == EINVAL);
         CHECK(strstr(message, "build the object with the xdp-abi.h"));
         free(message);
         xdp_machine_pretend(&plain);
         object = get_object(path, &object_limits);
         CHECK(object);
-        xdp_object_put(object);
+        xdp_object_unload(xdp_object_put(object));
     }
     xdp_machine_pretend(NULL);
     free(path);
