@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What lib/xdp-custody.c, lib/xdp-offer.c and lib/xdp-command.c share about
- * megaflows in custody.  Not to be included elsewhere.
+ * What the parts of custody, lib/xdp-custody*.c, lib/xdp-offer.c and
+ * lib/xdp-command.c, share about megaflows.  Not to be included elsewhere.
  *
  * Thread safety: 'xdp_mutex' protects everything.
  */
@@ -92,9 +92,12 @@ extern struct hmap custody_flows OVS_GUARDED_BY(xdp_mutex);
 /* Of all ports since start.  Each port has its own, too. */
 extern struct xdp_totals custody_totals OVS_GUARDED_BY(xdp_mutex);
 
+/* Implemented by xdp-custody-port.c, xdp-custody-leave.c, xdp-custody.c. */
 struct custody_port *custody_port_find(odp_port_t) OVS_REQUIRES(xdp_mutex);
 struct xdp_netdev *custody_port_xdp(const struct custody_port *)
     OVS_REQUIRES(xdp_mutex);
+void custody_port_gc(struct custody_port *) OVS_REQUIRES(xdp_mutex);
+void custody_port_withdraw(struct custody_port *) OVS_REQUIRES(xdp_mutex);
 void custody_for_each(void (*)(struct custody_flow *, void *aux), void *aux)
     OVS_EXCLUDED(xdp_mutex);
 void custody_get_stats(struct custody_flow *, struct xdp_flow_table_stats *)

@@ -47,6 +47,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "openvswitch/hmap.h"
 #include "openvswitch/thread.h"
 #include "openvswitch/types.h"
 #include "xdp-port.h"
@@ -114,6 +115,8 @@ bool xdp_custody_get(odp_port_t in_port, unsigned int pmd_id,
 /* For lib/xdp-port.c. */
 void xdp_custody_evict(const struct xdp_netdev *, bool ingress)
     OVS_REQUIRES(xdp_mutex);
+bool xdp_custody_evict_some(const struct xdp_netdev *,
+                            struct hmap_position *) OVS_REQUIRES(xdp_mutex);
 void xdp_custody_evict_all(void);
 void xdp_custody_kick(uint32_t reasons) OVS_REQUIRES(xdp_mutex);
 

@@ -58,7 +58,7 @@ lookup_target(odp_port_t odp_port, bool pop, struct xdp_translate_port *target,
         }
         xdp = xdp_port_lookup(port->netdev);
     }
-    if (!xdp || !xdp->object) {
+    if (!xdp || !xdp->object || xdp->leaving) {
         return XDP_REASON_TARGET_TYPE;
     }
     if (!xdp_port_takes_from(xdp, ingress)) {
@@ -98,11 +98,13 @@ xdp_offer_takes_metadata(const struct xdp_netdev *xdp)
     return !stats.no_metadata;
 }
 
-/* Returns true if 'xdp', which may be NULL, has a flow table. */
+/* Returns true if 'xdp', which may be NULL, has a flow table, and not just for
+ * a moment. */
 static bool
 has_table(const struct xdp_netdev *xdp)
 {
-    return xdp && xdp->object && xdp->object->has_table;
+    return (xdp && xdp->object && xdp->object->has_table
+            && !xdp->leaving);
 }
 
 /* Returns the port in whose table 'flow', from 'xdp', has to be, or NULL.

@@ -20,6 +20,8 @@ lib_xdp_files = \
 	lib/xdp-command.h \
 	lib/xdp-coverage.c \
 	lib/xdp-coverage.h \
+	lib/xdp-custody-leave.c \
+	lib/xdp-custody-port.c \
 	lib/xdp-custody-private.h \
 	lib/xdp-custody.c \
 	lib/xdp-custody.h \

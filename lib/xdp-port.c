@@ -442,12 +442,14 @@ xdp_port_format_problems(const struct xdp_netdev *port, struct ds *s)
 
 /* Attaching and detaching. */
 
-/* Takes the program of 'port' off the device.  Nobody has to wait for the
- * driver, which may stop and start its queues for that. */
+/* Takes the program of 'port' off the device, and its flows out of XDP.  Nobody
+ * has to wait for the driver, which may stop and start its queues for that,
+ * nor for many flows. */
 static void
 take_off(struct xdp_netdev *port)
     OVS_REQUIRES(config_mutex, xdp_mutex)
 {
+    struct hmap_position position = { .bucket = 0 };
     int fd = port->link_fd;
 
     if (fd >= 0) {
@@ -455,6 +457,13 @@ take_off(struct xdp_netdev *port)
         ovs_mutex_unlock(&xdp_mutex);
         close(fd);
         ovs_mutex_lock(&xdp_mutex);
+    }
+    if (port->object) {
+        port->leaving = true;
+        while (xdp_custody_evict_some(port, &position)) {
+            xdp_custody_unlock();
+            xdp_custody_lock();
+        }
     }
 }
 
@@ -497,6 +506,7 @@ detach(struct xdp_netdev *port)
               port->object->path);
     xdp_port_put_object(port->object);
     port->object = NULL;
+    port->leaving = false;
     port->link_fd = -1;
     port->zerocopy = false;
     port->obstacle = NULL;

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Megaflows in custody that leave XDP, because a port, a driver or the whole
+ * offload does.  See xdp-custody.h.
+ */
+
+#include <config.h>
+
+#include "xdp-custody-private.h"
+#include "xdp-program.h"
+
+/* Takes at most 'max' megaflows of 'port' out of XDP, for 'reason'.  Returns
+ * true if there are some left. */
+static bool
+withdraw_some(struct custody_port *port, size_t max, enum xdp_reason reason)
+    OVS_REQUIRES(xdp_mutex)
+{
+    for (size_t i = 0; port->n_offloaded && i < max; i++) {
+        custody_withdraw(CONTAINER_OF(ovs_list_front(&port->flows),
+                                      struct custody_flow, port_node),
+                         reason, NULL);
+    }
+    return port->n_offloaded != 0;
+}
+
+/* Takes all megaflows of 'port' out of XDP. */
+void
+custody_port_withdraw(struct custody_port *port)
+{
+    withdraw_some(port, SIZE_MAX, XDP_REASON_NO_TABLE);
+}
+
+/* Takes out of XDP, for 'reason', all megaflows that come from 'netdev', or
+ * all if that is NULL.  Gives the lock back after each XDP_CUSTODY_BATCH of
+ * them. */
+static void
+withdraw_batches(const struct netdev *netdev, enum xdp_reason reason)
+    OVS_EXCLUDED(xdp_mutex)
+{
+    bool more;
+
+    do {
+        struct custody_port *port;
+
+        more = false;
+        xdp_custody_lock();
+        HMAP_FOR_EACH (port, node, &custody_ports) {
+            if ((!netdev || port->netdev == netdev)
+                && withdraw_some(port, XDP_CUSTODY_BATCH, reason)) {
+                more = true;
+                break;
+            }
+        }
+        xdp_custody_unlock();
+    } while (more);
+}
+
+/* Takes out of XDP all megaflows that come from 'netdev' now. */
+void
+xdp_custody_netdev_flush(struct netdev *netdev)
+{
+    withdraw_batches(netdev, XDP_REASON_NO_TABLE);
+}
+
+/* Takes at most 'max' of the megaflows of the tunnel 'port' out of XDP that are
+ * in the table of 'home'.  Returns true if there may be some left. */
+static bool
+withdraw_some_at(struct custody_port *port, const struct netdev *home,
+                 size_t max)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct custody_flow *flow;
+
+    LIST_FOR_EACH_SAFE (flow, port_node, &port->flows) {
+        if (!flow->table_flow) {
+            break;
+        }
+        if (flow->home == home) {
+            if (!max--) {
+                return true;
+            }
+            custody_withdraw(flow, XDP_REASON_NO_TABLE, NULL);
+            xdp_custody_kick(XDP_RETRY_PORTS);
+        }
+    }
+    return false;
+}
+
+/* Takes at most 'max' megaflows out of XDP that come from 'xdp', or are in its
+ * table.  Returns true if there may be some left. */
+static bool
+withdraw_some_from(const struct xdp_netdev *xdp, size_t max)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct custody_port *port;
+
+    HMAP_FOR_EACH (port, node, &custody_ports) {
+        if (xdp->tunnel ? port->tunnel == xdp : port->netdev == xdp->netdev) {
+            if (withdraw_some(port, max, XDP_REASON_NO_TABLE)) {
+                return true;
+            }
+        } else if (port->tunnel && !xdp->tunnel
+                   && withdraw_some_at(port, xdp->netdev, max)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Returns the number of flows in all tables that lead to 'xdp'. */
+static size_t
+count_leading_to(const struct xdp_netdev *xdp)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct xdp_object *object;
+    size_t n = 0;
+
+    LIST_FOR_EACH (object, list_node, xdp_object_list()) {
+        if (object->has_table) {
+            n += xdp_flow_table_n_leading_to(object->table, xdp->number);
+        }
+    }
+    return n;
+}
+
+/* Takes 'flow' out of XDP if it leads to 'xdp', from where packets may not be
+ * redirected there, or from anywhere if 'any'.  Returns true if it leads
+ * there. */
+static bool
+withdraw_leading_to(struct custody_flow *flow, const struct xdp_netdev *xdp,
+                    bool any)
+    OVS_REQUIRES(xdp_mutex)
+{
+    const struct xdp_netdev *from;
+
+    if (!flow->table_flow
+        || !xdp_flow_table_leads_to(flow->table, flow->table_flow,
+                                    xdp->number)) {
+        return false;
+    }
+    from = custody_port_xdp(flow->port);
+    if (any || !from || !xdp_port_takes_from(xdp, from)) {
+        custody_withdraw(flow, any ? XDP_REASON_TARGET_TYPE
+                                   : XDP_REASON_TARGET, xdp->name);
+    }
+    return true;
+}
+
+/* Takes out of XDP all megaflows that output to 'xdp', or pop the header of
+ * the tunnel that it is, and, if 'ingress', those that come from it or are in
+ * its table. */
+void
+xdp_custody_evict(const struct xdp_netdev *xdp, bool ingress)
+{
+    struct custody_flow *flow;
+    size_t n_left;
+
+    if (ingress) {
+        withdraw_some_from(xdp, SIZE_MAX);
+    }
+    n_left = count_leading_to(xdp);
+    HMAP_FOR_EACH (flow, node, &custody_flows) {
+        if (!n_left) {
+            break;
+        }
+        n_left -= withdraw_leading_to(flow, xdp, ingress);
+    }
+}
+
+/* Does a part of what xdp_custody_evict() does with 'ingress', so that the
+ * caller can give the lock back before the next part, with the same
+ * '*position', which is zero at first.  No new flows may come to 'xdp' any
+ * more.  Returns false when there is nothing left to do, but for what has
+ * moved meanwhile. */
+bool
+xdp_custody_evict_some(const struct xdp_netdev *xdp,
+                       struct hmap_position *position)
+{
+    size_t left = XDP_CUSTODY_BATCH;
+
+    if (withdraw_some_from(xdp, XDP_CUSTODY_BATCH)) {
+        return true;
+    }
+    if (!count_leading_to(xdp)) {
+        return false;
+    }
+    /* Those that do not lead there cost less to look at. */
+    for (size_t i = 0; i < 16 * XDP_CUSTODY_BATCH && left; i++) {
+        struct hmap_node *node = hmap_at_position(&custody_flows, position);
+
+        if (!node) {
+            return false;
+        }
+        left -= withdraw_leading_to(CONTAINER_OF(node, struct custody_flow,
+                                                 node), xdp, true);
+    }
+    return true;
+}
+
+/* Takes all megaflows out of XDP, because the offload has been switched
+ * off. */
+void
+xdp_custody_evict_all(void)
+{
+    withdraw_batches(NULL, XDP_REASON_OFF);
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ports of the datapath whose megaflows are in custody.  See
+ * xdp-custody.h.
+ */
+
+#include <config.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "hash.h"
+#include "netdev-offload-provider.h"
+#include "netdev-offload-xdp.h"
+#include "netdev-provider.h"
+#include "netdev-vport.h"
+#include "util.h"
+#include "xdp-custody-private.h"
+
+struct hmap custody_ports = HMAP_INITIALIZER(&custody_ports);
+
+/* Ports that got our flow API and have not been offered their flows yet. */
+static odp_port_t *new_ports OVS_GUARDED_BY(xdp_mutex);
+static size_t n_new_ports OVS_GUARDED_BY(xdp_mutex);
+static size_t allocated_new_ports OVS_GUARDED_BY(xdp_mutex);
+
+/* Returns the port of number 'odp_port', or NULL. */
+struct custody_port *
+custody_port_find(odp_port_t odp_port)
+{
+    struct custody_port *port;
+
+    HMAP_FOR_EACH_WITH_HASH (port, node, hash_int(odp_to_u32(odp_port), 0),
+                             &custody_ports) {
+        if (port->odp_port == odp_port) {
+            return port;
+        }
+    }
+    return NULL;
+}
+
+/* Returns the AF_XDP port or the tunnel that 'port' is while it has our flow
+ * API, otherwise NULL. */
+struct xdp_netdev *
+custody_port_xdp(const struct custody_port *port)
+{
+    return (!port->netdev || !port->enabled ? NULL
+            : port->tunnel ? port->tunnel
+            : xdp_port_lookup(port->netdev));
+}
+
+/* Forgets 'port' if there is nothing left to know of it. */
+void
+custody_port_gc(struct custody_port *port)
+{
+    if (!port->netdev && ovs_list_is_empty(&port->flows)) {
+        hmap_remove(&custody_ports, &port->node);
+        xdp_totals_destroy(&port->totals);
+        free(port->name);
+        free(port);
+    }
+}
+
+/* Returns true if 'netdev' can have an XDP object. */
+static bool
+is_afxdp(const struct netdev *netdev)
+{
+    const struct netdev_class *class = netdev_get_class(netdev);
+
+    return class == &netdev_afxdp_class || class == &netdev_afxdp_nonpmd_class;
+}
+
+/* Returns true if we serve datapaths of 'dpif_type', which may be NULL. */
+static bool
+serves(const char *dpif_type)
+{
+    return dpif_type && !strcmp(dpif_type, "netdev");
+}
+
+/* Returns the type of the tunnel 'netdev', or XDP_TUNNEL_NONE if it is none,
+ * or one whose header XDP cannot pop. */
+static enum xdp_tunnel_type
+get_tunnel_type(const struct netdev *netdev)
+{
+    static const struct {
+        const char *name;
+        enum xdp_tunnel_type type;
+    } types[] = {
+        { "vxlan", XDP_TUNNEL_VXLAN },
+        { "geneve", XDP_TUNNEL_GENEVE },
+        { "gre", XDP_TUNNEL_GRE },
+        { "erspan", XDP_TUNNEL_ERSPAN },
+    };
+
+    if (netdev_vport_is_vport_class(netdev_get_class(netdev))) {
+        for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+            if (!strcmp(netdev_get_type(netdev), types[i].name)) {
+                return types[i].type;
+            }
+        }
+    }
+    return XDP_TUNNEL_NONE;
+}
+
+/* Takes our flow API from 'port', whose megaflows leave XDP. */
+static void
+disable_port(struct custody_port *port)
+    OVS_REQUIRES(xdp_mutex)
+{
+    custody_port_withdraw(port);
+    if (port->tunnel) {
+        xdp_port_remove_tunnel(port->tunnel);
+        port->tunnel = NULL;
+    }
+    port->enabled = false;
+}
+
+/* Makes 'port' one whose megaflows we take, because its netdev has our flow
+ * API.  Returns false if it cannot be. */
+static bool
+enable_port(struct custody_port *port)
+    OVS_REQUIRES(xdp_mutex)
+{
+    enum xdp_tunnel_type type = get_tunnel_type(port->netdev);
+
+    if (port->enabled) {
+        return true;
+    }
+    if (type) {
+        port->tunnel = xdp_port_add_tunnel(port->name, type);
+        if (!port->tunnel) {
+            return false;
+        }
+    }
+    port->enabled = true;
+
+    /* Flows may have been made, and gone by, before we were told. */
+    if (n_new_ports >= allocated_new_ports) {
+        new_ports = x2nrealloc(new_ports, &allocated_new_ports,
+                               sizeof *new_ports);
+    }
+    new_ports[n_new_ports++] = port->odp_port;
+    xdp_custody_kick(XDP_RETRY_PORTS);
+    return true;
+}
+
+/* Notes that the datapath has the port 'odp_port' with 'netdev', to which the
+ * caller has a reference until xdp_custody_port_removed(). */
+void
+xdp_custody_port_added(odp_port_t odp_port, struct netdev *netdev)
+{
+    char name[NETDEV_VPORT_NAME_BUFSIZE];
+    struct custody_port *port;
+
+    if (!serves(netdev_get_dpif_type(netdev))) {
+        return;
+    }
+
+    xdp_custody_lock();
+    port = custody_port_find(odp_port);
+    if (!port) {
+        port = xzalloc(sizeof *port);
+        port->odp_port = odp_port;
+        ovs_list_init(&port->flows);
+        xdp_totals_init(&port->totals);
+        hmap_insert(&custody_ports, &port->node,
+                    hash_int(odp_to_u32(odp_port), 0));
+    }
+    free(port->name);
+    port->name = xstrdup(netdev_vport_get_dpif_port(netdev, name,
+                                                    sizeof name));
+    port->netdev = netdev;
+    if (ovsrcu_get(const struct netdev_flow_api *, &netdev->flow_api)
+        == &netdev_offload_xdp) {
+        /* Another port has the same netdev. */
+        enable_port(port);
+    }
+    xdp_custody_unlock();
+}
+
+/* Notes that the port 'odp_port' of a datapath of 'dpif_type' is about to go.
+ * Its megaflows stay in custody until the datapath deletes them. */
+void
+xdp_custody_port_removed(odp_port_t odp_port, const char *dpif_type)
+{
+    struct custody_port *port;
+
+    if (!serves(dpif_type)) {
+        return;
+    }
+
+    xdp_custody_lock();
+    port = custody_port_find(odp_port);
+    if (port && port->netdev) {
+        disable_port(port);
+        port->netdev = NULL;
+        custody_port_gc(port);
+    }
+    xdp_custody_unlock();
+}
+
+/* Notes that 'netdev' is about to have our flow API.  Returns false if that is
+ * not for it. */
+bool
+xdp_custody_netdev_enable(struct netdev *netdev)
+{
+    bool is_tunnel = get_tunnel_type(netdev) != XDP_TUNNEL_NONE;
+    struct custody_port *port;
+    bool ok;
+
+    if (!serves(netdev_get_dpif_type(netdev))
+        || (!is_afxdp(netdev) && !is_tunnel)) {
+        return false;
+    }
+
+    xdp_custody_lock();
+    ok = is_tunnel || xdp_port_lookup(netdev);
+    HMAP_FOR_EACH (port, node, &custody_ports) {
+        if (ok && port->netdev == netdev) {
+            ok = enable_port(port);
+        }
+    }
+    xdp_custody_unlock();
+    return ok;
+}
+
+/* Notes that 'netdev' does not have our flow API any more. */
+void
+xdp_custody_netdev_disable(struct netdev *netdev)
+{
+    struct custody_port *port;
+
+    xdp_custody_netdev_flush(netdev);
+    xdp_custody_lock();
+    HMAP_FOR_EACH (port, node, &custody_ports) {
+        if (port->netdev == netdev) {
+            disable_port(port);
+        }
+    }
+    xdp_custody_unlock();
+}
+
+/* Stores in '*n' the number of ports that got our flow API since the last
+ * call, and returns an array of them, which the caller frees. */
+odp_port_t *
+xdp_custody_take_new_ports(size_t *n)
+{
+    odp_port_t *ports;
+
+    xdp_custody_lock();
+    ports = new_ports;
+    *n = n_new_ports;
+    new_ports = NULL;
+    n_new_ports = allocated_new_ports = 0;
+    xdp_custody_unlock();
+    return ports;
+}
