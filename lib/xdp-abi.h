@@ -627,12 +627,12 @@ xdp_digest_add(__u64 digest, __u64 word, __u64 secret)
  * that somebody else has taken something in the meantime. */
 #define XDP_METER_TRIES 32
 
-/* Returns 'ns', CLOCK_MONOTONIC, as the clock of meters shows it.  That ticks in
- * milliseconds like the one of dpif-netdev: at each tick the buckets get what
- * is due.  If packets came one by one at the very moment when there is enough for
- * one of them, a flow that meets a meter twice would never get through, and of
- * two users that share a meter the one that comes with several packets at a
- * time would get next to nothing. */
+/* Returns 'ns', CLOCK_MONOTONIC, as the clock of meters shows it.  That ticks
+ * in milliseconds like the one of dpif-netdev: at each tick the buckets get
+ * what is due.  If packets came one by one at the very moment when there is
+ * enough for one of them, a flow that meets a meter twice would never get
+ * through, and of two users that share a meter the one that comes with several
+ * packets at a time would get next to nothing. */
 static inline __attribute__((always_inline)) __u64
 xdp_meter_clock(__u64 ns)
 {

@@ -442,9 +442,9 @@ xdp_port_format_problems(const struct xdp_netdev *port, struct ds *s)
 
 /* Attaching and detaching. */
 
-/* Takes the program of 'port' off the device, and its flows out of XDP.  Nobody
- * has to wait for the driver, which may stop and start its queues for that,
- * nor for many flows. */
+/* Takes the program of 'port' off the device, and its flows out of XDP.
+ * Nobody has to wait for the driver, which may stop and start its queues for
+ * that, nor for many flows. */
 static void
 take_off(struct xdp_netdev *port)
     OVS_REQUIRES(config_mutex, xdp_mutex)

@@ -88,7 +88,7 @@ struct xdp_netdev {
     int link_fd;
     uint32_t xdp_flags;         /* XDP_FLAGS_*_MODE. */
     uint32_t number;            /* In all tables; also of a tunnel. */
-    bool leaving;               /* Its flows leave XDP, and no new ones come. */
+    bool leaving;               /* Its flows leave XDP, no new ones come. */
     bool can_be_target;
     bool zerocopy;              /* Do its sockets work with zero copy? */
     int peer;                   /* Of a veth, in our namespace, or 0. */
