@@ -654,8 +654,8 @@ xdp_port_remove_tunnel(struct xdp_netdev *port)
 /* Attaches the object that 'option' names to 'port' on device 'ifindex' in
  * the mode 'xdp_flags'.  Returns 0, or a positive errno value with a message
  * in '*errp', and in '*in_mode' whether another mode may do better.  Releases
- * 'xdp_mutex' while it loads the object, and while the driver takes the
- * program. */
+ * 'xdp_mutex' while it asks about the device, loads the object, and while the
+ * driver takes the program. */
 static int
 attach(struct xdp_netdev *port, const char *option, int ifindex,
        uint32_t xdp_flags, bool *in_mode, char **errp)
@@ -664,13 +664,17 @@ attach(struct xdp_netdev *port, const char *option, int ifindex,
     struct xdp_flow_table_limits object_limits = limits;
     char *path = xdp_object_path(option);
     struct xdp_object *object, *own;
+    bool on_members;
     uint32_t number;
     int error;
     int fd;
 
     *in_mode = false;
-    if (!(xdp_flags & XDP_FLAGS_SKB_MODE)
-        && xdp_device_runs_on_members(ifindex)) {
+    ovs_mutex_unlock(&xdp_mutex);
+    on_members = (!(xdp_flags & XDP_FLAGS_SKB_MODE)
+                  && xdp_device_runs_on_members(ifindex));
+    ovs_mutex_lock(&xdp_mutex);
+    if (on_members) {
         free(path);
         *in_mode = true;
         *errp = xstrdup("in native mode the program of this device, as of any "
