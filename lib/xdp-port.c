@@ -414,6 +414,7 @@ refresh_obstacle(struct xdp_netdev *port)
     free(port->obstacle_help);
     port->obstacle = obstacle;
     port->obstacle_help = help;
+    netdev_change_seq_changed(port->netdev);
     if (obstacle) {
         VLOG_WARN("%s: %s", netdev_get_name(port->netdev), help);
         xdp_custody_evict(port, true);
