@@ -313,6 +313,17 @@ find_ref(const struct custody_flow *flow, unsigned int pmd_id)
     return NULL;
 }
 
+/* Returns the hold of the PMD thread 'pmd_id' on the megaflow 'ufid' from
+ * 'in_port', which it stores in '*flowp', or NULL. */
+static struct custody_ref *
+find_held(odp_port_t in_port, unsigned int pmd_id, const ovs_u128 *ufid,
+          struct custody_flow **flowp)
+    OVS_REQUIRES(xdp_mutex)
+{
+    *flowp = find_flow(in_port, ufid);
+    return *flowp ? find_ref(*flowp, pmd_id) : NULL;
+}
+
 /* Gives the PMD thread 'pmd_id' a hold on 'flow', if it has none. */
 static void
 add_ref(struct custody_flow *flow, unsigned int pmd_id)
@@ -476,8 +487,7 @@ xdp_custody_delete(odp_port_t in_port, unsigned int pmd_id,
     struct custody_ref *ref;
 
     xdp_custody_lock();
-    flow = find_flow(in_port, ufid);
-    ref = flow ? find_ref(flow, pmd_id) : NULL;
+    ref = find_held(in_port, pmd_id, ufid, &flow);
     if (ref) {
         *ref = flow->refs[--flow->n_refs];
         if (flow->n_refs) {
@@ -503,8 +513,7 @@ xdp_custody_stop(odp_port_t in_port, unsigned int pmd_id,
     struct custody_ref *ref;
 
     xdp_custody_lock();
-    flow = find_flow(in_port, ufid);
-    ref = flow ? find_ref(flow, pmd_id) : NULL;
+    ref = find_held(in_port, pmd_id, ufid, &flow);
     if (ref) {
         ref->stopping = true;
         update_stopped(flow);
@@ -527,8 +536,7 @@ xdp_custody_get(odp_port_t in_port, unsigned int pmd_id, const ovs_u128 *ufid,
 
     xdp_custody_lock();
     check_source_ports();
-    flow = find_flow(in_port, ufid);
-    ref = flow ? find_ref(flow, pmd_id) : NULL;
+    ref = find_held(in_port, pmd_id, ufid, &flow);
     if (ref) {
         struct xdp_flow_table_stats total;
 
