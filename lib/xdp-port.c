@@ -774,11 +774,16 @@ check_device(struct xdp_netdev *port)
     char *problem = xdp_device_problem(name, port->ifindex,
                                        port->netdev->n_rxq);
 
-    if (problem && !nullable_string_is_equal(problem, port->device_problem)) {
+    if (nullable_string_is_equal(problem, port->device_problem)) {
+        free(problem);
+        return;
+    }
+    if (problem) {
         VLOG_WARN("%s: %s", name, problem);
     }
     free(port->device_problem);
     port->device_problem = problem;
+    netdev_change_seq_changed(port->netdev);
 }
 
 /* Called before the AF_XDP sockets of 'netdev', device 'ifindex', are made in
@@ -857,8 +862,9 @@ xdp_port_attach(struct netdev *netdev, int ifindex, uint32_t xdp_flags,
         /* Another mode comes next. */
         VLOG_DBG("%s: %s", netdev_get_name(netdev), message);
     } else if (error) {
-        bool fall_back = !port->option && error != EBUSY
-                         && error != EOPNOTSUPP;
+        bool fall_back = !port->option
+                         && (!in_mode || (error != EBUSY
+                                          && error != EOPNOTSUPP));
 
         VLOG(report_failures || fall_back ? VLL_ERR : VLL_DBG, "%s: %s%s",
              netdev_get_name(netdev), message,
@@ -942,7 +948,8 @@ note_busy(const char *device, uint32_t queue)
               interval);
 }
 
-/* Notes that a socket of 'device' was made. */
+/* Notes that a socket of 'device' was made.  Other queues may be busy all the
+ * same, so that does not begin their tries anew. */
 static void
 note_open(const char *device)
     OVS_REQUIRES(xdp_mutex)
@@ -950,7 +957,6 @@ note_open(const char *device)
     struct device_sockets *sockets = get_sockets(device);
 
     sockets->open = true;
-    sockets->n_tries = 0;
     sockets->retry_at = LLONG_MAX;
 }
 
@@ -965,6 +971,21 @@ note_closed(const char *device)
         sockets->open = false;
         sockets->closed_at = time_msec();
     }
+}
+
+/* Returns true if a queue of 'device' was found to be busy, and its port will
+ * be configured again for that: no other mode would do better meanwhile. */
+bool
+xdp_port_is_busy(const char *device)
+{
+    const struct device_sockets *sockets;
+    bool busy;
+
+    ovs_mutex_lock(&xdp_mutex);
+    sockets = shash_find_data(&all_sockets, device);
+    busy = sockets && sockets->retry_at != LLONG_MAX;
+    ovs_mutex_unlock(&xdp_mutex);
+    return busy;
 }
 
 /* Has ports whose queues were busy configured again when it is time. */
@@ -1094,7 +1115,6 @@ xdp_port_detach(struct netdev *netdev)
     bool detached = false;
 
     lock_config();
-    note_closed(netdev_get_name(netdev));
     port = xdp_port_lookup(netdev);
     if (port) {
         detached = port->object || port->gone;
@@ -1103,6 +1123,7 @@ xdp_port_detach(struct netdev *netdev)
         take_off(port);
         detach(port);
     }
+    note_closed(netdev_get_name(netdev));
     unlock_config();
     return detached;
 }
@@ -1180,8 +1201,10 @@ xdp_port_set_config(struct netdev *netdev, const struct smap *args,
         free(path);
     }
     if (error && port) {
-        VLOG_ERR("%s: options:xdp-obj not changed: %s",
-                 netdev_get_name(netdev), message);
+        /* OVS configures ports again and again. */
+        VLOG(nullable_string_is_equal(port->rejected, message)
+             ? VLL_DBG : VLL_ERR, "%s: options:xdp-obj not changed: %s",
+             netdev_get_name(netdev), message);
         replace_string(&port->rejected, message);
         error = 0;
     } else if (!error) {
@@ -1409,7 +1432,9 @@ refresh_obstacles(enum xdp_features_event event, int ifindex)
     HMAP_FOR_EACH (port, node, &ports) {
         if (port->object && (event == XDP_FEATURES_LOST
                              || port->ifindex == ifindex
-                             || port->peer == ifindex)) {
+                             || port->peer == ifindex
+                             /* A peer that comes in from elsewhere. */
+                             || (is_generic(port) && !port->peer))) {
             refresh_obstacle(port);
         }
     }
@@ -1489,6 +1514,8 @@ handle_link(int ifindex)
             check_device(port);
         } else if (port->object) {
             lose_device(port);
+        } else if (port->device_problem && port->ifindex == ifindex) {
+            check_device(port);
         }
         revive(port);
     }
@@ -1510,6 +1537,8 @@ handle_lost_events(void)
             lose_device(port);
         } else if (port->object) {
             refresh_target(port);
+            check_device(port);
+        } else if (port->device_problem) {
             check_device(port);
         }
         revive(port);

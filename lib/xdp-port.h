@@ -113,6 +113,7 @@ int xdp_port_create_socket(struct xsk_socket **, const char *device,
                            uint32_t queue, struct xsk_umem *,
                            struct xsk_ring_cons *, struct xsk_ring_prod *,
                            const struct xsk_socket_config *);
+bool xdp_port_is_busy(const char *device);
 int xdp_port_add_socket(int ifindex, uint32_t queue, int xsk_fd);
 bool xdp_port_detach(struct netdev *);
 bool xdp_port_is_attached(const struct netdev *);
