@@ -55,6 +55,7 @@ dpif_netdev_xdp_put(const char *dpif_type, struct dp_netdev_flow *flow,
         return false;
     }
     atomic_store(&flow->xdp_known, true);
+    atomic_thread_fence(memory_order_seq_cst);
     if (flow->dead) {
         /* dpif_netdev_xdp_stop() may have come too early. */
         xdp_custody_stop(in_port, flow->pmd_id, &flow->mega_ufid);
@@ -71,10 +72,14 @@ dpif_netdev_xdp_del(struct dp_netdev_flow *flow)
                                   &flow->mega_ufid));
 }
 
-/* To be called before the last statistics of 'flow' are read. */
+/* To be called before the last statistics of 'flow', which is dead, are
+ * read. */
 void
 dpif_netdev_xdp_stop(struct dp_netdev_flow *flow)
 {
+    /* Either we see that it is known, or dpif_netdev_xdp_put() that it is
+     * dead. */
+    atomic_thread_fence(memory_order_seq_cst);
     if (is_known(flow)) {
         xdp_custody_stop(flow->flow.in_port.odp_port, flow->pmd_id,
                          &flow->mega_ufid);

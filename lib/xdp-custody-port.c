@@ -179,11 +179,13 @@ xdp_custody_port_added(odp_port_t odp_port, struct netdev *netdev)
 }
 
 /* Notes that the port 'odp_port' of a datapath of 'dpif_type' is about to go.
- * Its megaflows stay in custody until the datapath deletes them. */
+ * Its megaflows stay in custody until the datapath deletes them, but neither
+ * they nor those that lead to it stay in XDP. */
 void
 xdp_custody_port_removed(odp_port_t odp_port, const char *dpif_type)
 {
     struct custody_port *port;
+    struct netdev *netdev;
 
     if (!serves(dpif_type)) {
         return;
@@ -191,10 +193,27 @@ xdp_custody_port_removed(odp_port_t odp_port, const char *dpif_type)
 
     xdp_custody_lock();
     port = custody_port_find(odp_port);
-    if (port && port->netdev) {
+    netdev = port ? port->netdev : NULL;
+    xdp_custody_unlock();
+    if (!netdev) {
+        return;
+    }
+
+    /* In pieces, also those of a port that has the same netdev. */
+    xdp_custody_netdev_flush(netdev);
+    xdp_custody_lock();
+    port = custody_port_find(odp_port);
+    if (port && port->netdev == netdev) {
+        const struct xdp_netdev *xdp;
+
         disable_port(port);
         port->netdev = NULL;
         custody_port_gc(port);
+        xdp = xdp_port_lookup(netdev);
+        if (xdp) {
+            xdp_custody_evict(xdp, true);
+        }
+        xdp_custody_kick(XDP_RETRY_PORTS);
     }
     xdp_custody_unlock();
 }
@@ -218,6 +237,13 @@ xdp_custody_netdev_enable(struct netdev *netdev)
     HMAP_FOR_EACH (port, node, &custody_ports) {
         if (ok && port->netdev == netdev) {
             ok = enable_port(port);
+        }
+    }
+    if (!ok) {
+        HMAP_FOR_EACH (port, node, &custody_ports) {
+            if (port->netdev == netdev) {
+                disable_port(port);
+            }
         }
     }
     xdp_custody_unlock();

@@ -44,6 +44,9 @@ struct custody_port {
 struct custody_ref {
     unsigned int pmd_id;
     bool stopping;              /* Last statistics read, deletion to come. */
+    struct nlattr *actions;     /* That it has put last, or NULL if these are
+                                 * those of the flow. */
+    size_t actions_len;
     uint64_t n_packets;         /* Its share of the statistics. */
     uint64_t n_bytes;
 };

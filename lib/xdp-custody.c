@@ -324,20 +324,23 @@ find_held(odp_port_t in_port, unsigned int pmd_id, const ovs_u128 *ufid,
     return *flowp ? find_ref(*flowp, pmd_id) : NULL;
 }
 
-/* Gives the PMD thread 'pmd_id' a hold on 'flow', if it has none. */
-static void
+/* Returns the hold of the PMD thread 'pmd_id' on 'flow', a new one if it has
+ * none.  It stays where it is until the next call. */
+static struct custody_ref *
 add_ref(struct custody_flow *flow, unsigned int pmd_id)
     OVS_REQUIRES(xdp_mutex)
 {
-    if (!find_ref(flow, pmd_id)) {
+    struct custody_ref *ref = find_ref(flow, pmd_id);
+
+    if (!ref) {
         if (flow->n_refs >= flow->allocated_refs) {
             flow->refs = x2nrealloc(flow->refs, &flow->allocated_refs,
                                     sizeof *flow->refs);
         }
-        flow->refs[flow->n_refs++] = (struct custody_ref) {
-            .pmd_id = pmd_id,
-        };
+        ref = &flow->refs[flow->n_refs++];
+        *ref = (struct custody_ref) { .pmd_id = pmd_id };
     }
+    return ref;
 }
 
 /* Returns true if all PMD threads that have 'flow' are about to delete it. */
@@ -350,6 +353,66 @@ all_stopping(const struct custody_flow *flow)
         }
     }
     return true;
+}
+
+/* Gives 'flow' the 'actions' that the PMD thread of 'ref' has put last.  Those
+ * of the other threads keep in mind what they had, until they put the same.
+ * Returns false if they are what 'flow' had. */
+static bool
+set_actions(struct custody_flow *flow, struct custody_ref *ref,
+            const struct nlattr *actions, size_t actions_len)
+    OVS_REQUIRES(xdp_mutex)
+{
+    bool differ = (flow->actions_len != actions_len
+                   || !flow->actions
+                   || memcmp(flow->actions, actions, actions_len));
+
+    free(ref->actions);
+    ref->actions = NULL;
+    if (!differ) {
+        return false;
+    }
+    for (size_t i = 0; i < flow->n_refs; i++) {
+        struct custody_ref *other = &flow->refs[i];
+
+        if (other != ref && !other->actions && flow->actions) {
+            other->actions = xmemdup(flow->actions, flow->actions_len);
+            other->actions_len = flow->actions_len;
+        }
+    }
+    free(flow->actions);
+    flow->actions = xmemdup(actions, actions_len);
+    flow->actions_len = actions_len;
+    return true;
+}
+
+/* Gives 'flow' actions that some PMD thread has, if none that is left has those
+ * of 'flow': the one that put them last has deleted its flow, and the others
+ * see no reason to put theirs again. */
+static void
+adopt_actions(struct custody_flow *flow)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct custody_ref *ref = &flow->refs[0];
+    struct xdp_flow_table_stats stats;
+    struct nlattr *actions;
+
+    for (size_t i = 0; i < flow->n_refs; i++) {
+        if (!flow->refs[i].actions) {
+            return;
+        }
+    }
+    custody_get_stats(flow, &stats);
+    actions = ref->actions;
+    ref->actions = NULL;
+    set_actions(flow, ref, actions, ref->actions_len);
+    free(actions);
+    if (all_stopping(flow)) {
+        flow->stale = true;
+    } else {
+        flow->stopped = flow->stale = false;
+        xdp_offer(flow);
+    }
 }
 
 /* Lets packets into 'flow' or not, by what its holders are about to do. */
@@ -445,14 +508,8 @@ xdp_custody_put(odp_port_t in_port, unsigned int pmd_id, const ovs_u128 *ufid,
         custody_get_stats(flow, &stats);
     }
 
-    add_ref(flow, pmd_id);
-    if (flow->actions_len != actions_len
-        || !flow->judged
-        || !flow->table_flow
-        || memcmp(flow->actions, actions, actions_len)) {
-        free(flow->actions);
-        flow->actions = xmemdup(actions, actions_len);
-        flow->actions_len = actions_len;
+    if (set_actions(flow, add_ref(flow, pmd_id), actions, actions_len)
+        || !flow->table_flow) {
         flow->orig_in_port = orig_in_port;
         if (all_stopping(flow)) {
             flow->stale = true;
@@ -489,8 +546,10 @@ xdp_custody_delete(odp_port_t in_port, unsigned int pmd_id,
     xdp_custody_lock();
     ref = find_held(in_port, pmd_id, ufid, &flow);
     if (ref) {
+        free(ref->actions);
         *ref = flow->refs[--flow->n_refs];
         if (flow->n_refs) {
+            adopt_actions(flow);
             update_stopped(flow);
         } else {
             delete_flow(flow);
@@ -685,6 +744,20 @@ xdp_custody_take_wanted(void)
     return reasons;
 }
 
+/* Returns the number of flow tables. */
+static size_t
+count_tables(void)
+    OVS_REQUIRES(xdp_mutex)
+{
+    const struct xdp_object *object;
+    size_t n = 0;
+
+    LIST_FOR_EACH (object, list_node, xdp_object_list()) {
+        n += object->has_table;
+    }
+    return n;
+}
+
 /* Tries the first megaflow of 'retrying'.  Returns false if that has shown
  * that the rest, which is refused for 'reason', too, need not be tried. */
 static bool
@@ -702,8 +775,9 @@ retry_one(enum xdp_reason reason)
     }
     xdp_coverage_retried();
     xdp_offer(flow);
-    return flow->reason != reason || (reason != XDP_REASON_FLOWS_FULL
-                                      && reason != XDP_REASON_SYSTEM);
+    return flow->reason != reason || count_tables() > 1
+           || (reason != XDP_REASON_FLOWS_FULL
+               && reason != XDP_REASON_SYSTEM);
 }
 
 /* Tries the megaflows again that are refused for one of 'reasons'. */

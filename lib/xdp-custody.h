@@ -66,7 +66,8 @@ struct nlattr;
  * something has happened. */
 #define XDP_REASON_BIT(REASON) (1u << (REASON))
 
-/* A port of the datapath, its object, or what its driver can do. */
+/* A port of the datapath, its object with its table, or what its driver can
+ * do. */
 #define XDP_RETRY_PORTS                                                 \
     (XDP_REASON_BIT(XDP_REASON_OFF)                                     \
      | XDP_REASON_BIT(XDP_REASON_NO_TABLE)                              \
@@ -77,6 +78,10 @@ struct nlattr;
      | XDP_REASON_BIT(XDP_REASON_N_OPS)                                 \
      | XDP_REASON_BIT(XDP_REASON_TARGET_TYPE)                           \
      | XDP_REASON_BIT(XDP_REASON_TARGET)                                \
+     | XDP_REASON_BIT(XDP_REASON_FLOWS_FULL)                            \
+     | XDP_REASON_BIT(XDP_REASON_MASKS_FULL)                            \
+     | XDP_REASON_BIT(XDP_REASON_GROUPS_FULL)                           \
+     | XDP_REASON_BIT(XDP_REASON_DIGEST)                                \
      | XDP_REASON_BIT(XDP_REASON_SYSTEM))
 
 /* Only whether packets can be redirected to a port. */

@@ -23,7 +23,7 @@
 #include "openvswitch/vlog.h"
 #include "packets.h"
 #include "util.h"
-#include "xdp-custody.h"
+#include "xdp-custody-private.h"
 
 /* Why the current case failed, NULL if it has not. */
 static char *why;
@@ -120,6 +120,52 @@ test_references(void)
     CHECK(!holds(TUNNEL_PORT, 0));
 
     xdp_custody_netdev_disable(netdev);
+    xdp_custody_port_removed(TUNNEL_PORT, "netdev");
+    netdev_close(netdev);
+}
+
+/* Returns true if the megaflow from TUNNEL_PORT outputs to 'out_port'. */
+static bool
+outputs_to(odp_port_t out_port)
+{
+    const struct custody_flow *flow;
+    bool found = false;
+
+    xdp_custody_lock();
+    HMAP_FOR_EACH (flow, node, &custody_flows) {
+        found |= (flow->port->odp_port == TUNNEL_PORT
+                  && nl_attr_get_odp_port(flow->actions) == out_port);
+    }
+    xdp_custody_unlock();
+    return found;
+}
+
+/* A megaflow does what the thread does that has put last, as long as that one
+ * has it. */
+static void
+test_actions(void)
+{
+    struct netdev *netdev = open_tunnel("netdev");
+
+    xdp_custody_port_added(TUNNEL_PORT, netdev);
+    CHECK(xdp_custody_netdev_enable(netdev));
+    CHECK(put(TUNNEL_PORT, 0, 0x0800, OTHER_PORT));
+    CHECK(put(TUNNEL_PORT, 1, 0x0800, OTHER_PORT));
+    CHECK(put(TUNNEL_PORT, 2, 0x0800, OTHER_PORT));
+
+    /* The second one comes late with what the others do not do any more. */
+    CHECK(put(TUNNEL_PORT, 0, 0x0800, TUNNEL_PORT));
+    CHECK(put(TUNNEL_PORT, 2, 0x0800, TUNNEL_PORT));
+    CHECK(outputs_to(TUNNEL_PORT));
+    CHECK(put(TUNNEL_PORT, 1, 0x0800, OTHER_PORT));
+    CHECK(outputs_to(OTHER_PORT));
+    CHECK(xdp_custody_delete(TUNNEL_PORT, 1, &ufid));
+    CHECK(outputs_to(TUNNEL_PORT));
+
+    /* Another one still does the same. */
+    CHECK(xdp_custody_delete(TUNNEL_PORT, 0, &ufid));
+    CHECK(outputs_to(TUNNEL_PORT));
+    CHECK(xdp_custody_delete(TUNNEL_PORT, 2, &ufid));
     xdp_custody_port_removed(TUNNEL_PORT, "netdev");
     netdev_close(netdev);
 }
@@ -222,6 +268,7 @@ main(int argc OVS_UNUSED, char *argv[])
         void (*func)(void);
     } cases[] = {
         { "references", test_references },
+        { "actions", test_actions },
         { "other match", test_other_match },
         { "ports", test_ports },
         { "shared netdev", test_shared_netdev },
