@@ -62,7 +62,7 @@ xdp_custody_netdev_flush(struct netdev *netdev)
     withdraw_batches(netdev, XDP_REASON_NO_TABLE);
 }
 
-/* Takes out of XDP at most 'max' of the megaflows of the tunnel 'port' that are
+/* Takes out of XDP at most 'max' megaflows of the tunnel 'port' that are
  * in the table of 'home'.  Returns true if there may be some left. */
 static bool
 withdraw_some_at(struct custody_port *port, const struct netdev *home,

@@ -386,9 +386,9 @@ set_actions(struct custody_flow *flow, struct custody_ref *ref,
     return true;
 }
 
-/* Gives 'flow' actions that some PMD thread has, if none that is left has those
- * of 'flow': the one that put them last has deleted its flow, and the others
- * see no reason to put theirs again. */
+/* Gives 'flow' actions that some PMD thread has, if none that is left has
+ * those of 'flow': the one that put them last has deleted its flow, and the
+ * others see no reason to put theirs again. */
 static void
 adopt_actions(struct custody_flow *flow)
     OVS_REQUIRES(xdp_mutex)
