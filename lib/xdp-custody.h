@@ -37,7 +37,9 @@
  * 'xdp_mutex' (see lib/xdp-port.h) protects everything.  Functions without an
  * annotation take it themselves, in turn.  None of them waits for a grace
  * period, except through the flow table, and those that look at many
- * megaflows give the mutex back after each XDP_CUSTODY_BATCH of them.
+ * megaflows give the mutex back after each XDP_CUSTODY_BATCH of them; but
+ * xdp_custody_evict(), and the first put after a change of the range of UDP
+ * source ports or of the VLAN limit, look at all in one hold.
  */
 
 #ifndef XDP_CUSTODY_H
