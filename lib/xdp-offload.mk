@@ -4,6 +4,7 @@
 # Makefile.am and, through patches/ovs-*/0001-build-lists.patch, OVS's
 # lib/automake.mk include this file, so this is the only list of them.
 
+# What is common to all versions of OVS.
 lib_xdp_files = \
 	lib/dpif-netdev-drops.h \
 	lib/dpif-netdev-hash.h \
@@ -11,10 +12,6 @@ lib_xdp_files = \
 	lib/dpif-netdev-resume.h \
 	lib/dpif-netdev-xdp.c \
 	lib/dpif-netdev-xdp.h \
-	lib/netdev-offload-driver.c \
-	lib/netdev-offload-driver.h \
-	lib/netdev-offload-xdp.c \
-	lib/netdev-offload-xdp.h \
 	lib/xdp-abi.h \
 	lib/xdp-command.c \
 	lib/xdp-command.h \
@@ -36,6 +33,7 @@ lib_xdp_files = \
 	lib/xdp-meter.c \
 	lib/xdp-meter.h \
 	lib/xdp-offer.c \
+	lib/xdp-ovs-compat.h \
 	lib/xdp-pool.c \
 	lib/xdp-pool.h \
 	lib/xdp-port.c \
@@ -63,3 +61,11 @@ lib_xdp_files = \
 	lib/xdp-view.h \
 	lib/xdp-worker.c \
 	lib/xdp-worker.h
+
+# The front for the flow API of OVS, struct netdev_flow_api (3.1 and 3.5).
+# Patch 0001 of each series says which front is compiled.
+lib_xdp_netdev_offload_files = \
+	lib/netdev-offload-driver.c \
+	lib/netdev-offload-driver.h \
+	lib/netdev-offload-xdp.c \
+	lib/netdev-offload-xdp.h

@@ -33,6 +33,7 @@
 #include "util.h"
 #include "xdp-custody.h"
 #include "xdp-device.h"
+#include "xdp-ovs-compat.h"
 #include "xdp-view.h"
 #include "xdp-program.h"
 
@@ -1287,9 +1288,11 @@ xdp_port_get_status(const struct netdev *netdev, struct smap *status)
 
         if (port->object) {
             smap_add(status, "xdp-obj", port->object->path);
-            smap_add(status, "xdp-mode",
-                     port->xdp_flags & XDP_FLAGS_SKB_MODE ? "generic"
-                                                          : "native");
+            if (!xdp_ovs_reports_mode()) {
+                smap_add(status, "xdp-mode",
+                         port->xdp_flags & XDP_FLAGS_SKB_MODE ? "generic"
+                                                              : "native");
+            }
         }
         smap_add(status, "xdp-flow-table", has_table ? "in use" : "not used");
         xdp_port_format_problems(port, &problems);

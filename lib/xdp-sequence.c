@@ -38,10 +38,10 @@ get_sequences(void)
 /* Returns the next sequence number of the datapath's port 'tunnel', or of
  * '*own' if its number is so large that it has no counter here. */
 uint32_t
-xdp_sequence_next(odp_port_t tunnel, uint32_t *own)
+xdp_sequence_next(odp_port_t tunnel, xdp_ovs_sequence *own)
 {
     if (odp_to_u32(tunnel) >= XDP_SEQUENCE_MAX) {
-        return (*own)++;
+        return xdp_ovs_sequence_next(own);
     }
     return __sync_fetch_and_add(&get_sequences()[odp_to_u32(tunnel)], 1);
 }

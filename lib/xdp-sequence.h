@@ -13,8 +13,9 @@
 #include <stdint.h>
 
 #include "openvswitch/types.h"
+#include "xdp-ovs-compat.h"
 
-uint32_t xdp_sequence_next(odp_port_t tunnel, uint32_t *own);
+uint32_t xdp_sequence_next(odp_port_t tunnel, xdp_ovs_sequence *own);
 
 int xdp_sequence_open(char **errp);
 void xdp_sequence_close(void);

@@ -113,9 +113,13 @@ AC_DEFUN([XDP_CHECK_OVS_SOURCE],
   [AC_ARG_WITH([ovs-source],
      [AS_HELP_STRING([--with-ovs-source=TARBALL-OR-DIR],
         [the Open vSwitch sources to build, a tarball or a directory
-         @<:@/usr/src/openvswitch/openvswitch.tar.gz@:>@])],
+         @<:@what the Debian package openvswitch-source installed in
+         /usr/src/openvswitch@:>@])],
      [OVS_SOURCE=$withval],
-     [OVS_SOURCE=/usr/src/openvswitch/openvswitch.tar.gz])
+     [# Debian 12 has a tarball in this directory, later ones the sources.
+      OVS_SOURCE=/usr/src/openvswitch
+      AS_IF([test -e "$OVS_SOURCE/openvswitch.tar.gz"],
+        [OVS_SOURCE=$OVS_SOURCE/openvswitch.tar.gz])])
    AC_MSG_CHECKING([for the Open vSwitch sources])
    AS_CASE([$OVS_SOURCE],
      [yes | no | ""],
@@ -147,10 +151,11 @@ AC_DEFUN([XDP_CHECK_OVS_SOURCE],
       AS_IF([test ! -f "$srcdir/patches/$OVS_SERIES/series"],
         [AC_MSG_RESULT([none])
          xdp_known=`cd "$srcdir/patches" && echo ovs-*/series |
-           sed 's|ovs-||g; s|/series||g'`
+           sed 's|ovs-||g; s|/series||g; s| |, |g'`
          AC_MSG_ERROR([there are no patches to Open vSwitch $OVS_VERSION, but to: $xdp_known;
     give sources of such a version to --with-ovs-source (the package
-    openvswitch-source of Debian 12 is 3.1), or --disable-xdp-offload])])
+    openvswitch-source is 3.1 in Debian 12, 3.5 in Debian 13), or
+    --disable-xdp-offload])])
       AC_MSG_RESULT([patches/$OVS_SERIES])])
    AC_SUBST([OVS_SOURCE])
    AC_SUBST([OVS_VERSION])

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What differs between the versions of OVS that this can be built into, under
+ * one name for all of them.  This is the only file with an "#if" on the
+ * version: whoever needs one includes this instead.  Whole files that only one
+ * version needs are in a list of their own in lib/xdp-offload.mk, and changes
+ * of OVS's files in patches/ovs-X.Y.
+ *
+ * XDP_OVS_VERSION, in OVS's config.h, comes from the first patch of each
+ * series: 301, 305 or 400 for OVS 3.1, 3.5 or 4.0.
+ *
+ * Everything here may be used from any thread, with any locks.
+ */
+
+#ifndef XDP_OVS_COMPAT_H
+#define XDP_OVS_COMPAT_H 1
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifndef XDP_OVS_VERSION
+#error "Include <config.h> first."
+#endif
+
+#if XDP_OVS_VERSION >= 305
+#include "ovs-atomic.h"
+#endif
+
+/* Sequence numbers: what a GRE or ERSPAN tunnel of OVS's counts with. */
+#if XDP_OVS_VERSION >= 305
+typedef atomic_count xdp_ovs_sequence;
+#else
+typedef uint32_t xdp_ovs_sequence;
+#endif
+
+/* Returns the next number of '*sequence'. */
+static inline uint32_t
+xdp_ovs_sequence_next(xdp_ovs_sequence *sequence)
+{
+#if XDP_OVS_VERSION >= 305
+    return atomic_count_inc(sequence);
+#else
+    return (*sequence)++;
+#endif
+}
+
+/* Returns true if OVS itself adds the key "xdp-mode" to the status of AF_XDP
+ * ports. */
+static inline bool
+xdp_ovs_reports_mode(void)
+{
+    return XDP_OVS_VERSION >= 305;
+}
+
+#endif /* xdp-ovs-compat.h */
