@@ -17,6 +17,7 @@
 #include "smap.h"
 #include "sset.h"
 #include "util.h"
+#include "xdp-flow-table.h"
 #include "xdp-port.h"
 
 VLOG_DEFINE_THIS_MODULE(netdev_offload_driver);

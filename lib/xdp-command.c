@@ -19,6 +19,7 @@
 #include "unixctl.h"
 #include "util.h"
 #include "xdp-custody-private.h"
+#include "xdp-port.h"
 #include "xdp-program.h"
 
 /* What each counter of 'debug_stats' means to the user. */
@@ -71,7 +72,7 @@ show_object(const struct xdp_object *object, struct ds *s)
     uint32_t n_flows, n_masks, n_groups;
     size_t n_ports = 0;
 
-    HMAP_FOR_EACH (port, node, xdp_port_all()) {
+    HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
         n_ports += port->object == object;
     }
     ds_put_format(s, "object %s:\n", object->path);
@@ -165,7 +166,7 @@ show_port(const struct xdp_netdev *xdp, struct ds *s)
     ds_put_format(s, "  object: %s\n", xdp->object->path);
     ds_put_format(s, "  flow table: %s\n",
                   !xdp->object->has_table ? "none"
-                  : xdp_port_is_enabled() && !xdp->obstacle
+                  : xdp_netdev_offload_is_on() && !xdp->obstacle
                   ? "in use" : "not used");
     ds_put_format(s, "  mode: %s\n", generic ? "generic" : "native");
     ds_put_format(s, "  queues: %d\n", xdp->netdev->n_rxq);
@@ -222,12 +223,12 @@ static void
 show_ports(struct ds *s)
     OVS_REQUIRES(xdp_mutex)
 {
-    size_t n = hmap_count(xdp_port_all());
+    size_t n = hmap_count(xdp_netdev_all());
     const struct xdp_netdev **array = xmalloc((n + 1) * sizeof *array);
     const struct xdp_netdev *xdp;
     size_t i = 0;
 
-    HMAP_FOR_EACH (xdp, node, xdp_port_all()) {
+    HMAP_FOR_EACH (xdp, node, xdp_netdev_all()) {
         array[i++] = xdp;
     }
     qsort(array, n, sizeof *array, compare_ports);
@@ -244,7 +245,7 @@ find_port(const char *name)
 {
     const struct xdp_netdev *xdp;
 
-    HMAP_FOR_EACH (xdp, node, xdp_port_all()) {
+    HMAP_FOR_EACH (xdp, node, xdp_netdev_all()) {
         if (!strcmp(xdp->name, name)) {
             return xdp;
         }
@@ -306,7 +307,7 @@ unixctl_show(struct unixctl_conn *conn, int argc, const char *argv[],
         show_port(port, &s);
     } else if (!name) {
         ds_put_format(&s, "offload: %s\n",
-                      xdp_port_is_enabled() ? "on" : "off");
+                      xdp_netdev_offload_is_on() ? "on" : "off");
         ds_put_format(&s, "flows offered: %"PRIu64"\n",
                       custody_totals.n_offered);
         ds_put_format(&s, "flows offloaded: %"PRIu64"\n",

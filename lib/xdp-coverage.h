@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "xdp-port.h"
+#include "xdp-netdev.h"
 #include "xdp-translate.h"
 
 void xdp_coverage_offered(void) OVS_REQUIRES(xdp_mutex);

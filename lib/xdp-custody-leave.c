@@ -139,7 +139,7 @@ withdraw_leading_to(struct custody_flow *flow, const struct xdp_netdev *xdp,
         return false;
     }
     from = custody_port_xdp(flow->port);
-    if (any || !from || !xdp_port_takes_from(xdp, from)) {
+    if (any || !from || !xdp_netdev_takes_from(xdp, from)) {
         custody_withdraw(flow, any ? XDP_REASON_TARGET_TYPE
                                    : XDP_REASON_TARGET, xdp->name);
     }
@@ -203,4 +203,36 @@ void
 xdp_custody_evict_all(void)
 {
     withdraw_batches(NULL, XDP_REASON_OFF);
+}
+
+/* Has the packets of all ports parsed as flow_extract() does, if its limit of
+ * VLAN tags (other_config:vlan-limit) has changed.  All flows leave XDP first:
+ * their keys were made under the old limit. */
+void
+xdp_custody_check_vlan_limit(void)
+{
+    static uint32_t vlan_limit = UINT32_MAX;
+    struct xdp_netdev *port;
+
+    if (vlan_limit == xdp_netdev_vlan_limit()) {
+        return;
+    }
+    vlan_limit = xdp_netdev_vlan_limit();
+
+    HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
+        struct xdp_object *object;
+
+        if (!port->tunnel && !port->object) {
+            continue;
+        }
+        xdp_custody_evict(port, true);
+        LIST_FOR_EACH (object, list_node, xdp_object_list()) {
+            if (object->has_table
+                && (port->tunnel || port->object == object)) {
+                xdp_flow_table_set_vlan_limit(object->table, port->number,
+                                              vlan_limit);
+            }
+        }
+    }
+    xdp_custody_kick(XDP_RETRY_PORTS);
 }

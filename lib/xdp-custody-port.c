@@ -46,7 +46,7 @@ custody_port_xdp(const struct custody_port *port)
 {
     return (!port->netdev || !port->enabled ? NULL
             : port->tunnel ? port->tunnel
-            : xdp_port_lookup(port->netdev));
+            : xdp_netdev_lookup(port->netdev));
 }
 
 /* Forgets 'port' if there is nothing left to know of it. */
@@ -109,7 +109,8 @@ disable_port(struct custody_port *port)
 {
     custody_port_withdraw(port);
     if (port->tunnel) {
-        xdp_port_remove_tunnel(port->tunnel);
+        xdp_custody_evict(port->tunnel, true);
+        xdp_netdev_remove_tunnel(port->tunnel);
         port->tunnel = NULL;
     }
     port->enabled = false;
@@ -127,7 +128,7 @@ enable_port(struct custody_port *port)
         return true;
     }
     if (type) {
-        port->tunnel = xdp_port_add_tunnel(port->name, type);
+        port->tunnel = xdp_netdev_add_tunnel(port->name, type);
         if (!port->tunnel) {
             return false;
         }
@@ -209,7 +210,7 @@ xdp_custody_port_removed(odp_port_t odp_port, const char *dpif_type)
         disable_port(port);
         port->netdev = NULL;
         custody_port_gc(port);
-        xdp = xdp_port_lookup(netdev);
+        xdp = xdp_netdev_lookup(netdev);
         if (xdp) {
             xdp_custody_evict(xdp, true);
         }
@@ -233,7 +234,7 @@ xdp_custody_netdev_enable(struct netdev *netdev)
     }
 
     xdp_custody_lock();
-    ok = is_tunnel || xdp_port_lookup(netdev);
+    ok = is_tunnel || xdp_netdev_lookup(netdev);
     HMAP_FOR_EACH (port, node, &custody_ports) {
         if (ok && port->netdev == netdev) {
             ok = enable_port(port);

@@ -486,7 +486,7 @@ xdp_custody_put(odp_port_t in_port, unsigned int pmd_id, const ovs_u128 *ufid,
     bool ours;
 
     xdp_custody_lock();
-    xdp_port_check_vlan_limit();
+    xdp_custody_check_vlan_limit();
     check_source_ports();
 
     port = custody_port_find(in_port);

@@ -34,8 +34,8 @@
  * Thread safety
  * =============
  *
- * 'xdp_mutex' (see lib/xdp-port.h) protects everything.  Functions without an
- * annotation take it themselves, in turn.  None of them waits for a grace
+ * 'xdp_mutex' (see lib/xdp-netdev.h) protects everything.  Functions without
+ * an annotation take it themselves, in turn.  None of them waits for a grace
  * period, except through the flow table, and those that look at many
  * megaflows give the mutex back after each XDP_CUSTODY_BATCH of them; but
  * xdp_custody_evict(), and the first put after a change of the range of UDP
@@ -52,7 +52,7 @@
 #include "openvswitch/hmap.h"
 #include "openvswitch/thread.h"
 #include "openvswitch/types.h"
-#include "xdp-port.h"
+#include "xdp-netdev.h"
 #include "xdp-translate.h"
 
 struct dpif_flow_stats;
@@ -119,13 +119,14 @@ bool xdp_custody_get(odp_port_t in_port, unsigned int pmd_id,
                      const ovs_u128 *ufid, struct dpif_flow_stats *,
                      bool *offloaded);
 
-/* For lib/xdp-port.c. */
+/* For lib/xdp-port*.c. */
 void xdp_custody_evict(const struct xdp_netdev *, bool ingress)
     OVS_REQUIRES(xdp_mutex);
 bool xdp_custody_evict_some(const struct xdp_netdev *,
                             struct hmap_position *) OVS_REQUIRES(xdp_mutex);
 void xdp_custody_evict_all(void);
 void xdp_custody_kick(uint32_t reasons) OVS_REQUIRES(xdp_mutex);
+void xdp_custody_check_vlan_limit(void) OVS_REQUIRES(xdp_mutex);
 
 /* For lib/xdp-worker.c. */
 void xdp_custody_room_freed(void) OVS_REQUIRES(xdp_mutex);

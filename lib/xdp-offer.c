@@ -56,12 +56,12 @@ lookup_target(odp_port_t odp_port, bool pop, struct xdp_translate_port *target,
             detail[0] = '\0';
             return XDP_REASON_NONE;
         }
-        xdp = xdp_port_lookup(port->netdev);
+        xdp = xdp_netdev_lookup(port->netdev);
     }
     if (!xdp || !xdp->object || xdp->leaving) {
         return XDP_REASON_TARGET_TYPE;
     }
-    if (!xdp_port_takes_from(xdp, ingress)) {
+    if (!xdp_netdev_takes_from(xdp, ingress)) {
         warn_target(xdp);
         return XDP_REASON_TARGET;
     }
@@ -122,7 +122,7 @@ find_home(const struct custody_flow *flow, struct xdp_netdev *xdp)
         return xdp;
     }
     if (flow->table_flow) {
-        return xdp_port_lookup(flow->home);
+        return xdp_netdev_lookup(flow->home);
     }
     port = custody_port_find(flow->orig_in_port);
     home = port && !port->tunnel ? custody_port_xdp(port) : NULL;
@@ -152,7 +152,7 @@ translate(const struct custody_flow *flow, struct xdp_netdev *xdp,
           const struct xdp_netdev *home, struct xdp_translation *tr)
     OVS_REQUIRES(xdp_mutex)
 {
-    bool generic = xdp_port_may_be_generic(xdp);
+    bool generic = xdp_netdev_may_be_generic(xdp);
     struct xdp_caps caps = home->object->caps;
     enum xdp_reason reason;
     struct match match;
@@ -195,7 +195,7 @@ xdp_offer(struct custody_flow *flow)
     struct xdp_translation tr;
 
     tr.detail[0] = '\0';
-    if (!xdp_port_is_enabled()) {
+    if (!xdp_netdev_offload_is_on()) {
         reason = XDP_REASON_OFF;
     } else if (has_table(home) && home->obstacle) {
         ovs_strlcpy(tr.detail, home->obstacle, sizeof tr.detail);

@@ -32,10 +32,17 @@ lib_xdp_files = \
 	lib/xdp-machine.h \
 	lib/xdp-meter.c \
 	lib/xdp-meter.h \
+	lib/xdp-netdev.c \
+	lib/xdp-netdev.h \
 	lib/xdp-offer.c \
 	lib/xdp-ovs-compat.h \
 	lib/xdp-pool.c \
 	lib/xdp-pool.h \
+	lib/xdp-port-config.c \
+	lib/xdp-port-device.c \
+	lib/xdp-port-event.c \
+	lib/xdp-port-private.h \
+	lib/xdp-port-socket.c \
 	lib/xdp-port.c \
 	lib/xdp-port.h \
 	lib/xdp-program.c \

@@ -17,6 +17,7 @@
 #include "xdp-coverage.h"
 #include "xdp-custody.h"
 #include "xdp-features.h"
+#include "xdp-port.h"
 #include "xdp-program.h"
 
 /* How often refused megaflows are tried again at most, and how long flow slots

@@ -24,6 +24,7 @@
 #include "packets.h"
 #include "util.h"
 #include "xdp-custody-private.h"
+#include "xdp-port.h"
 
 /* Why the current case failed, NULL if it has not. */
 static char *why;

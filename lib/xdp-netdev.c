@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The registry of ports.  See xdp-netdev.h. */
+
+#include <config.h>
+
+#include "xdp-netdev.h"
+
+#include <linux/if_link.h>
+#include <stdlib.h>
+
+#include "flow.h"
+#include "hash.h"
+#include "openvswitch/vlog.h"
+#include "util.h"
+#include "xdp-program.h"
+
+VLOG_DEFINE_THIS_MODULE(xdp_netdev);
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
+
+struct ovs_mutex xdp_mutex = OVS_MUTEX_INITIALIZER;
+
+/* All ports ("struct xdp_netdev"), by netdev. */
+static struct hmap ports OVS_GUARDED_BY(xdp_mutex) = HMAP_INITIALIZER(&ports);
+
+/* Is the offload switched on? */
+static bool offload_on OVS_GUARDED_BY(xdp_mutex);
+
+/* For objects that are loaded from now on. */
+static struct xdp_flow_table_limits limits OVS_GUARDED_BY(xdp_mutex);
+
+/* Port numbers.  A number that becomes free is not given to another device
+ * before all programs that may know it have ended. */
+enum number_state { NUMBER_FREE, NUMBER_USED, NUMBER_RETIRED };
+static struct number {
+    enum number_state state;
+    int ifindex;                /* Of the device that has or had it. */
+} *numbers OVS_GUARDED_BY(xdp_mutex);
+static uint32_t n_numbers OVS_GUARDED_BY(xdp_mutex);
+
+/* Returns the port of 'netdev' or NULL. */
+struct xdp_netdev *
+xdp_netdev_lookup(const struct netdev *netdev)
+{
+    struct xdp_netdev *port;
+
+    HMAP_FOR_EACH_WITH_HASH (port, node, hash_pointer(netdev, 0), &ports) {
+        if (port->netdev == netdev) {
+            return port;
+        }
+    }
+    return NULL;
+}
+
+/* Returns the attached port on device 'ifindex' or NULL. */
+struct xdp_netdev *
+xdp_netdev_find_attached(int ifindex)
+{
+    struct xdp_netdev *port;
+
+    HMAP_FOR_EACH (port, node, &ports) {
+        if (port->object && port->ifindex == ifindex) {
+            return port;
+        }
+    }
+    return NULL;
+}
+
+/* Returns all ports, "struct xdp_netdev"s by 'node'. */
+const struct hmap *
+xdp_netdev_all(void)
+{
+    return &ports;
+}
+
+/* Adds 'port', of an AF_XDP netdev, to the list of all ports. */
+void
+xdp_netdev_insert(struct xdp_netdev *port)
+{
+    hmap_insert(&ports, &port->node, hash_pointer(port->netdev, 0));
+}
+
+/* Takes 'port' out of the list of all ports. */
+void
+xdp_netdev_remove(struct xdp_netdev *port)
+{
+    hmap_remove(&ports, &port->node);
+}
+
+/* The offload as a whole. */
+
+/* Returns true if the offload is switched on. */
+bool
+xdp_netdev_offload_is_on(void)
+{
+    return offload_on;
+}
+
+/* Returns the limits of tables that are made from now on. */
+const struct xdp_flow_table_limits *
+xdp_netdev_get_limits(void)
+{
+    return &limits;
+}
+
+/* Sets whether the offload is switched on, and the limits of tables that are
+ * made from now on. */
+void
+xdp_netdev_set_offload(bool on, const struct xdp_flow_table_limits *limits_)
+{
+    offload_on = on;
+    limits = *limits_;
+}
+
+/* Returns the number of VLAN tags that flow_extract() parses. */
+uint32_t
+xdp_netdev_vlan_limit(void)
+{
+    return MIN(MAX(flow_vlan_limit, 0), XDP_VLAN_MAX);
+}
+
+/* Modes. */
+
+/* Returns true if 'port' is attached in generic mode. */
+bool
+xdp_netdev_is_generic(const struct xdp_netdev *port)
+{
+    return port->object && port->xdp_flags & XDP_FLAGS_SKB_MODE;
+}
+
+/* Returns true if some of the packets that come in on 'port' are received in
+ * generic mode.  On a tunnel, they may be received by any port. */
+bool
+xdp_netdev_may_be_generic(const struct xdp_netdev *port)
+{
+    const struct xdp_netdev *other;
+
+    if (!port->tunnel) {
+        return xdp_netdev_is_generic(port);
+    }
+    HMAP_FOR_EACH (other, node, &ports) {
+        if (xdp_netdev_is_generic(other)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Returns true if all of the packets that come in on 'port' are received in
+ * generic mode. */
+static bool
+is_always_generic(const struct xdp_netdev *port)
+    OVS_REQUIRES(xdp_mutex)
+{
+    const struct xdp_netdev *other;
+
+    if (!port->tunnel) {
+        return xdp_netdev_is_generic(port);
+    }
+    HMAP_FOR_EACH (other, node, &ports) {
+        if (other->object && !xdp_netdev_is_generic(other)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Returns true if packets that come in on 'from' can be redirected to 'to'.
+ * In generic mode the kernel sends them like any other packet. */
+bool
+xdp_netdev_takes_from(const struct xdp_netdev *to,
+                    const struct xdp_netdev *from)
+{
+    return to->can_be_target || is_always_generic(from);
+}
+
+/* Numbers. */
+
+/* Makes the retired numbers free, when no program can know them any more. */
+static void
+numbers_reclaim(void)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct xdp_object *object;
+
+    LIST_FOR_EACH (object, list_node, xdp_object_list()) {
+        if (object->has_table && xdp_flow_table_wait(object->table)) {
+            return;
+        }
+    }
+    for (uint32_t i = 0; i < n_numbers; i++) {
+        if (numbers[i].state == NUMBER_RETIRED) {
+            numbers[i].state = NUMBER_FREE;
+        }
+    }
+}
+
+/* Takes a number for the device 'ifindex', where xdp-abi.h allows it to be, or
+ * for a tunnel if that is 0: any one, but from the end, where devices with
+ * small interface numbers do not look.  Returns false if there is none. */
+bool
+xdp_netdev_alloc_number(int ifindex, uint32_t *number)
+{
+    uint32_t n_places;
+    bool any_retired;
+
+    if (!numbers) {
+        n_numbers = limits.n_ports;
+        numbers = xcalloc(n_numbers, sizeof *numbers);
+    }
+
+    n_places = ifindex ? XDP_PORT_PROBES : n_numbers;
+    do {
+        any_retired = false;
+        for (uint32_t i = 0; i < n_places; i++) {
+            uint32_t n = (ifindex ? (ifindex + i) & (n_numbers - 1)
+                          : n_numbers - 1 - i);
+
+            if (numbers[n].state == NUMBER_FREE
+                || (numbers[n].state == NUMBER_RETIRED && ifindex
+                    && numbers[n].ifindex == ifindex)) {
+                numbers[n].state = NUMBER_USED;
+                numbers[n].ifindex = ifindex;
+                *number = n;
+                return true;
+            }
+            any_retired |= numbers[n].state == NUMBER_RETIRED;
+        }
+        if (any_retired) {
+            numbers_reclaim();
+        }
+    } while (any_retired);
+    return false;
+}
+
+/* Gives back 'number'. */
+void
+xdp_netdev_retire_number(uint32_t number)
+{
+    numbers[number].state = NUMBER_RETIRED;
+}
+
+/* Returns how many numbers there are, which does not change any more once
+ * there is the first port, or 0 before. */
+uint32_t
+xdp_netdev_n_numbers(void)
+{
+    return n_numbers;
+}
+
+/* Tunnels. */
+
+/* Makes 'tunnel' an ingress port of 'table', if it is none.  Returns 0 or a
+ * positive errno value. */
+static int
+add_tunnel_to_table(const struct xdp_netdev *tunnel,
+                    struct xdp_flow_table *table)
+    OVS_REQUIRES(xdp_mutex)
+{
+    return (xdp_flow_table_has_port(table, tunnel->number)
+            ? 0
+            : xdp_flow_table_add_port(table, tunnel->number,
+                                      XDP_PORT_TUNNEL + tunnel->number,
+                                      xdp_netdev_vlan_limit()));
+}
+
+/* Makes all tunnels ingress ports of 'table'.  Returns 0 or a positive errno
+ * value. */
+int
+xdp_netdev_add_tunnels(struct xdp_flow_table *table)
+{
+    const struct xdp_netdev *port;
+    int error = 0;
+
+    HMAP_FOR_EACH (port, node, &ports) {
+        if (port->tunnel && !error) {
+            error = add_tunnel_to_table(port, table);
+        }
+    }
+    return error;
+}
+
+/* Makes the tunnel port of the datapath that it calls 'name' one whose packets
+ * can be in XDP.  Returns NULL if there are too many ports.  Two of them may
+ * share a netdev, so that is not what they are known by. */
+struct xdp_netdev *
+xdp_netdev_add_tunnel(const char *name, enum xdp_tunnel_type type)
+{
+    struct xdp_netdev *port;
+    struct xdp_object *object;
+    uint32_t number;
+
+    if (!xdp_netdev_alloc_number(0, &number)) {
+        VLOG_WARN_RL(&rl, "%s: no free port number for the tunnel, so its "
+                     "packets stay in userspace; raise other_config:"
+                     "xdp-max-ports (now %"PRIu32") and restart ovs-vswitchd",
+                     name, n_numbers);
+        return NULL;
+    }
+
+    port = xzalloc(sizeof *port);
+    port->name = xstrdup(name);
+    port->tunnel = type;
+    port->number = number;
+    port->link_fd = -1;
+    xdp_netdev_insert(port);
+
+    LIST_FOR_EACH (object, list_node, xdp_object_list()) {
+        if (object->has_table && add_tunnel_to_table(port, object->table)) {
+            xdp_netdev_remove_tunnel(port);
+            return NULL;
+        }
+    }
+    return port;
+}
+
+/* Forgets the tunnel 'port', which no flow comes from or leads to any more. */
+void
+xdp_netdev_remove_tunnel(struct xdp_netdev *port)
+{
+    struct xdp_object *object;
+
+    LIST_FOR_EACH (object, list_node, xdp_object_list()) {
+        if (object->has_table
+            && xdp_flow_table_has_port(object->table, port->number)) {
+            xdp_flow_table_remove_port(object->table, port->number);
+        }
+    }
+    xdp_netdev_retire_number(port->number);
+    xdp_netdev_remove(port);
+    free(port->name);
+    free(port);
+}

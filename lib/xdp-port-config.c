@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Configuration and status of ports, and what they take from that of the
+ * offload.  See xdp-port.h.
+ */
+
+#include <config.h>
+
+#include "xdp-port-private.h"
+
+#include <linux/if_link.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "netdev-provider.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/vlog.h"
+#include "smap.h"
+#include "util.h"
+#include "xdp-custody.h"
+#include "xdp-ovs-compat.h"
+#include "xdp-program.h"
+
+VLOG_DEFINE_THIS_MODULE(xdp_port_config);
+
+/* Takes options:xdp-obj and xdp-vlan-visible of 'netdev' from 'args'.  Returns
+ * 0, or a positive errno value with a message in '*errp' (if 'errp' is
+ * nonnull), which the caller frees.  A bad object is an error for a new port
+ * only: a port that runs keeps what it has. */
+int
+xdp_port_set_config(struct netdev *netdev, const struct smap *args,
+                    char **errp)
+{
+    bool vlan_visible = smap_get_bool(args, "xdp-vlan-visible", false);
+    const char *option = smap_get(args, "xdp-obj");
+    struct xdp_netdev *port;
+    char *message = NULL;
+    int error = 0;
+
+    if (option && !option[0]) {
+        option = NULL;
+    }
+
+    xdp_port_lock_config();
+    port = xdp_netdev_lookup(netdev);
+    if (port && nullable_string_is_equal(port->option, option)) {
+        xdp_port_replace_string(&port->rejected, NULL);
+        goto out;
+    }
+
+    if (option) {
+        char *path = xdp_object_path(option);
+
+        ovs_mutex_unlock(&xdp_mutex);
+        error = xdp_object_check(path, NULL, NULL, &message);
+        ovs_mutex_lock(&xdp_mutex);
+        free(path);
+    }
+    if (error && port) {
+        /* OVS configures ports again and again. */
+        VLOG(nullable_string_is_equal(port->rejected, message)
+             ? VLL_DBG : VLL_ERR, "%s: options:xdp-obj not changed: %s",
+             netdev_get_name(netdev), message);
+        xdp_port_replace_string(&port->rejected, message);
+        error = 0;
+    } else if (!error) {
+        if (!port) {
+            port = xzalloc(sizeof *port);
+            port->name = xstrdup(netdev_get_name(netdev));
+            port->netdev = netdev;
+            port->link_fd = -1;
+            xdp_netdev_insert(port);
+        }
+        xdp_port_replace_string(&port->option, option);
+        xdp_port_replace_string(&port->rejected, NULL);
+        port->stale = true;
+        netdev_request_reconfigure(netdev);
+    } else {
+        VLOG_ERR("%s: %s", netdev_get_name(netdev), message);
+        if (errp) {
+            *errp = message;
+            message = NULL;
+        }
+    }
+    free(message);
+out:
+    if (port && port->vlan_visible != vlan_visible) {
+        port->vlan_visible = vlan_visible;
+        if (port->object) {
+            xdp_port_refresh_obstacle(port);
+        }
+    }
+    xdp_port_unlock_config();
+    return error;
+}
+
+/* Returns true if 'netdev' must be reconfigured on our account. */
+bool
+xdp_port_needs_reconfigure(const struct netdev *netdev)
+{
+    const struct xdp_netdev *port;
+    bool stale;
+
+    ovs_mutex_lock(&xdp_mutex);
+    port = xdp_netdev_lookup(netdev);
+    stale = port && port->stale;
+    ovs_mutex_unlock(&xdp_mutex);
+    return stale;
+}
+
+/* Adds our part of the configuration of 'netdev' to 'args'. */
+void
+xdp_port_get_config(const struct netdev *netdev, struct smap *args)
+{
+    const struct xdp_netdev *port;
+
+    ovs_mutex_lock(&xdp_mutex);
+    port = xdp_netdev_lookup(netdev);
+    if (port && port->object) {
+        smap_add(args, "xdp-obj", port->object->path);
+    } else if (port && port->option) {
+        smap_add(args, "xdp-obj", port->option);
+    }
+    if (port && port->vlan_visible) {
+        smap_add(args, "xdp-vlan-visible", "true");
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+}
+
+/* Adds our part of the status of 'netdev', if it is an AF_XDP port, to
+ * 'status'. */
+void
+xdp_port_get_status(const struct netdev *netdev, struct smap *status)
+{
+    const struct xdp_netdev *port;
+
+    ovs_mutex_lock(&xdp_mutex);
+    port = xdp_netdev_lookup(netdev);
+    if (port) {
+        bool has_table = (xdp_netdev_offload_is_on() && port->object
+                          && port->object->has_table && !port->obstacle);
+        struct ds problems = DS_EMPTY_INITIALIZER;
+
+        if (port->object) {
+            smap_add(status, "xdp-obj", port->object->path);
+            if (!xdp_ovs_reports_mode()) {
+                smap_add(status, "xdp-mode",
+                         port->xdp_flags & XDP_FLAGS_SKB_MODE ? "generic"
+                                                              : "native");
+            }
+        }
+        smap_add(status, "xdp-flow-table", has_table ? "in use" : "not used");
+        xdp_port_format_problems(port, &problems);
+        if (problems.length) {
+            smap_add(status, "xdp-problem", ds_cstr(&problems));
+        }
+        ds_destroy(&problems);
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+}
+
+/* Returns true if 'port' has the object that is configured for it, which does
+ * not depend on whether the offload is on. */
+static bool
+has_own_object(const struct xdp_netdev *port)
+    OVS_REQUIRES(xdp_mutex)
+{
+    return (port->object && port->option
+            && nullable_string_is_equal(port->option, port->good_option));
+}
+
+/* Sets whether ports use the default object where no other is configured, and
+ * the limits of its table, and has the ports reconfigured if that changed.  On
+ * a port that keeps its object, flows leave XDP or come back.
+ * The main thread calls this in each of its rounds, so that a change of the
+ * VLAN limit is noticed here even if no flow is put, and ports whose queues
+ * were busy get another try. */
+void
+xdp_port_configure(bool on, const struct xdp_flow_table_limits *limits_)
+{
+    struct xdp_flow_table_limits limits = *limits_;
+    bool switched_off = false;
+    struct xdp_netdev *port;
+    uint32_t n_numbers;
+    bool new_tables;
+    bool was_on;
+
+    xdp_port_lock_config();
+    n_numbers = xdp_netdev_n_numbers();
+    if (n_numbers && limits.n_ports != n_numbers) {
+        static struct vlog_rate_limit once = VLOG_RATE_LIMIT_INIT(1, 1);
+
+        VLOG_WARN_RL(&once, "other_config:xdp-max-ports=%"PRIu32" takes "
+                     "effect when ovs-vswitchd is restarted",
+                     limits.n_ports);
+        limits.n_ports = n_numbers;
+    }
+
+    was_on = xdp_netdev_offload_is_on();
+    new_tables = memcmp(xdp_netdev_get_limits(), &limits, sizeof limits) != 0;
+    if (was_on != on || new_tables) {
+        switched_off = was_on && !on;
+        if (!was_on && on) {
+            xdp_custody_kick(XDP_RETRY_PORTS);
+        }
+        xdp_netdev_set_offload(on, &limits);
+        HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
+            if (!port->tunnel && (new_tables || !has_own_object(port))) {
+                port->stale = true;
+                netdev_request_reconfigure(port->netdev);
+            }
+        }
+    }
+    xdp_custody_check_vlan_limit();
+    xdp_port_unlock_config();
+    if (switched_off) {
+        xdp_custody_evict_all();
+    }
+    xdp_port_retry_busy();
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is wrong with the devices of ports: why their flows may not be in XDP,
+ * and what the user is told.  See xdp-port.h.
+ */
+
+#include <config.h>
+
+#include "xdp-port-private.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdlib.h>
+
+#include "netdev-provider.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/vlog.h"
+#include "util.h"
+#include "xdp-custody.h"
+#include "xdp-device.h"
+#include "xdp-program.h"
+#include "xdp-view.h"
+
+VLOG_DEFINE_THIS_MODULE(xdp_port_device);
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
+
+/* Returns, in memory that the caller frees, what to do about the VLAN tags of
+ * packets from 'port' that XDP may not see, as 'device' says. */
+static char *
+get_tags_help(const struct xdp_netdev *port, const struct xdp_view *device)
+{
+    const char *name = netdev_get_name(port->netdev);
+    char peer[IF_NAMESIZE] = "PEER";
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    ds_put_cstr(&s, "in generic mode XDP does not see VLAN tags that are "
+                "beside the packet, so flows of this port stay in userspace");
+    switch (device->tags) {
+    case XDP_TAGS_RX_OFFLOAD:
+        ds_put_format(&s, ": let the device leave tags in packets (ethtool -K "
+                      "%s rxvlan off rx-vlan-stag-hw-parse off)", name);
+        break;
+    case XDP_TAGS_PEER_OFFLOAD:
+        if_indextoname(device->peer, peer);
+        ds_put_format(&s, ": let the peer of the veth put tags into packets "
+                      "(ethtool -K %s txvlan off tx-vlan-stag-hw-insert off)",
+                      peer);
+        break;
+    case XDP_TAGS_UNKNOWN_PEER:
+        ds_put_cstr(&s, ": let the peer of the veth, which is in another "
+                    "network namespace, put tags into packets (ethtool -K "
+                    "PEER txvlan off tx-vlan-stag-hw-insert off), and say so "
+                    "with options:xdp-vlan-visible=true");
+        break;
+    case XDP_TAGS_UNKNOWN:
+        ds_put_cstr(&s, ": if all tags of what this device receives are in "
+                    "the packets, say so with options:xdp-vlan-visible=true");
+        break;
+    case XDP_TAGS_IN_PACKET:
+    default:
+        OVS_NOT_REACHED();
+    }
+    return ds_steal_cstr(&s);
+}
+
+/* Returns why no flow of 'port', whose device is 'device', may be in XDP, with
+ * what to do in '*help', or NULL. */
+static const char *
+find_obstacle(const struct xdp_netdev *port, const struct xdp_view *device,
+              char **help)
+    OVS_REQUIRES(xdp_mutex)
+{
+    uint32_t max_mtu = (XDP_PORT_MAX_MTU
+                        - (port->zerocopy ? XDP_PORT_ZC_TAILROOM : 0));
+
+    *help = NULL;
+    if (device->mtu > max_mtu) {
+        /* XDP would forward what userspace never gets to see: the traffic
+         * would depend on where its flow is. */
+        *help = xasprintf("the MTU of the device, %"PRIu32", is larger than "
+                          "the %"PRIu32" that AF_XDP sockets take, so larger "
+                          "packets are lost, and flows of this port stay in "
+                          "userspace: lower it (ip link set dev %s mtu "
+                          "%"PRIu32")", device->mtu, max_mtu,
+                          netdev_get_name(port->netdev), max_mtu);
+        return "MTU larger than AF_XDP sockets take";
+    }
+    if (xdp_netdev_is_generic(port) && port->object->has_table
+        && device->tags != XDP_TAGS_IN_PACKET
+        && !(port->vlan_visible && (device->tags == XDP_TAGS_UNKNOWN_PEER
+                                    || device->tags == XDP_TAGS_UNKNOWN))) {
+        *help = get_tags_help(port, device);
+        return "generic mode may hide VLAN tags";
+    }
+    return NULL;
+}
+
+/* Looks at the device of 'port', which is attached, and has the flows of the
+ * port leave XDP, or come back, if they have to. */
+void
+xdp_port_refresh_obstacle(struct xdp_netdev *port)
+{
+    struct xdp_view device;
+    const char *obstacle;
+    char *help;
+    int error;
+
+    error = xdp_view_query(port->ifindex, &device);
+    if (error == ENODEV) {
+        return;
+    } else if (error) {
+        VLOG_WARN_RL(&rl, "%s: asking what the device is like failed (%s)",
+                     netdev_get_name(port->netdev), ovs_strerror(error));
+        device = (struct xdp_view) { .tags = XDP_TAGS_UNKNOWN };
+    }
+    port->peer = device.peer;
+    obstacle = find_obstacle(port, &device, &help);
+    if (nullable_string_is_equal(port->obstacle_help, help)) {
+        free(help);
+        return;
+    }
+    free(port->obstacle_help);
+    port->obstacle = obstacle;
+    port->obstacle_help = help;
+    netdev_change_seq_changed(port->netdev);
+    if (obstacle) {
+        VLOG_WARN("%s: %s", netdev_get_name(port->netdev), help);
+        xdp_custody_evict(port, true);
+    } else {
+        VLOG_INFO("%s: flows of this port may be in XDP from now on",
+                  netdev_get_name(port->netdev));
+    }
+    xdp_custody_kick(XDP_RETRY_PORTS);
+}
+
+/* Looks for what is wrong about the device of 'port', and tells the user when
+ * that changes. */
+void
+xdp_port_check_device(struct xdp_netdev *port)
+{
+    const char *name = netdev_get_name(port->netdev);
+    char *problem = xdp_device_problem(name, port->ifindex,
+                                       port->netdev->n_rxq);
+
+    if (nullable_string_is_equal(problem, port->device_problem)) {
+        free(problem);
+        return;
+    }
+    if (problem) {
+        VLOG_WARN("%s: %s", name, problem);
+    }
+    free(port->device_problem);
+    port->device_problem = problem;
+    netdev_change_seq_changed(port->netdev);
+}
+
+/* Appends to 's' all that is not as it should be with 'port', in one line. */
+void
+xdp_port_format_problems(const struct xdp_netdev *port, struct ds *s)
+{
+    const char *problems[] = {
+        port->rejected, port->problem, port->device_problem,
+        port->obstacle_help
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(problems); i++) {
+        if (problems[i]) {
+            ds_put_format(s, "%s%s", s->length ? "; " : "", problems[i]);
+        }
+    }
+}

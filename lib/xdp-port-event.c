@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What happens to the devices of ports while they are attached, or after they
+ * have left.  See xdp-port.h.
+ */
+
+#include <config.h>
+
+#include "xdp-port-private.h"
+
+#include <net/if.h>
+#include <string.h>
+
+#include "netdev-provider.h"
+#include "openvswitch/vlog.h"
+#include "util.h"
+#include "xdp-custody.h"
+#include "xdp-device.h"
+#include "xdp-program.h"
+
+VLOG_DEFINE_THIS_MODULE(xdp_port_event);
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
+
+/* Asks again whether packets can be redirected to 'port', and acts if that
+ * changed. */
+static void
+refresh_target(struct xdp_netdev *port)
+    OVS_REQUIRES(xdp_mutex)
+{
+    bool could = port->can_be_target;
+
+    xdp_features_query(port->ifindex, &port->can_be_target);
+    if (could && !port->can_be_target) {
+        VLOG_INFO("%s: takes no redirected packets any more",
+                  netdev_get_name(port->netdev));
+        xdp_custody_evict(port, false);
+    } else if (!could && port->can_be_target) {
+        VLOG_INFO("%s: takes redirected packets from now on",
+                  netdev_get_name(port->netdev));
+        port->target_warned = false;
+        xdp_custody_kick(XDP_RETRY_TARGETS);
+    }
+}
+
+/* Looks again at the devices of the ports that 'event' of the device 'ifindex'
+ * may be of importance to: also that of a veth's peer is. */
+static void
+refresh_obstacles(enum xdp_features_event event, int ifindex)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct xdp_netdev *port;
+
+    HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
+        if (port->object && (event == XDP_FEATURES_LOST
+                             || port->ifindex == ifindex
+                             || port->peer == ifindex
+                             /* A peer that comes in from elsewhere. */
+                             || (xdp_netdev_is_generic(port)
+                                 && !port->peer))) {
+            xdp_port_refresh_obstacle(port);
+        }
+    }
+}
+
+/* Takes the program off 'port', whose device has left. */
+static void
+lose_device(struct xdp_netdev *port)
+    OVS_REQUIRES(xdp_mutex)
+{
+    VLOG_INFO("%s: device is gone (deleted, moved to another network "
+              "namespace, or another one has its name)",
+              netdev_get_name(port->netdev));
+    xdp_port_take_out(port);
+    port->gone = true;
+    xdp_port_replace_string(&port->device_problem, NULL);
+}
+
+/* Returns true if the device to which 'port' is attached is still here, and no
+ * other one has the port's name.  If it was moved away and came back, AF_XDP
+ * and the tables do not know it any more. */
+static bool
+has_device(const struct xdp_netdev *port)
+    OVS_REQUIRES(xdp_mutex)
+{
+    int ifindex = if_nametoindex(netdev_get_name(port->netdev));
+    char name[IF_NAMESIZE];
+
+    /* One that is only renamed keeps its program. */
+    return ((ifindex ? ifindex == port->ifindex
+             : if_indextoname(port->ifindex, name) != NULL)
+            && xdp_device_of_link(port->link_fd) == port->ifindex
+            && (!port->object->has_table
+                || xdp_flow_table_has_device(port->object->table,
+                                             port->number)));
+}
+
+/* If 'port' is not on the device that has its name now, has it configured
+ * again, with that device. */
+static void
+revive(struct xdp_netdev *port)
+    OVS_REQUIRES(xdp_mutex)
+{
+    int ifindex;
+
+    if (port->object
+        || !(port->gone || port->option || xdp_netdev_offload_is_on())) {
+        return;
+    }
+    ifindex = if_nametoindex(netdev_get_name(port->netdev));
+    if (ifindex && (port->gone
+                    || (port->ifindex && ifindex != port->ifindex))) {
+        VLOG_INFO("%s: device is back", netdev_get_name(port->netdev));
+        port->gone = false;
+        port->ifindex = 0;
+        port->stale = true;
+        netdev_request_reconfigure(port->netdev);
+    }
+}
+
+/* Handles a change of the device 'ifindex', which may be a new one with the
+ * name of a port, in the place of another. */
+static void
+handle_link(int ifindex)
+    OVS_REQUIRES(xdp_mutex)
+{
+    char name[IF_NAMESIZE];
+    struct xdp_netdev *port;
+
+    if (hmap_is_empty(xdp_netdev_all()) || !if_indextoname(ifindex, name)) {
+        return;
+    }
+    HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
+        if (port->tunnel || strcmp(name, netdev_get_name(port->netdev))) {
+            continue;
+        }
+        if (port->object && port->ifindex == ifindex) {
+            xdp_port_check_device(port);
+        } else if (port->object) {
+            lose_device(port);
+        } else if (port->device_problem && port->ifindex == ifindex) {
+            xdp_port_check_device(port);
+        }
+        revive(port);
+    }
+}
+
+/* Looks at the devices of all ports, because there may have been events that
+ * nobody got. */
+static void
+handle_lost_events(void)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct xdp_netdev *port;
+
+    HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
+        if (port->tunnel) {
+            continue;
+        }
+        if (port->object && !has_device(port)) {
+            lose_device(port);
+        } else if (port->object) {
+            refresh_target(port);
+            xdp_port_check_device(port);
+        } else if (port->device_problem) {
+            xdp_port_check_device(port);
+        }
+        revive(port);
+    }
+}
+
+/* Handles 'event' of the device 'ifindex'. */
+void
+xdp_port_handle_event(enum xdp_features_event event, int ifindex)
+{
+    struct xdp_netdev *port;
+
+    xdp_port_lock_config();
+    switch (event) {
+    case XDP_FEATURES_CHANGED:
+        port = xdp_netdev_find_attached(ifindex);
+        if (port) {
+            refresh_target(port);
+        }
+        break;
+
+    case XDP_FEATURES_GONE:
+        port = xdp_netdev_find_attached(ifindex);
+        if (port) {
+            lose_device(port);
+            revive(port);
+        }
+        break;
+
+    case XDP_FEATURES_LINK:
+        handle_link(ifindex);
+        break;
+
+    case XDP_FEATURES_LOST:
+        VLOG_INFO_RL(&rl, "notifications about devices were lost; looking at "
+                     "the devices of all ports");
+        handle_lost_events();
+        break;
+
+    default:
+        OVS_NOT_REACHED();
+    }
+    refresh_obstacles(event, ifindex);
+    xdp_port_unlock_config();
+}

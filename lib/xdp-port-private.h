@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What lib/xdp-port*.c share.  Not to be included elsewhere.
+ *
+ * Thread safety: 'xdp_mutex' protects ports.  Whoever configures them holds
+ * 'xdp_port_config_mutex', too.
+ */
+
+#ifndef XDP_PORT_PRIVATE_H
+#define XDP_PORT_PRIVATE_H 1
+
+#include <stdlib.h>
+
+#include "openvswitch/thread.h"
+#include "util.h"
+#include "xdp-port.h"
+
+/* Held by whoever configures ports, so that 'xdp_mutex' can be released for
+ * what takes long.  Meanwhile, ports other than tunnels, whether the offload
+ * is on and its limits do not change, and there are no new objects. */
+extern struct ovs_mutex xdp_port_config_mutex OVS_ACQ_BEFORE(xdp_mutex);
+
+/* xdp-port.c. */
+void xdp_port_lock_config(void)
+    OVS_ACQUIRES(xdp_port_config_mutex, xdp_mutex);
+void xdp_port_unlock_config(void)
+    OVS_RELEASES(xdp_port_config_mutex, xdp_mutex);
+void xdp_port_take_out(struct xdp_netdev *) OVS_REQUIRES(xdp_mutex);
+
+/* xdp-port-device.c. */
+void xdp_port_refresh_obstacle(struct xdp_netdev *) OVS_REQUIRES(xdp_mutex);
+void xdp_port_check_device(struct xdp_netdev *) OVS_REQUIRES(xdp_mutex);
+
+/* xdp-port-socket.c. */
+void xdp_port_note_closed(const char *device) OVS_REQUIRES(xdp_mutex);
+void xdp_port_retry_busy(void) OVS_EXCLUDED(xdp_mutex);
+
+/* Replaces '*p' by a copy of 's', either of which may be NULL. */
+static inline void
+xdp_port_replace_string(char **p, const char *s)
+{
+    char *copy = nullable_xstrdup(s);
+
+    free(*p);
+    *p = copy;
+}
+
+#endif /* xdp-port-private.h */
