@@ -11,11 +11,12 @@
 #include <bpf/bpf.h>
 #include <stdlib.h>
 
+#include "fixture.h"
 #include "unit.h"
 #include "util.h"
 
 /* Slots become free. */
-void
+static void
 test_table_reclaim_pieces(void)
 {
     enum { N = 20000, N_LATER = 100 };
@@ -65,7 +66,7 @@ test_table_reclaim_pieces(void)
 }
 
 /* Masks are sorted. */
-void
+static void
 test_table_sort_pieces(void)
 {
     enum { N_PORTS = 250, FIRST = 1000, LAST = FIRST + N_PORTS - 1,
@@ -121,3 +122,9 @@ test_table_sort_pieces(void)
     fixture_destroy(&f);
     free(flows);
 }
+
+const struct unit_case unit_table_pieces[] = {
+    { "table-reclaim-pieces", test_table_reclaim_pieces, NEED_BPF },
+    { "table-sort-pieces", test_table_sort_pieces, NEED_BPF },
+    { NULL, NULL, 0 }
+};

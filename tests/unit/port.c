@@ -161,9 +161,14 @@ port_main(void *aux OVS_UNUSED)
 }
 
 /* While an object is loaded, or unloaded, others can have the lock. */
-void
+static void
 test_port_lock(void)
 {
     /* Only this thread moves to another namespace. */
     xpthread_join(ovs_thread_create("port", port_main, NULL), NULL);
 }
+
+const struct unit_case unit_port[] = {
+    { "port-lock", test_port_lock, NEED_BPF },
+    { NULL, NULL, 0 }
+};

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fixture.h"
 #include "unit.h"
 #include "util.h"
 
@@ -47,7 +48,7 @@ same_inner_maps(const struct fixture *f, const struct inner_maps *old)
 }
 
 /* A flow is refused before anything is made for it. */
-void
+static void
 test_table_refused_early(void)
 {
     struct xdp_table_flow *flows[8], *extra;
@@ -160,7 +161,7 @@ fill_map(int fd)
 
 /* A slot whose insertion failed has not been valid, so that it can be used at
  * once. */
-void
+static void
 test_table_insert_fails(void)
 {
     struct xdp_table_flow *a, *b;
@@ -200,7 +201,7 @@ test_table_insert_fails(void)
 
 /* A slot that was valid until its publication failed is used again only after
  * a grace period, and what it counted counts for the flow. */
-void
+static void
 test_table_modify_fails(void)
 {
     struct xdp_flow_actions actions;
@@ -240,3 +241,10 @@ test_table_modify_fails(void)
     close(fd);
     fixture_destroy(&f);
 }
+
+const struct unit_case unit_table_refusals[] = {
+    { "table-refused-early", test_table_refused_early, NEED_BPF },
+    { "table-insert-fails", test_table_insert_fails, NEED_BPF },
+    { "table-modify-fails", test_table_modify_fails, NEED_BPF },
+    { NULL, NULL, 0 }
+};

@@ -15,6 +15,7 @@
 
 #include "hash.h"
 #include "random.h"
+#include "fixture.h"
 #include "unit.h"
 #include "util.h"
 #include "xdp-subtable.h"
@@ -107,7 +108,7 @@ subtable_check(const struct subtable_fixture *f)
 }
 
 /* However many entries there are, an insertion copies a few. */
-void
+static void
 test_subtable_growth(void)
 {
     enum { N = 150000 };
@@ -143,7 +144,7 @@ test_subtable_growth(void)
 }
 
 /* Entries come, go and change, most of the time while it grows. */
-void
+static void
 test_subtable_changes(void)
 {
     enum { N = 12000, N_ROUNDS = 20 };
@@ -196,7 +197,7 @@ break_growth(struct subtable_fixture *f, uint32_t *n)
 }
 
 /* If a subtable cannot grow, nothing is lost, and it is tried again. */
-void
+static void
 test_subtable_fails(void)
 {
     enum { N = 1025 };
@@ -246,3 +247,10 @@ test_subtable_fails(void)
         subtable_destroy(&f);
     }
 }
+
+const struct unit_case unit_subtable[] = {
+    { "subtable-growth", test_subtable_growth, NEED_BPF },
+    { "subtable-changes", test_subtable_changes, NEED_BPF },
+    { "subtable-fails", test_subtable_fails, NEED_BPF },
+    { NULL, NULL, 0 }
+};

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whether something that is done many times leaves anything behind: a file
+ * descriptor of this process, or a BPF program, map or BTF object of the
+ * system.
+ */
+
+#ifndef UNIT_LEAKS_H
+#define UNIT_LEAKS_H 1
+
+/* Something to do many times, each time with the same result. */
+typedef void repeated_func(const char *arg);
+
+void check_leaks(repeated_func *, const char *arg);
+
+#endif /* leaks.h */

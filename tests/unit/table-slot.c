@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Unit tests of the flow table: what is in the slot of a flow, and its
+ * statistics.
+ */
+
+#include <config.h>
+
+#undef NDEBUG
+#include <string.h>
+
+#include "fixture.h"
+#include "packets.h"
+#include "unit.h"
+#include "util.h"
+
+/* A flow's slot is filled completely, and all of the rest is zero. */
+static void
+test_table_slot(void)
+{
+    struct found_flow flow, expected;
+    struct xdp_key key, mask;
+    struct xdp_table_flow *tf;
+    struct xdp_flow_table_stats s;
+    struct xdp_flow_actions actions = { .n_ops = XDP_FLOW_MAX_OPS };
+    uint64_t words[XDP_KEY_WORDS], bits[XDP_KEY_WORDS];
+    struct xdp_mask tmask;
+    struct fixture f;
+    uint32_t slot, mask_id;
+    size_t n = 0;
+
+    fixture_init(&f, 4, 4);
+    memset(&key, 0x5a, sizeof key);
+    memset(&mask, 0xf7, sizeof mask);
+    key.in_port = 1;
+    mask.in_port = UINT32_MAX;
+    key.pad1 = mask.pad1 = 0;
+    key.pad2 = mask.pad2 = 0;
+
+    /* Word 2 is left out, and as many as a mask has no room for. */
+    mask.dl_src[0] = mask.dl_src[1] = mask.dl_src[2] = 0;
+    mask.dl_src[3] = mask.dl_src[4] = mask.dl_src[5] = 0;
+    mask.vlan_tci0 = 0;
+    memset(mask.ipv6_src, 0, sizeof mask.ipv6_src);
+    memset(mask.ipv6_dst, 0, sizeof mask.ipv6_dst);
+    memset(mask.nd_target, 0, sizeof mask.nd_target);
+    memset(mask.tun_opts, 0, sizeof mask.tun_opts);
+    memset(mask.tun_ipv6_src, 0, sizeof mask.tun_ipv6_src);
+    for (size_t i = 0; i < XDP_FLOW_MAX_OPS; i++) {
+        actions.ops[i].type = XDP_OP_PUSH_VLAN;
+        actions.ops[i].u.push_vlan.tci = htons(i);
+    }
+
+    CHECK(!xdp_flow_table_insert(f.table, &key, &mask, &actions, &tf));
+    memcpy(words, &key, sizeof words);
+    memcpy(bits, &mask, sizeof bits);
+    memset(&expected, 0, sizeof expected);
+    expected.flow.parts = (XDP_PART_NETWORK | XDP_PART_TRANSPORT
+                           | XDP_PART_EXTENDED | XDP_PART_TUNNEL
+                           | XDP_PART_TUNNEL_RARE);
+    expected.rest.n_ops = actions.n_ops;
+    expected.rest.growth = INT16_MIN;
+    memcpy(expected.rest.ops, actions.ops, sizeof expected.rest.ops);
+    CHECK(fixture_find_mask(&f, &key, &slot, &flow, &mask_id));
+    CHECK(flow.flow.valid);
+    expected.flow.valid = flow.flow.valid;
+    CHECK(read_map(f.fds.masks, mask_id, &tmask));
+    expected.flow.mask = mask_id;
+    expected.mask = tmask;
+    for (size_t i = 0; i < XDP_KEY_WORDS; i++) {
+        *slot_bits(&expected, i) = bits[i];
+        *slot_words(&expected, i) = words[i] & bits[i];
+        if (bits[i]) {
+            CHECK(tmask.word[n] == i && tmask.bits[n] == bits[i]);
+            n++;
+        }
+    }
+    CHECK(n == XDP_KEY_WORDS - 13 && tmask.n_words == n);
+    CHECK(!memcmp(&flow, &expected, sizeof flow));
+
+    /* No ops. */
+    memset(&actions, 0, sizeof actions);
+    CHECK(!xdp_flow_table_modify(f.table, tf, &actions));
+    memset(expected.rest.ops, 0, sizeof expected.rest.ops);
+    expected.rest.n_ops = 0;
+    CHECK(fixture_find(&f, &key, &slot, &flow));
+    CHECK(flow.flow.valid && flow.flow.valid != expected.flow.valid);
+    expected.flow.valid = flow.flow.valid;
+    CHECK(!memcmp(&flow, &expected, sizeof flow));
+    xdp_flow_table_remove(f.table, tf, &s);
+    fixture_destroy(&f);
+}
+
+/* Lists of ops that run without a loop are told from others. */
+static void
+test_table_flags(void)
+{
+    static const struct {
+        uint16_t types[7];      /* Of the ops, XDP_OP_NONE at the end. */
+        uint8_t flags;
+    } cases[] = {
+        { { 0 }, 0 },
+        { { XDP_OP_OUTPUT }, XDP_FLOW_SIMPLE },
+        { { XDP_OP_PUSH_VLAN, XDP_OP_OUTPUT }, XDP_FLOW_SIMPLE },
+        { { XDP_OP_POP_VLAN, XDP_OP_OUTPUT },
+          XDP_FLOW_SIMPLE | XDP_FLOW_POP_VLAN },
+        { { XDP_OP_PUSH_VLAN }, 0 },
+        { { XDP_OP_POP_VLAN, XDP_OP_POP_VLAN }, 0 },
+        { { XDP_OP_POP_VLAN, XDP_OP_PUSH_VLAN, XDP_OP_OUTPUT },
+          XDP_FLOW_REWRITE },
+        { { XDP_OP_PUSH_VLAN, XDP_OP_POP_VLAN, XDP_OP_OUTPUT }, 0 },
+        { { XDP_OP_PUSH_VLAN, XDP_OP_PUSH_VLAN, XDP_OP_OUTPUT }, 0 },
+        { { XDP_OP_SET_ETHERNET, XDP_OP_OUTPUT }, XDP_FLOW_REWRITE },
+        { { XDP_OP_SET_IPV4, XDP_OP_OUTPUT }, XDP_FLOW_REWRITE },
+        { { XDP_OP_SET_IPV6, XDP_OP_OUTPUT }, XDP_FLOW_REWRITE },
+        { { XDP_OP_SET_TCP, XDP_OP_OUTPUT }, XDP_FLOW_REWRITE },
+        { { XDP_OP_SET_UDP, XDP_OP_OUTPUT }, XDP_FLOW_REWRITE },
+        { { XDP_OP_SET_ETHERNET, XDP_OP_SET_IPV4, XDP_OP_SET_UDP,
+            XDP_OP_POP_VLAN, XDP_OP_PUSH_VLAN, XDP_OP_OUTPUT },
+          XDP_FLOW_REWRITE },
+        { { XDP_OP_SET_ETHERNET, XDP_OP_SET_IPV6, XDP_OP_SET_TCP,
+            XDP_OP_PUSH_VLAN, XDP_OP_OUTPUT }, XDP_FLOW_REWRITE },
+        { { XDP_OP_SET_IPV4, XDP_OP_SET_ETHERNET, XDP_OP_OUTPUT }, 0 },
+        { { XDP_OP_SET_IPV4, XDP_OP_SET_IPV6, XDP_OP_OUTPUT }, 0 },
+        { { XDP_OP_SET_UDP, XDP_OP_SET_IPV4, XDP_OP_OUTPUT }, 0 },
+        { { XDP_OP_POP_VLAN, XDP_OP_SET_ETHERNET, XDP_OP_OUTPUT }, 0 },
+        { { XDP_OP_SET_IPV6_SRC, XDP_OP_OUTPUT }, 0 },
+        { { XDP_OP_SET_IPV4, XDP_OP_SET_ICMP, XDP_OP_OUTPUT }, 0 },
+        { { XDP_OP_SET_ETHERNET, XDP_OP_RECIRC }, 0 },
+        { { XDP_OP_SET_ETHERNET }, 0 },
+        { { XDP_OP_RECIRC }, XDP_FLOW_SHORT },
+        { { XDP_OP_HASH, XDP_OP_RECIRC }, XDP_FLOW_SHORT },
+        { { XDP_OP_HASH, XDP_OP_OUTPUT }, 0 },
+        { { XDP_OP_HASH, XDP_OP_POP_VLAN, XDP_OP_RECIRC }, 0 },
+        { { XDP_OP_POP_VLAN, XDP_OP_RECIRC }, 0 },
+        { { XDP_OP_TNL_POP }, XDP_FLOW_SHORT },
+        { { XDP_OP_POP_VLAN, XDP_OP_TNL_POP }, 0 },
+        { { XDP_OP_TNL_PUSH, XDP_OP_OUTPUT }, XDP_FLOW_SHORT },
+        { { XDP_OP_TNL_PUSH, XDP_OP_PUSH_VLAN, XDP_OP_OUTPUT }, 0 },
+        { { XDP_OP_TNL_PUSH, XDP_OP_PUSH_VLAN }, 0 },
+    };
+    struct xdp_flow_table_stats s;
+    struct xdp_table_flow *tf;
+    struct xdp_key key, mask;
+    struct fixture f;
+    uint32_t slot;
+
+    fixture_init(&f, 4, 4);
+    make_flow(1, 100, 0, &key, &mask);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct xdp_flow_actions actions;
+        struct found_flow found;
+        bool pushes;
+
+        memset(&actions, 0, sizeof actions);
+        actions.flags = XDP_FLOW_EXPLICIT_DROP;
+        for (size_t j = 0; j < ARRAY_SIZE(cases[i].types)
+             && cases[i].types[j]; j++) {
+            struct xdp_op *op = &actions.ops[actions.n_ops++];
+
+            op->type = cases[i].types[j];
+            switch (op->type) {
+            case XDP_OP_OUTPUT:
+                op->u.output.port = 3;
+                break;
+            case XDP_OP_PUSH_VLAN:
+                op->u.push_vlan.tpid = htons(ETH_TYPE_VLAN_8021Q);
+                op->u.push_vlan.tci = htons(7);
+                break;
+            case XDP_OP_SET_ETHERNET:
+            case XDP_OP_SET_IPV4:
+            case XDP_OP_TNL_PUSH:
+                op->n_data = 1;
+                actions.n_ops++;
+                break;
+            }
+        }
+        pushes = (cases[i].flags & XDP_FLOW_SIMPLE
+                  && cases[i].types[0] == XDP_OP_PUSH_VLAN);
+        CHECK(!xdp_flow_table_insert(f.table, &key, &mask, &actions, &tf));
+        CHECK(fixture_find(&f, &key, &slot, &found));
+        if (found.flow.flags != (XDP_FLOW_EXPLICIT_DROP | cases[i].flags)
+            || found.flow.port != (cases[i].flags & XDP_FLOW_SIMPLE ? 3 : 0)
+            || found.flow.tpid != (pushes ? htons(ETH_TYPE_VLAN_8021Q) : 0)
+            || found.flow.tci != (pushes ? htons(7) : 0)) {
+            fail("list %"PRIuSIZE": flags %#x, port %u, tag %#x", i,
+                 found.flow.flags, found.flow.port, ntohs(found.flow.tci));
+        }
+        xdp_flow_table_remove(f.table, tf, &s);
+        CHECK(fixture_reclaim(&f));
+    }
+    fixture_destroy(&f);
+}
+
+/* Statistics are sums over all CPUs. */
+static void
+test_table_stats(void)
+{
+    struct xdp_table_flow *a, *b;
+    struct xdp_flow_table_stats s, sum;
+    uint32_t slot;
+    struct fixture f;
+    uint64_t bytes = 0;
+
+    fixture_init(&f, 4, 4);
+    CHECK(!insert(&f, 1, 100, 0, 11, &a));
+    CHECK(!insert(&f, 1, 101, 0, 12, &b));
+    CHECK(find(&f, 1, 100, &slot) == 11);
+    xdp_flow_table_get_stats(f.table, a, &s);
+    CHECK(stats_are(&s, 0, 0, 0, 0));
+
+    for (int i = 0; i < f.n_cpus; i++) {
+        /* The youngest on the first CPU; nanoseconds to milliseconds. */
+        count(&f, i, slot, 100 + i, 5000999999 - i * 1000000, 1 << (i % 8));
+        bytes += 100 + i;
+    }
+    xdp_flow_table_get_stats(f.table, a, &s);
+    CHECK(s.n_packets == f.n_cpus && s.n_bytes == bytes && s.used == 5000);
+    CHECK(s.tcp_flags == (f.n_cpus >= 8 ? 0xff : (1 << f.n_cpus) - 1));
+    xdp_flow_table_get_stats(f.table, b, &s);
+    CHECK(stats_are(&s, 0, 0, 0, 0));
+
+    memset(&sum, 0, sizeof sum);
+    s.n_packets = 2; s.n_bytes = 30; s.used = 400; s.tcp_flags = 5;
+    xdp_flow_table_stats_add(&sum, &s);
+    s.n_packets = 1; s.n_bytes = 10; s.used = 300; s.tcp_flags = 2;
+    xdp_flow_table_stats_add(&sum, &s);
+    CHECK(stats_are(&sum, 3, 40, 400, 7));
+
+    xdp_flow_table_remove(f.table, a, &s);
+    CHECK(s.n_packets == f.n_cpus && s.n_bytes == bytes && s.used == 5000);
+    xdp_flow_table_remove(f.table, b, &s);
+    fixture_destroy(&f);
+}
+
+/* Statistics survive a modification, also what a program adds to the old slot
+ * while it is garbage, and a new flow does not inherit them. */
+static void
+test_table_stats_kept(void)
+{
+    struct xdp_table_flow *a, *b;
+    struct xdp_flow_table_stats s;
+    struct xdp_flow_actions actions;
+    uint32_t slot[3];
+    struct fixture f;
+
+    fixture_init(&f, 3, 4);
+    CHECK(!insert(&f, 1, 100, 0, 11, &a));
+    CHECK(find(&f, 1, 100, &slot[0]) == 11);
+    count(&f, 0, slot[0], 100, 1000000, 1);
+
+    make_actions(12, &actions);
+    CHECK(!xdp_flow_table_modify(f.table, a, &actions));
+    CHECK(find(&f, 1, 100, &slot[1]) == 12);
+    count(&f, 0, slot[1], 200, 2000000, 2);
+    count(&f, 0, slot[0], 400, 3000000, 4);     /* A late one. */
+    xdp_flow_table_get_stats(f.table, a, &s);
+    CHECK(stats_are(&s, 3, 700, 3, 7));
+
+    make_actions(13, &actions);
+    CHECK(!xdp_flow_table_modify(f.table, a, &actions));
+    CHECK(find(&f, 1, 100, &slot[2]) == 13);
+    count(&f, 0, slot[2], 800, 4000000, 8);
+    xdp_flow_table_get_stats(f.table, a, &s);
+    CHECK(stats_are(&s, 4, 1500, 4, 15));
+
+    CHECK(fixture_reclaim(&f));
+    xdp_flow_table_get_stats(f.table, a, &s);
+    CHECK(stats_are(&s, 4, 1500, 4, 15));
+
+    /* A slot of it is now somebody else's. */
+    CHECK(!insert(&f, 1, 101, 0, 14, &b));
+    CHECK(find(&f, 1, 101, &slot[0]) == 14);
+    xdp_flow_table_get_stats(f.table, b, &s);
+    CHECK(stats_are(&s, 0, 0, 0, 0));
+    count(&f, 0, slot[0], 1600, 5000000, 16);
+    xdp_flow_table_get_stats(f.table, a, &s);
+    CHECK(stats_are(&s, 4, 1500, 4, 15));
+
+    /* Removed with garbage that has been counted. */
+    make_actions(15, &actions);
+    CHECK(!xdp_flow_table_modify(f.table, a, &actions));
+    CHECK(find(&f, 1, 100, &slot[1]) == 15);
+    count(&f, 0, slot[1], 3200, 6000000, 32);
+    xdp_flow_table_remove(f.table, a, &s);
+    CHECK(stats_are(&s, 5, 4700, 6, 47));
+    CHECK(fixture_reclaim(&f));
+    xdp_flow_table_remove(f.table, b, &s);
+    CHECK(stats_are(&s, 1, 1600, 5, 16));
+    fixture_destroy(&f);
+}
+
+const struct unit_case unit_table_slot[] = {
+    { "table-slot", test_table_slot, NEED_BPF },
+    { "table-flags", test_table_flags, NEED_BPF },
+    { "table-stats", test_table_stats, NEED_BPF },
+    { "table-stats-kept", test_table_stats_kept, NEED_BPF },
+    { NULL, NULL, 0 }
+};
