@@ -28,12 +28,12 @@ dpif_netdev_xdp_get_match(const struct dp_netdev_flow *flow,
 }
 
 /* Returns true if 'flow' may be in custody. */
-static bool
-is_known(struct dp_netdev_flow *flow)
+bool
+dpif_netdev_xdp_is_known(const struct dp_netdev_flow *flow)
 {
     bool known;
 
-    atomic_read(&flow->xdp_known, &known);
+    atomic_read(&CONST_CAST(struct dp_netdev_flow *, flow)->xdp_known, &known);
     return known;
 }
 
@@ -67,7 +67,7 @@ dpif_netdev_xdp_put(const char *dpif_type, struct dp_netdev_flow *flow,
 bool
 dpif_netdev_xdp_del(struct dp_netdev_flow *flow)
 {
-    return (is_known(flow)
+    return (dpif_netdev_xdp_is_known(flow)
             && xdp_custody_delete(flow->flow.in_port.odp_port, flow->pmd_id,
                                   &flow->mega_ufid));
 }
@@ -80,7 +80,7 @@ dpif_netdev_xdp_stop(struct dp_netdev_flow *flow)
     /* Either we see that it is known, or dpif_netdev_xdp_put() that it is
      * dead. */
     atomic_thread_fence(memory_order_seq_cst);
-    if (is_known(flow)) {
+    if (dpif_netdev_xdp_is_known(flow)) {
         xdp_custody_stop(flow->flow.in_port.odp_port, flow->pmd_id,
                          &flow->mega_ufid);
     }
@@ -96,7 +96,7 @@ dpif_netdev_xdp_add_status(struct dp_netdev_flow *flow,
     struct dpif_flow_stats carried;
     bool offloaded;
 
-    if (!is_known(flow)
+    if (!dpif_netdev_xdp_is_known(flow)
         || !xdp_custody_get(flow->flow.in_port.odp_port, flow->pmd_id,
                             &flow->mega_ufid, &carried, &offloaded)) {
         return;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What dpif-netdev.c calls about the flows of its PMD threads: thin wrappers
- * around lib/xdp-custody.h, which know "struct dp_netdev_flow".
+ * What dpif-netdev.c and the XDP offload call of each other.  Without AF_XDP
+ * there is no offload, and what dpif-netdev.c calls does nothing.
  *
  * Thread safety: dpif_netdev_xdp_put() and dpif_netdev_xdp_del() are for the
  * offload thread of the flow, in the order in which the datapath has put and
  * deleted; dpif_netdev_xdp_stop() for whoever deletes the flow, with the
- * thread's 'flow_mutex'; dpif_netdev_xdp_add_status() for anybody.
+ * thread's 'flow_mutex'; dpif_netdev_xdp_resume() for the thread 'pmd' that
+ * has received the packets; the others for anybody.
  */
 
 #ifndef DPIF_NETDEV_XDP_H
@@ -14,15 +15,22 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
+#include "openvswitch/compiler.h"
 #include "openvswitch/types.h"
 
 struct dp_netdev_flow;
+struct dp_netdev_pmd_thread;
+struct dp_packet_batch;
 struct dpif_flow_attrs;
 struct dpif_flow_stats;
 struct match;
 struct nlattr;
 
+#ifdef HAVE_AF_XDP
+/* For dpif-netdev.c: thin wrappers around lib/xdp-custody.h that know "struct
+ * dp_netdev_flow". */
 bool dpif_netdev_xdp_put(const char *dpif_type, struct dp_netdev_flow *,
                          const struct nlattr *actions, size_t actions_len);
 bool dpif_netdev_xdp_del(struct dp_netdev_flow *);
@@ -30,9 +38,74 @@ void dpif_netdev_xdp_stop(struct dp_netdev_flow *);
 void dpif_netdev_xdp_add_status(struct dp_netdev_flow *,
                                 struct dpif_flow_stats *,
                                 struct dpif_flow_attrs *);
-void dpif_netdev_xdp_get_match(const struct dp_netdev_flow *, struct match *);
 
-/* Implemented in lib/dpif-netdev-reoffer.h. */
-void dpif_netdev_xdp_offer_ports(const odp_port_t *, size_t n);
+/* For dpif-netdev.c, in lib/dpif-netdev-resume.c. */
+bool dpif_netdev_xdp_resume(struct dp_netdev_pmd_thread *pmd,
+                            struct dp_packet_batch *, odp_port_t port_no);
+
+/* For the offload. */
+bool dpif_netdev_xdp_is_known(const struct dp_netdev_flow *);
+void dpif_netdev_xdp_get_match(const struct dp_netdev_flow *, struct match *);
+#else
+static inline bool
+dpif_netdev_xdp_put(const char *dpif_type OVS_UNUSED,
+                    struct dp_netdev_flow *flow OVS_UNUSED,
+                    const struct nlattr *actions OVS_UNUSED,
+                    size_t actions_len OVS_UNUSED)
+{
+    return false;
+}
+
+static inline bool
+dpif_netdev_xdp_del(struct dp_netdev_flow *flow OVS_UNUSED)
+{
+    return false;
+}
+
+static inline void
+dpif_netdev_xdp_stop(struct dp_netdev_flow *flow OVS_UNUSED)
+{
+    /* Nothing. */
+}
+
+static inline void
+dpif_netdev_xdp_add_status(struct dp_netdev_flow *flow OVS_UNUSED,
+                           struct dpif_flow_stats *stats OVS_UNUSED,
+                           struct dpif_flow_attrs *attrs OVS_UNUSED)
+{
+    /* Nothing. */
+}
+
+static inline bool
+dpif_netdev_xdp_resume(struct dp_netdev_pmd_thread *pmd OVS_UNUSED,
+                       struct dp_packet_batch *batch OVS_UNUSED,
+                       odp_port_t port_no OVS_UNUSED)
+{
+    return false;
+}
+#endif
+
+/* In dpif-netdev.c, for the offload: what works on things that are private
+ * there. */
+
+/* Calls 'cb' for each thread of each datapath.  The threads stay meanwhile. */
+void dpif_netdev_for_each_pmd(void (*cb)(struct dp_netdev_pmd_thread *,
+                                         void *aux),
+                              void *aux);
+
+/* Offers 'flow' of 'pmd', which matches on 'match', to the offload, as for a
+ * modification.  The caller holds 'pmd->flow_mutex'. */
+void dpif_netdev_offer_flow(struct dp_netdev_pmd_thread *pmd,
+                            struct dp_netdev_flow *, struct match *);
+
+/* Adds to the drop counters of coverage/show: 'meter' packets dropped by
+ * meters, 'invalid_port' for which the output port was gone, and
+ * 'recirc_error' that could not be recirculated. */
+void dpif_netdev_count_drops(uint64_t meter, uint64_t invalid_port,
+                             uint64_t recirc_error);
+
+/* Goes on with packets whose metadata are those of a later pass. */
+void dp_netdev_recirculate(struct dp_netdev_pmd_thread *,
+                           struct dp_packet_batch *);
 
 #endif /* dpif-netdev-xdp.h */

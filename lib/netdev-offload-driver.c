@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "dpif-netdev-reoffer.h"
 #include "dpif.h"
 #include "netdev-offload-provider.h"
 #include "netdev-provider.h"
@@ -234,5 +235,5 @@ netdev_offload_driver_apply(void)
         sset_destroy(&names);
     }
     sset_destroy(&types);
-    dpif_netdev_reoffer_flows();
+    dpif_netdev_reoffer_all();
 }

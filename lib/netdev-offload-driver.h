@@ -4,7 +4,8 @@
  *
  * lib/netdev-offload.c tells us which providers there are, asks which of them
  * may be used, and passes on the configuration.  Without offload-driver it
- * works as it does without us, and 'linux_xdp' is not used.
+ * works as it does without us, and 'linux_xdp' is not used.  So it does without
+ * AF_XDP, whatever offload-driver is.
  *
  * Thread safety: all functions may be called from any thread, except that only
  * the main thread calls netdev_offload_driver_configure() and _apply().
@@ -15,16 +16,41 @@
 
 #include <stdbool.h>
 
+#include "openvswitch/compiler.h"
+
 struct smap;
 
 #define NETDEV_OFFLOAD_DRIVER_XDP "linux_xdp"
 
+#ifdef HAVE_AF_XDP
 void netdev_offload_driver_register(const char *type);
 bool netdev_offload_driver_allows(const char *type);
 void netdev_offload_driver_configure(const struct smap *other_config);
 void netdev_offload_driver_apply(void);
+#else
+static inline void
+netdev_offload_driver_register(const char *type OVS_UNUSED)
+{
+    /* Nothing. */
+}
 
-/* In dpif-netdev.c, from lib/dpif-netdev-reoffer.h. */
-void dpif_netdev_reoffer_flows(void);
+static inline bool
+netdev_offload_driver_allows(const char *type OVS_UNUSED)
+{
+    return true;
+}
+
+static inline void
+netdev_offload_driver_configure(const struct smap *other_config OVS_UNUSED)
+{
+    /* Nothing. */
+}
+
+static inline void
+netdev_offload_driver_apply(void)
+{
+    /* Nothing. */
+}
+#endif
 
 #endif /* netdev-offload-driver.h */

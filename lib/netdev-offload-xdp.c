@@ -86,6 +86,23 @@ const struct netdev_flow_api netdev_offload_xdp = {
     .uninit_flow_api = netdev_offload_xdp_uninit_flow_api,
 };
 
+/* Notes that the datapath has the port 'port_no' with 'netdev', before that
+ * gets a flow API. */
+void
+netdev_offload_xdp_port_added(odp_port_t port_no, struct netdev *netdev)
+{
+    xdp_custody_port_added(port_no, netdev);
+}
+
+/* Notes that the port 'port_no' of a datapath of 'dpif_type' is about to
+ * go. */
+void
+netdev_offload_xdp_port_removed(odp_port_t port_no, const char *dpif_type)
+{
+    xdp_custody_port_removed(port_no, dpif_type);
+}
+
+/* Makes the provider and its commands known to OVS. */
 void
 netdev_offload_xdp_register(void)
 {

@@ -27,8 +27,4 @@ void xdp_coverage_dropped(uint32_t drop_reason, uint64_t n_packets)
 
 bool xdp_coverage_publish(void) OVS_EXCLUDED(xdp_mutex);
 
-/* In dpif-netdev.c, see lib/dpif-netdev-drops.h. */
-void dpif_netdev_count_drops(uint64_t meter, uint64_t invalid_port,
-                             uint64_t recirc_error);
-
 #endif /* xdp-coverage.h */

@@ -6,10 +6,8 @@
 
 # What is common to all versions of OVS.
 lib_xdp_files = \
-	lib/dpif-netdev-drops.h \
-	lib/dpif-netdev-hash.h \
+	lib/dpif-netdev-reoffer.c \
 	lib/dpif-netdev-reoffer.h \
-	lib/dpif-netdev-resume.h \
 	lib/dpif-netdev-xdp.c \
 	lib/dpif-netdev-xdp.h \
 	lib/xdp-abi.h \
@@ -72,6 +70,7 @@ lib_xdp_files = \
 # The front for the flow API of OVS, struct netdev_flow_api (3.1 and 3.5).
 # Patch 0001 of each series says which front is compiled.
 lib_xdp_netdev_offload_files = \
+	lib/dpif-netdev-resume.c \
 	lib/netdev-offload-driver.c \
 	lib/netdev-offload-driver.h \
 	lib/netdev-offload-xdp.c \

@@ -12,6 +12,7 @@
 #include "openvswitch/packets.h"
 #include "ovs-atomic.h"
 #include "ovs-thread.h"
+#include "packets.h"
 
 /* The secret, or 0 as long as nobody has asked for it. */
 static atomic_uint64_t secret = 0;
@@ -99,4 +100,31 @@ xdp_upcall_take_tunnel(struct dp_packet *packet,
     tnl->erspan_idx = key.tun_erspan_idx;
     memcpy(tnl->metadata.opts.gnv, key.tun_opts, sizeof key.tun_opts);
     tnl->metadata.present.len = key.tun_opts_len;
+}
+
+/* Takes the metadata off 'packet', which came from port 'port_no' of the
+ * datapath, if it has any.  If XDP was in a later pass with it, makes it what
+ * it was there, for userspace to go on, and returns true. */
+bool
+xdp_upcall_resume(struct dp_packet *packet, odp_port_t port_no)
+{
+    struct xdp_upcall_meta meta;
+
+    if (!xdp_upcall_take_meta(packet, &meta)
+        || !(meta.flags & XDP_UPCALL_LATER_PASS)) {
+        return false;
+    }
+
+    pkt_metadata_init(&packet->md, port_no);
+    if (meta.tunnel_len) {
+        pkt_metadata_init_tnl(&packet->md);
+        packet->md.in_port.odp_port = u32_to_odp(meta.tunnel_port);
+        xdp_upcall_take_tunnel(packet, &meta, &packet->md.tunnel);
+    }
+    packet->md.recirc_id = meta.recirc_id;
+    packet->md.dp_hash = meta.dp_hash;
+    if (meta.flags & XDP_UPCALL_RSS_HASH) {
+        dp_packet_set_rss_hash(packet, meta.rss_hash);
+    }
+    return true;
 }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "coverage.h"
-#include "dpif-netdev-xdp.h"
+#include "dpif-netdev-reoffer.h"
 #include "openvswitch/poll-loop.h"
 #include "ovs-thread.h"
 #include "timeval.h"
@@ -115,9 +115,7 @@ offer_new_ports(void)
     size_t n;
     odp_port_t *ports = xdp_custody_take_new_ports(&n);
 
-    if (n) {
-        dpif_netdev_xdp_offer_ports(ports, n);
-    }
+    dpif_netdev_reoffer_ports(ports, n);
     free(ports);
 }
 
