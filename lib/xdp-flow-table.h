@@ -3,8 +3,10 @@
  * The flow table of one loaded XDP object: masks, subtables, flow slots,
  * ingress ports and statistics, as lib/xdp-abi.h lays them out in BPF maps.
  *
- * This module knows neither OVS flows nor network devices.  Whoever uses it
- * translates (lib/xdp-translate.h) and decides (lib/netdev-offload-xdp.c).
+ * This module knows neither OVS flows nor network devices.  Whoever
+ * offers flows (lib/xdp-offer.c) has translated them (lib/xdp-translate.h);
+ * lib/xdp-netdev.c and lib/xdp-port*.c tell of ports, lib/xdp-worker.c has
+ * slots freed and masks sorted, lib/xdp-custody*.c and lib/xdp-command.c ask.
  *
  * Thread safety
  * =============

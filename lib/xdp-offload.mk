@@ -33,6 +33,8 @@ lib_xdp_files = \
 	lib/xdp-netdev.c \
 	lib/xdp-netdev.h \
 	lib/xdp-offer.c \
+	lib/xdp-op-flags.c \
+	lib/xdp-op-flags.h \
 	lib/xdp-ovs-compat.h \
 	lib/xdp-pool.c \
 	lib/xdp-pool.h \
@@ -53,6 +55,12 @@ lib_xdp_files = \
 	lib/xdp-subtable.h \
 	lib/xdp-swap.c \
 	lib/xdp-swap.h \
+	lib/xdp-table-group.c \
+	lib/xdp-table-mask.c \
+	lib/xdp-table-port.c \
+	lib/xdp-table-private.h \
+	lib/xdp-table-slot.c \
+	lib/xdp-table-sort.c \
 	lib/xdp-totals.c \
 	lib/xdp-totals.h \
 	lib/xdp-translate-actions.c \

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a flow's list of ops is like.  See xdp-op-flags.h. */
+
+#include <config.h>
+
+#include "xdp-op-flags.h"
+
+#include <stdbool.h>
+
+#include "packets.h"
+#include "util.h"
+
+/* Returns true if 'actions' are those of XDP_FLOW_REWRITE. */
+static bool
+is_rewrite(const struct xdp_flow_actions *actions)
+{
+    static const enum xdp_op_type steps[][2] = {
+        { XDP_OP_SET_ETHERNET, XDP_OP_SET_ETHERNET },
+        { XDP_OP_SET_IPV4, XDP_OP_SET_IPV6 },
+        { XDP_OP_SET_TCP, XDP_OP_SET_UDP },
+        { XDP_OP_POP_VLAN, XDP_OP_POP_VLAN },
+        { XDP_OP_PUSH_VLAN, XDP_OP_PUSH_VLAN },
+    };
+    const struct xdp_op *ops = actions->ops;
+    uint32_t i = 0;
+
+    for (size_t step = 0; step < ARRAY_SIZE(steps) && i < actions->n_ops;
+         step++) {
+        if (ops[i].type == steps[step][0] || ops[i].type == steps[step][1]) {
+            i += 1 + ops[i].n_data;
+        }
+    }
+    return i && i + 1 == actions->n_ops && ops[i].type == XDP_OP_OUTPUT;
+}
+
+/* Returns the enum xdp_flow_flags of a flow with 'actions'. */
+uint8_t
+xdp_op_flags(const struct xdp_flow_actions *actions)
+{
+    const struct xdp_op *ops = actions->ops;
+    const struct xdp_op *last;
+    bool outputs;
+
+    if (!actions->n_ops) {
+        return actions->flags;
+    }
+    last = &ops[actions->n_ops - 1];
+    outputs = last->type == XDP_OP_OUTPUT;
+    switch (ops[0].type) {
+    case XDP_OP_OUTPUT:
+        return actions->flags | (actions->n_ops == 1 ? XDP_FLOW_SIMPLE : 0);
+    case XDP_OP_PUSH_VLAN:
+        return (actions->flags
+                | (actions->n_ops == 2 && outputs && ops[0].u.push_vlan.tpid
+                   ? XDP_FLOW_SIMPLE
+                   : is_rewrite(actions) ? XDP_FLOW_REWRITE : 0));
+    case XDP_OP_POP_VLAN:
+        return (actions->flags
+                | (actions->n_ops == 2 && outputs
+                   ? XDP_FLOW_SIMPLE | XDP_FLOW_POP_VLAN
+                   : is_rewrite(actions) ? XDP_FLOW_REWRITE : 0));
+    case XDP_OP_RECIRC:
+    case XDP_OP_TNL_POP:
+        return actions->flags | XDP_FLOW_SHORT;
+    case XDP_OP_HASH:
+        return (actions->flags
+                | (last == &ops[1] && last->type == XDP_OP_RECIRC
+                   ? XDP_FLOW_SHORT : 0));
+    case XDP_OP_TNL_PUSH:
+        return (actions->flags
+                | (last == &ops[1 + ops[0].n_data] && outputs
+                   ? XDP_FLOW_SHORT : 0));
+    default:
+        return actions->flags | (is_rewrite(actions) ? XDP_FLOW_REWRITE : 0);
+    }
+}
+
+/* Returns by how many bytes a packet of a flow of the masked key 'key' is
+ * longer at one of the outputs of 'actions' than it was at first, if anything
+ * more than it can be.  A label may not be there to be popped, and a packet
+ * not long enough to be truncated.  INT16_MIN without outputs. */
+int
+xdp_op_growth(const struct xdp_key *key,
+              const struct xdp_flow_actions *actions)
+{
+    int n_tags = ((key->vlan_tci0 & htons(VLAN_CFI) ? 1 : 0)
+                  + (key->vlan_tci1 & htons(VLAN_CFI) ? 1 : 0));
+    int max = INT16_MIN;
+    int growth = 0;
+
+    for (size_t i = 0; i < actions->n_ops; i += 1 + actions->ops[i].n_data) {
+        switch (actions->ops[i].type) {
+        case XDP_OP_OUTPUT:
+            max = MAX(max, growth);
+            break;
+        case XDP_OP_PUSH_VLAN:
+            growth += VLAN_HEADER_LEN;
+            n_tags++;
+            break;
+        case XDP_OP_POP_VLAN:
+            if (n_tags) {
+                growth -= VLAN_HEADER_LEN;
+                n_tags--;
+            }
+            break;
+        case XDP_OP_PUSH_MPLS:
+            growth += MPLS_HLEN;
+            break;
+        case XDP_OP_TNL_PUSH:
+            growth += actions->ops[i].u.tnl_push.header_len;
+            break;
+        }
+    }
+    return max;
+}

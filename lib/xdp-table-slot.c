@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The flow slots of a table, and how they become free again.  See
+ * xdp-table-private.h.
+ *
+ * Life of a flow slot
+ * ===================
+ *
+ * free -> filled -> published in its subtable -> valid -> withdrawn (not
+ * published, not valid) -> garbage -> free.  Garbage becomes free only after
+ * xdp_flow_table_wait() has waited for every program that may still hold the
+ * slot's number, or have met the slot through a hint.  A modification fills a
+ * second slot, makes it valid, and then switches the subtable's entry, so that
+ * no packet sees half of each version; the old slot's statistics go on
+ * counting for the flow until it is free again.  What was valid for a moment
+ * is garbage even if the switch fails.
+ */
+
+#include <config.h>
+
+#include "xdp-table-private.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "openvswitch/vlog.h"
+#include "util.h"
+#include "xdp-op-flags.h"
+
+VLOG_DEFINE_THIS_MODULE(xdp_table_slot);
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
+
+/* How many slots, times CPUs, become free at a time, so that nobody has to
+ * wait for long. */
+#define RECLAIM_SLOTS 8192
+
+/* Takes a free slot, of which there must be one. */
+uint32_t
+table_slot_alloc(struct xdp_flow_table *table)
+{
+    ovs_assert(table->n_free_slots);
+    return table->free_slots[--table->n_free_slots];
+}
+
+/* Gives back 'slot', which no program can know. */
+void
+table_slot_free(struct xdp_flow_table *table, uint32_t slot)
+{
+    struct table_group *group = &table->groups[table->slot_groups[slot]];
+
+    if (!--group->n_slots) {
+        group->unused_since = table->epoch;
+    }
+    table->free_slots[table->n_free_slots++] = slot;
+}
+
+/* Makes the flow in 'slot' valid, or invalid if 'valid' is false. */
+void
+table_slot_set_valid(struct xdp_flow_table *table, uint32_t slot, bool valid)
+{
+    if (valid && !++table->last_valid) {
+        table->last_valid = 1;
+    }
+    table_publish(&table->flows[slot].valid, valid ? table->last_valid : 0);
+}
+
+/* Fills 'slot', which no program can know, with the flow of the masked key
+ * 'key' under mask 'mask_id', with 'actions' and 'group'.  It is not valid
+ * yet. */
+void
+table_slot_fill(struct xdp_flow_table *table, uint32_t slot, uint32_t mask_id,
+          const struct xdp_key *key, const struct xdp_flow_actions *actions,
+          uint32_t group)
+{
+    const struct xdp_key *mask = &table->masks[mask_id].bits;
+    struct xdp_flow_rest *rest = &table->rests[slot];
+    struct xdp_flow *entry = &table->flows[slot];
+
+    memset(entry, 0, sizeof *entry);
+    entry->mask = mask_id;
+    entry->parts = (table_mask_parts(mask)
+                    | (actions->parts ? TABLE_ALL_PARTS : 0));
+    entry->flags = xdp_op_flags(actions);
+    if (entry->flags & XDP_FLOW_SIMPLE) {
+        entry->port = actions->ops[actions->n_ops - 1].u.output.port;
+        if (actions->ops[0].type == XDP_OP_PUSH_VLAN) {
+            entry->tpid = actions->ops[0].u.push_vlan.tpid;
+            entry->tci = actions->ops[0].u.push_vlan.tci;
+        }
+    }
+    memcpy(entry->words, key, TABLE_BASIC_SIZE);
+
+    memset(rest, 0, sizeof *rest);
+    rest->n_ops = actions->n_ops;
+    rest->group = group;
+    rest->n_outputs = table->groups[group].n_outputs;
+    rest->growth = xdp_op_growth(key, actions);
+    memcpy(rest->ops, actions->ops, actions->n_ops * sizeof *actions->ops);
+    memcpy(rest->ext_bits, (const char *) mask + TABLE_BASIC_SIZE,
+           TABLE_EXT_SIZE);
+    memcpy(rest->ext_words, (const char *) key + TABLE_BASIC_SIZE,
+           TABLE_EXT_SIZE);
+    memcpy(rest->tunnel_bits, (const char *) mask + TABLE_TUNNEL_OFS,
+           TABLE_TUNNEL_SIZE);
+    memcpy(rest->tunnel_words, (const char *) key + TABLE_TUNNEL_OFS,
+           TABLE_TUNNEL_SIZE);
+
+    table->slot_groups[slot] = group;
+    table->groups[group].n_slots++;
+    for (unsigned int i = 0; i < table->n_cpus; i++) {
+        memset(&table->flow_stats[(size_t) i * table->limits.n_slots + slot],
+               0, sizeof *table->flow_stats);
+    }
+}
+
+/* Withdraws the unpublished 'slot' and makes it garbage that counts for
+ * 'flow', or for nobody if 'flow' is NULL. */
+void
+table_slot_retire(struct xdp_flow_table *table, uint32_t slot,
+            struct xdp_table_flow *flow)
+{
+    struct table_garbage *garbage = xmalloc(sizeof *garbage);
+
+    table_slot_set_valid(table, slot, false);
+    garbage->flow = flow;
+    garbage->slot = slot;
+    garbage->epoch = table->epoch;
+    ovs_list_push_back(&table->garbage, &garbage->list_node);
+    if (flow) {
+        ovs_list_push_back(&flow->old_slots, &garbage->flow_node);
+    }
+}
+
+/* If 'op' leads packets to a port, by an output or by popping the header of a
+ * tunnel, stores that in '*portp' and returns true. */
+static bool
+op_leads_to(const struct xdp_op *op, uint32_t *portp)
+{
+    switch (op->type) {
+    case XDP_OP_OUTPUT:
+        *portp = op->u.output.port;
+        return true;
+    case XDP_OP_TNL_POP:
+        *portp = op->u.tnl_pop.port;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Adds 'change' to the number of flows that lead to each port that the flow in
+ * 'slot' leads to. */
+void
+table_slot_count_ports(struct xdp_flow_table *table, uint32_t slot, int change)
+{
+    const struct xdp_flow_rest *rest = &table->rests[slot];
+    uint32_t port;
+
+    for (size_t i = 0; i < rest->n_ops; i += 1 + rest->ops[i].n_data) {
+        if (op_leads_to(&rest->ops[i], &port)) {
+            table->ports[port].n_leading += change;
+        }
+    }
+}
+
+/* Returns true if the flow in 'slot' outputs to 'port', or if that is the
+ * tunnel whose headers it pops. */
+bool
+table_slot_leads_to(const struct xdp_flow_table *table, uint32_t slot,
+              uint32_t port)
+{
+    const struct xdp_flow_rest *rest = &table->rests[slot];
+    uint32_t other;
+
+    for (size_t i = 0; i < rest->n_ops; i += 1 + rest->ops[i].n_data) {
+        if (op_leads_to(&rest->ops[i], &other) && other == port) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Adds the statistics of 'slot' to '*stats'. */
+void
+table_slot_add_stats(const struct xdp_flow_table *table, uint32_t slot,
+               struct xdp_flow_table_stats *stats)
+{
+    for (unsigned int i = 0; i < table->n_cpus; i++) {
+        const volatile struct xdp_flow_stats *s
+            = &table->flow_stats[(size_t) i * table->limits.n_slots + slot];
+
+        stats->n_packets += s->packets;
+        stats->n_bytes += s->bytes;
+        stats->used = MAX(stats->used, (long long int) (s->used / 1000000));
+        stats->tcp_flags |= s->tcp_flags;
+    }
+}
+
+/* Garbage. */
+
+/* Returns true if there are few free slots, and garbage that could become
+ * some: then it should not wait. */
+bool
+xdp_flow_table_is_short(const struct xdp_flow_table *table)
+{
+    const struct xdp_flow_table_limits *limits = &table->limits;
+
+    return (table->n_free_slots <= MAX(limits->n_slots - limits->n_flows,
+                                       limits->n_slots / 32)
+            && !ovs_list_is_empty(&table->garbage));
+}
+
+/* If there is garbage, or a list of masks that was replaced, ends the epoch,
+ * stores its number in '*epoch', and returns true: after
+ * xdp_flow_table_wait(), xdp_flow_table_reclaim() can free what there is of
+ * this epoch. */
+bool
+xdp_flow_table_begin_reclaim(struct xdp_flow_table *table, uint64_t *epoch)
+{
+    if (ovs_list_is_empty(&table->garbage) && !table->lists_busy) {
+        return false;
+    }
+    *epoch = table->epoch++;
+    return true;
+}
+
+/* Waits until every program run that was under way at the time of the call
+ * has ended.  Returns 0 or a positive errno value; then nothing may be
+ * reclaimed.
+ *
+ * The kernel waits so on its own behalf before an update of a map of maps
+ * returns (maybe_wait_bpf_programs() in kernel/bpf/syscall.c). */
+int
+xdp_flow_table_wait(const struct xdp_flow_table *table)
+{
+    uint32_t dummy = table->limits.n_masks;
+
+    if (bpf_map_update_elem(table->fds.subtables, &dummy, &table->dummy_fd,
+                            BPF_ANY)) {
+        int error = errno;
+
+        VLOG_WARN_RL(&rl, "waiting for XDP programs failed: %s",
+                     ovs_strerror(error));
+        return error;
+    }
+    return 0;
+}
+
+/* Frees slots that became garbage in 'epoch' or before, and the lists of masks
+ * that were replaced then.  Does a part of that, which takes no more than
+ * about a millisecond, and returns true if there is more to do. */
+bool
+xdp_flow_table_reclaim(struct xdp_flow_table *table, uint64_t epoch)
+{
+    uint32_t n_left = MAX(RECLAIM_SLOTS / table->n_cpus, 1);
+    struct table_garbage *garbage;
+
+    table->waited_epoch = MAX(table->waited_epoch, epoch + 1);
+    table->lists_busy &= table->lists_epoch > epoch;
+    LIST_FOR_EACH_SAFE (garbage, list_node, &table->garbage) {
+        if (garbage->epoch > epoch) {
+            break;
+        }
+        if (!n_left--) {
+            return true;
+        }
+        if (garbage->flow) {
+            table_slot_add_stats(table, garbage->slot, &garbage->flow->base);
+            ovs_list_remove(&garbage->flow_node);
+        }
+        table_slot_free(table, garbage->slot);
+        ovs_list_remove(&garbage->list_node);
+        free(garbage);
+    }
+    return false;
+}
