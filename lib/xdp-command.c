@@ -18,6 +18,7 @@
 #include "openvswitch/ofp-flow.h"
 #include "unixctl.h"
 #include "util.h"
+#include "xdp-contract.h"
 #include "xdp-custody-private.h"
 #include "xdp-port.h"
 #include "xdp-program.h"
@@ -83,7 +84,7 @@ show_object(const struct xdp_object *object, struct ds *s)
         return;
     }
 
-    xdp_object_format_caps(object, s);
+    xdp_contract_format_caps(&object->caps, s);
     limits = xdp_flow_table_get_limits(object->table);
     xdp_flow_table_usage(object->table, &n_flows, &n_masks, &n_groups);
     xdp_flow_table_get_counters(object->table, counters);

@@ -13,6 +13,8 @@ lib_xdp_files = \
 	lib/xdp-abi.h \
 	lib/xdp-command.c \
 	lib/xdp-command.h \
+	lib/xdp-contract.c \
+	lib/xdp-contract.h \
 	lib/xdp-coverage.c \
 	lib/xdp-coverage.h \
 	lib/xdp-custody-leave.c \
@@ -32,6 +34,8 @@ lib_xdp_files = \
 	lib/xdp-meter.h \
 	lib/xdp-netdev.c \
 	lib/xdp-netdev.h \
+	lib/xdp-object-file.c \
+	lib/xdp-object-file.h \
 	lib/xdp-offer.c \
 	lib/xdp-op-flags.c \
 	lib/xdp-op-flags.h \
@@ -45,6 +49,8 @@ lib_xdp_files = \
 	lib/xdp-port-socket.c \
 	lib/xdp-port.c \
 	lib/xdp-port.h \
+	lib/xdp-prepare.c \
+	lib/xdp-prepare.h \
 	lib/xdp-program.c \
 	lib/xdp-program.h \
 	lib/xdp-sequence.c \

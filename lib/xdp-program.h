@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * XDP objects: find, check, load, attach.
+ * XDP objects: check, load, attach.
  *
  * An object is an ELF file with an XDP program and an XSKMAP named 'xsks_map'.
  * If it also declares the flow table contract (lib/xdp-abi.h) in its BTF, it
@@ -10,8 +10,8 @@
  * Thread safety
  * =============
  *
- * xdp_object_path(), xdp_object_check(), xdp_object_unload() and
- * xdp_op_to_string() may be called from any thread.  The rest shares a list of
+ * xdp_object_check() and xdp_object_unload() may be called from any thread.
+ * The rest shares a list of
  * loaded objects without a lock of its own: the caller serializes.  What takes
  * long is done without the caller's lock: xdp_object_get() releases it, and
  * xdp_object_put() leaves unloading to the caller.
@@ -25,10 +25,9 @@
 
 #include "openvswitch/list.h"
 #include "openvswitch/thread.h"
+#include "xdp-contract.h"
 #include "xdp-flow-table.h"
-#include "xdp-translate.h"
-
-struct ds;
+#include "xdp-object-file.h"
 
 /* A loaded object.  The members are read-only for users. */
 struct xdp_object {
@@ -40,7 +39,6 @@ struct xdp_object {
     struct xdp_object_private *private;
 };
 
-char *xdp_object_path(const char *option);
 int xdp_object_check(const char *path, bool *has_table,
                      struct xdp_caps *caps, char **errp);
 
@@ -58,7 +56,5 @@ int xdp_object_attach(const struct xdp_object *, int ifindex, uint32_t flags,
 int xdp_object_set_socket(const struct xdp_object *, uint32_t index,
                           int xsk_fd);
 uint32_t xdp_object_program_id(const struct xdp_object *);
-void xdp_object_format_caps(const struct xdp_object *, struct ds *);
-const char *xdp_op_to_string(enum xdp_op_type);
 
 #endif /* xdp-program.h */

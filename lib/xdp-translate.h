@@ -17,6 +17,7 @@
 
 #include "openvswitch/types.h"
 #include "xdp-abi.h"
+#include "xdp-contract.h"
 #include "xdp-flow-table.h"
 
 struct match;
@@ -42,15 +43,6 @@ enum xdp_reason {
     XDP_REASON_DIGEST,          /* Another flow has the same digest. */
     XDP_REASON_SYSTEM,          /* A system call failed. */
     XDP_N_REASONS
-};
-
-/* What an object can do, from its BTF; see lib/xdp-program.h. */
-struct xdp_caps {
-    struct xdp_key fields;      /* Ones in the bits that it has. */
-    uint64_t ops;               /* Bit i: it runs op i of xdp_op_type. */
-    uint32_t max_words;         /* Words of the largest mask. */
-    uint32_t max_ops;           /* Op slots of a flow. */
-    uint32_t max_outputs;       /* Outputs of a flow. */
 };
 
 /* A translated megaflow. */
