@@ -70,6 +70,10 @@ lib_xdp_files = \
 	lib/xdp-totals.c \
 	lib/xdp-totals.h \
 	lib/xdp-translate-actions.c \
+	lib/xdp-translate-op.c \
+	lib/xdp-translate-private.h \
+	lib/xdp-translate-set.c \
+	lib/xdp-translate-tunnel.c \
 	lib/xdp-translate.c \
 	lib/xdp-translate.h \
 	lib/xdp-upcall.c \
