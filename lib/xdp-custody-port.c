@@ -17,49 +17,10 @@
 #include "util.h"
 #include "xdp-custody-private.h"
 
-struct hmap custody_ports = HMAP_INITIALIZER(&custody_ports);
-
 /* Ports that got our flow API and have not been offered their flows yet. */
 static odp_port_t *new_ports OVS_GUARDED_BY(xdp_mutex);
 static size_t n_new_ports OVS_GUARDED_BY(xdp_mutex);
 static size_t allocated_new_ports OVS_GUARDED_BY(xdp_mutex);
-
-/* Returns the port of number 'odp_port', or NULL. */
-struct custody_port *
-custody_port_find(odp_port_t odp_port)
-{
-    struct custody_port *port;
-
-    HMAP_FOR_EACH_WITH_HASH (port, node, hash_int(odp_to_u32(odp_port), 0),
-                             &custody_ports) {
-        if (port->odp_port == odp_port) {
-            return port;
-        }
-    }
-    return NULL;
-}
-
-/* Returns the AF_XDP port or the tunnel that 'port' is while it has our flow
- * API, otherwise NULL. */
-struct xdp_netdev *
-custody_port_xdp(const struct custody_port *port)
-{
-    return (!port->netdev || !port->enabled ? NULL
-            : port->tunnel ? port->tunnel
-            : xdp_netdev_lookup(port->netdev));
-}
-
-/* Forgets 'port' if there is nothing left to know of it. */
-void
-custody_port_gc(struct custody_port *port)
-{
-    if (!port->netdev && ovs_list_is_empty(&port->flows)) {
-        hmap_remove(&custody_ports, &port->node);
-        xdp_totals_destroy(&port->totals);
-        free(port->name);
-        free(port);
-    }
-}
 
 /* Returns true if 'netdev' can have an XDP object. */
 static bool

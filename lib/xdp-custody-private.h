@@ -3,6 +3,11 @@
  * What the parts of custody, lib/xdp-custody*.c, lib/xdp-offer.c and
  * lib/xdp-command.c, share about megaflows.  Not to be included elsewhere.
  *
+ * Calls go one way: what puts and retries megaflows (xdp-custody.c) uses what
+ * offers them (xdp-offer.c), ports that come and go (-port.c) use what leaves
+ * with them (-leave.c), and all of that uses what is known (-flow.c) and what
+ * wakes up the worker (-wake.c).
+ *
  * Thread safety: 'xdp_mutex' protects everything.
  */
 
@@ -92,17 +97,33 @@ struct custody_flow {
 extern struct hmap custody_ports OVS_GUARDED_BY(xdp_mutex);
 extern struct hmap custody_flows OVS_GUARDED_BY(xdp_mutex);
 
+/* Megaflows that are not in XDP, by their reason, the longest there first. */
+extern struct ovs_list custody_refused[XDP_N_REASONS]
+    OVS_GUARDED_BY(xdp_mutex);
+
 /* Of all ports since start.  Each port has its own, too. */
 extern struct xdp_totals custody_totals OVS_GUARDED_BY(xdp_mutex);
 
-/* Implemented by xdp-custody-port.c, xdp-custody-leave.c, xdp-custody.c. */
+/* xdp-custody-wake.c. */
+void custody_wake_init(void);
+void custody_wake(void) OVS_REQUIRES(xdp_mutex);
+void custody_note_shortage(const struct xdp_flow_table *)
+    OVS_REQUIRES(xdp_mutex);
+
+/* xdp-custody-flow.c. */
 struct custody_port *custody_port_find(odp_port_t) OVS_REQUIRES(xdp_mutex);
 struct xdp_netdev *custody_port_xdp(const struct custody_port *)
     OVS_REQUIRES(xdp_mutex);
 void custody_port_gc(struct custody_port *) OVS_REQUIRES(xdp_mutex);
-void custody_port_withdraw(struct custody_port *) OVS_REQUIRES(xdp_mutex);
 void custody_for_each(void (*)(struct custody_flow *, void *aux), void *aux)
     OVS_EXCLUDED(xdp_mutex);
+struct custody_flow *custody_find(odp_port_t in_port, const ovs_u128 *ufid)
+    OVS_REQUIRES(xdp_mutex);
+struct custody_flow *custody_create(struct custody_port *,
+                                    const ovs_u128 *ufid,
+                                    const struct match *)
+    OVS_REQUIRES(xdp_mutex);
+void custody_delete(struct custody_flow *) OVS_REQUIRES(xdp_mutex);
 void custody_get_stats(struct custody_flow *, struct xdp_flow_table_stats *)
     OVS_REQUIRES(xdp_mutex);
 void custody_enter(struct custody_flow *, struct xdp_flow_table *,
@@ -112,11 +133,11 @@ void custody_withdraw(struct custody_flow *, enum xdp_reason,
                       const char *detail) OVS_REQUIRES(xdp_mutex);
 void custody_set_reason(struct custody_flow *, enum xdp_reason,
                         const char *detail) OVS_REQUIRES(xdp_mutex);
-void custody_note_shortage(const struct xdp_flow_table *)
-    OVS_REQUIRES(xdp_mutex);
-void custody_wake(void) OVS_REQUIRES(xdp_mutex);
 
-/* Implemented by xdp-offer.c. */
+/* xdp-custody-leave.c. */
+void custody_port_withdraw(struct custody_port *) OVS_REQUIRES(xdp_mutex);
+
+/* xdp-offer.c. */
 void xdp_offer(struct custody_flow *) OVS_REQUIRES(xdp_mutex);
 bool xdp_offer_takes_metadata(const struct xdp_netdev *)
     OVS_REQUIRES(xdp_mutex);

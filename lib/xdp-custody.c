@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Megaflows in the custody of the offload.  See xdp-custody.h. */
+/*
+ * Megaflows in the custody of the offload: what those who hold them put,
+ * delete and ask, and trying them again.  See xdp-custody.h.
+ */
 
 #include <config.h>
 
@@ -9,13 +12,11 @@
 #include <string.h>
 
 #include "dpif.h"
-#include "hash.h"
 #include "netdev-native-tnl.h"
 #include "netdev-offload.h"
 #include "netlink.h"
 #include "odp-netlink.h"
 #include "openvswitch/vlog.h"
-#include "seq.h"
 #include "util.h"
 #include "uuid.h"
 #include "xdp-coverage.h"
@@ -26,278 +27,9 @@ VLOG_DEFINE_THIS_MODULE(xdp_custody);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
-struct hmap custody_flows = HMAP_INITIALIZER(&custody_flows);
-struct xdp_totals custody_totals;
-
-/* Megaflows that are not in XDP, by their reason, the longest there first. */
-static struct ovs_list refused[XDP_N_REASONS] OVS_GUARDED_BY(xdp_mutex);
-
-/* Those of them that xdp_custody_retry() is about to try. */
+/* Refused megaflows that xdp_custody_retry() is about to try. */
 static struct ovs_list retrying OVS_GUARDED_BY(xdp_mutex)
     = OVS_LIST_INITIALIZER(&retrying);
-
-/* Reasons that may have passed since the worker looked last. */
-static uint32_t wanted OVS_GUARDED_BY(xdp_mutex);
-
-/* Changed to wake up the worker: some time, or at once to free slots. */
-static struct seq *wakeup;
-static struct seq *shortage;
-
-/* Taken before 'xdp_mutex' by those who may want it again and again. */
-static struct ovs_mutex turn OVS_ACQ_BEFORE(xdp_mutex)
-    = OVS_MUTEX_INITIALIZER;
-
-/* Locks 'xdp_mutex' when it is our turn. */
-void
-xdp_custody_lock(void)
-{
-    ovs_mutex_lock(&turn);
-    ovs_mutex_lock(&xdp_mutex);
-    ovs_mutex_unlock(&turn);
-}
-
-/* Unlocks it. */
-void
-xdp_custody_unlock(void)
-{
-    ovs_mutex_unlock(&xdp_mutex);
-}
-
-/* To be called once, before anything else. */
-void
-xdp_custody_init(void)
-{
-    wakeup = seq_create();
-    shortage = seq_create();
-    ovs_mutex_lock(&xdp_mutex);
-    xdp_totals_init(&custody_totals);
-    for (size_t i = 0; i < XDP_N_REASONS; i++) {
-        ovs_list_init(&refused[i]);
-    }
-    ovs_mutex_unlock(&xdp_mutex);
-}
-
-/* Megaflows. */
-
-/* Calls 'cb' for each megaflow, with 'xdp_mutex', which is given back after
- * each XDP_CUSTODY_BATCH of them; so a megaflow that comes or goes meanwhile
- * may be left out, or others be met again. */
-void
-custody_for_each(void (*cb)(struct custody_flow *, void *aux), void *aux)
-{
-    struct hmap_position position = { .bucket = 0 };
-    bool more = true;
-
-    while (more) {
-        xdp_custody_lock();
-        for (size_t i = 0; i < XDP_CUSTODY_BATCH && more; i++) {
-            struct hmap_node *node = hmap_at_position(&custody_flows,
-                                                      &position);
-
-            if (node) {
-                cb(CONTAINER_OF(node, struct custody_flow, node), aux);
-            } else {
-                more = false;
-            }
-        }
-        xdp_custody_unlock();
-    }
-}
-
-/* Returns the megaflow 'ufid' from the port 'in_port', or NULL. */
-static struct custody_flow *
-find_flow(odp_port_t in_port, const ovs_u128 *ufid)
-    OVS_REQUIRES(xdp_mutex)
-{
-    struct custody_flow *flow;
-
-    HMAP_FOR_EACH_WITH_HASH (flow, node, hash_bytes(ufid, sizeof *ufid, 0),
-                             &custody_flows) {
-        if (ovs_u128_equals(flow->ufid, *ufid)
-            && flow->port->odp_port == in_port) {
-            return flow;
-        }
-    }
-    return NULL;
-}
-
-/* Makes a megaflow, refused for no reason yet. */
-static struct custody_flow *
-create_flow(struct custody_port *port, const ovs_u128 *ufid,
-            const struct match *match)
-    OVS_REQUIRES(xdp_mutex)
-{
-    struct custody_flow *flow = xzalloc(sizeof *flow);
-
-    flow->ufid = *ufid;
-    flow->port = port;
-    minimatch_init(&flow->match, match);
-    hmap_insert(&custody_flows, &flow->node,
-                hash_bytes(ufid, sizeof *ufid, 0));
-    ovs_list_push_back(&port->flows, &flow->port_node);
-    port->n_flows++;
-    ovs_list_push_back(&refused[XDP_REASON_NONE], &flow->refused_node);
-    return flow;
-}
-
-/* Stores the statistics of all of the life of 'flow' in '*stats'.  Counts the
- * packets that came since the last call for the port, and if they were dropped
- * by a drop action, so this must be called before 'flow' gets other
- * actions. */
-void
-custody_get_stats(struct custody_flow *flow,
-                  struct xdp_flow_table_stats *stats)
-{
-    const struct nlattr *drop;
-    uint64_t n_packets;
-
-    *stats = flow->base;
-    if (flow->table_flow) {
-        struct xdp_flow_table_stats current;
-
-        xdp_flow_table_get_stats(flow->table, flow->table_flow, &current);
-        xdp_flow_table_stats_add(stats, &current);
-    }
-
-    n_packets = stats->n_packets - flow->n_packets_read;
-    flow->port->carried.n_packets += n_packets;
-    flow->port->carried.n_bytes += stats->n_bytes - flow->n_bytes_read;
-    flow->n_packets_read = stats->n_packets;
-    flow->n_bytes_read = stats->n_bytes;
-    drop = n_packets ? nl_attr_find__(flow->actions, flow->actions_len,
-                                      OVS_ACTION_ATTR_DROP) : NULL;
-    if (drop) {
-        xdp_coverage_dropped(nl_attr_get_u32(drop), n_packets);
-        custody_wake();
-    }
-}
-
-/* Adds 'change' to the megaflows that were never offloaded, for the reason
- * that 'flow' has, if it is one of them. */
-static void
-count_never(const struct custody_flow *flow, struct xdp_totals *t, int change)
-{
-    if (flow->judged && !flow->was_offloaded) {
-        xdp_totals_never(t, flow->reason, flow->detail, change);
-    }
-}
-
-/* Notes that 'flow' is refused for 'reason' and 'detail', or that it is
- * offloaded if 'reason' is XDP_REASON_NONE. */
-void
-custody_set_reason(struct custody_flow *flow, enum xdp_reason reason,
-                   const char *detail)
-{
-    struct xdp_totals *both[] = { &custody_totals, &flow->port->totals };
-    bool first = !reason && !flow->was_offloaded;
-
-    if (!flow->table_flow) {
-        ovs_list_remove(&flow->refused_node);
-        ovs_list_push_back(&refused[reason], &flow->refused_node);
-    }
-    if (flow->judged && flow->reason == reason
-        && !strcmp(flow->detail ? flow->detail : "", detail ? detail : "")) {
-        return;
-    }
-
-    for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
-        count_never(flow, both[i], -1);
-        both[i]->n_offered += !flow->judged;
-        both[i]->n_offloaded += first;
-        if (reason) {
-            xdp_totals_refuse(both[i], reason, detail);
-        }
-    }
-    if (!flow->judged) {
-        xdp_coverage_offered();
-    }
-    if (first) {
-        xdp_coverage_offloaded();
-    }
-    if (reason) {
-        xdp_coverage_refused(reason);
-    }
-    custody_wake();
-
-    flow->reason = reason;
-    free(flow->detail);
-    flow->detail = detail && detail[0] ? xstrdup(detail) : NULL;
-    flow->judged = true;
-    flow->was_offloaded |= first;
-    for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
-        count_never(flow, both[i], 1);
-    }
-}
-
-/* Notes that 'flow' is in XDP, as 'table_flow' of 'table', which is that of
- * the port 'home'. */
-void
-custody_enter(struct custody_flow *flow, struct xdp_flow_table *table,
-              struct xdp_table_flow *table_flow, const struct netdev *home)
-{
-    flow->table = table;
-    flow->table_flow = table_flow;
-    flow->home = home;
-    ovs_list_remove(&flow->refused_node);
-    ovs_list_remove(&flow->port_node);
-    ovs_list_push_front(&flow->port->flows, &flow->port_node);
-    flow->port->n_offloaded++;
-}
-
-/* Takes 'flow' out of XDP, if it is there. */
-static void
-leave_table(struct custody_flow *flow)
-    OVS_REQUIRES(xdp_mutex)
-{
-    struct custody_port *port = flow->port;
-    struct xdp_flow_table_stats stats;
-
-    if (!flow->table_flow) {
-        return;
-    }
-    xdp_flow_table_remove(flow->table, flow->table_flow, &stats);
-    custody_note_shortage(flow->table);
-    flow->table_flow = NULL;
-    flow->table = NULL;
-    flow->stopped = flow->stale = false;
-    ovs_list_push_back(&refused[XDP_REASON_NONE], &flow->refused_node);
-    ovs_list_remove(&flow->port_node);
-    ovs_list_push_back(&port->flows, &flow->port_node);
-    port->n_offloaded--;
-    xdp_flow_table_stats_add(&flow->base, &stats);
-    custody_get_stats(flow, &stats);
-    custody_wake();
-}
-
-/* Takes 'flow' out of XDP, if it is there, and notes why. */
-void
-custody_withdraw(struct custody_flow *flow, enum xdp_reason reason,
-                 const char *detail)
-{
-    leave_table(flow);
-    custody_set_reason(flow, reason, detail);
-}
-
-/* Forgets 'flow'. */
-static void
-delete_flow(struct custody_flow *flow)
-    OVS_REQUIRES(xdp_mutex)
-{
-    struct xdp_flow_table_stats stats;
-
-    leave_table(flow);
-    custody_get_stats(flow, &stats);
-    hmap_remove(&custody_flows, &flow->node);
-    ovs_list_remove(&flow->refused_node);
-    ovs_list_remove(&flow->port_node);
-    flow->port->n_flows--;
-    custody_port_gc(flow->port);
-    minimatch_destroy(&flow->match);
-    free(flow->refs);
-    free(flow->detail);
-    free(flow->actions);
-    free(flow);
-}
 
 /* References. */
 
@@ -320,7 +52,7 @@ find_held(odp_port_t in_port, unsigned int pmd_id, const ovs_u128 *ufid,
           struct custody_flow **flowp)
     OVS_REQUIRES(xdp_mutex)
 {
-    *flowp = find_flow(in_port, ufid);
+    *flowp = custody_find(in_port, ufid);
     return *flowp ? find_ref(*flowp, pmd_id) : NULL;
 }
 
@@ -491,9 +223,9 @@ xdp_custody_put(odp_port_t in_port, unsigned int pmd_id, const ovs_u128 *ufid,
 
     port = custody_port_find(in_port);
     ours = port && port->netdev && port->enabled;
-    flow = find_flow(in_port, ufid);
+    flow = custody_find(in_port, ufid);
     if (!flow && ours) {
-        flow = create_flow(port, ufid, match);
+        flow = custody_create(port, ufid, match);
     } else if (!flow || (!ours && !find_ref(flow, pmd_id))) {
         goto out;
     } else if (has_other_match(flow, match)) {
@@ -552,7 +284,7 @@ xdp_custody_delete(odp_port_t in_port, unsigned int pmd_id,
             adopt_actions(flow);
             update_stopped(flow);
         } else {
-            delete_flow(flow);
+            custody_delete(flow);
         }
     }
     xdp_custody_unlock();
@@ -645,57 +377,6 @@ xdp_custody_netdev_n_flows(struct netdev *netdev, uint64_t *n_flows)
 
 /* Trying again. */
 
-/* Has the worker look at what there is to do. */
-void
-custody_wake(void)
-{
-    if (wakeup) {
-        seq_change(wakeup);
-    }
-}
-
-/* Has the worker free slots at once, if 'table' is short of them. */
-void
-custody_note_shortage(const struct xdp_flow_table *table)
-{
-    if (xdp_flow_table_is_short(table)) {
-        seq_change(shortage);
-    }
-}
-
-/* For the worker: wake it up when one of these has changed. */
-uint64_t
-xdp_custody_seq(void)
-{
-    return seq_read(wakeup);
-}
-
-void
-xdp_custody_wait(uint64_t seq)
-{
-    seq_wait(wakeup, seq);
-}
-
-uint64_t
-xdp_custody_shortage_seq(void)
-{
-    return seq_read(shortage);
-}
-
-void
-xdp_custody_shortage_wait(uint64_t seq)
-{
-    seq_wait(shortage, seq);
-}
-
-/* Has megaflows that are refused for one of 'reasons' tried again soon. */
-void
-xdp_custody_kick(uint32_t reasons)
-{
-    wanted |= reasons;
-    custody_wake();
-}
-
 /* To be called when a table may have room again: has the megaflows tried again
  * for which there was none. */
 void
@@ -725,23 +406,11 @@ xdp_custody_room_freed(void)
         reasons |= XDP_REASON_BIT(XDP_REASON_DIGEST);
     }
     for (enum xdp_reason i = 0; i < XDP_N_REASONS; i++) {
-        if (reasons & XDP_REASON_BIT(i) && !ovs_list_is_empty(&refused[i])) {
+        if (reasons & XDP_REASON_BIT(i)
+            && !ovs_list_is_empty(&custody_refused[i])) {
             xdp_custody_kick(XDP_REASON_BIT(i));
         }
     }
-}
-
-/* Returns the reasons that may have passed since the last call. */
-uint32_t
-xdp_custody_take_wanted(void)
-{
-    uint32_t reasons;
-
-    xdp_custody_lock();
-    reasons = wanted;
-    wanted = 0;
-    xdp_custody_unlock();
-    return reasons;
 }
 
 /* Returns the number of flow tables. */
@@ -770,7 +439,7 @@ retry_one(enum xdp_reason reason)
 
     if (!flow->n_refs || all_stopping(flow)) {
         ovs_list_remove(&flow->refused_node);
-        ovs_list_push_back(&refused[reason], &flow->refused_node);
+        ovs_list_push_back(&custody_refused[reason], &flow->refused_node);
         return true;
     }
     xdp_coverage_retried();
@@ -790,7 +459,7 @@ xdp_custody_retry(uint32_t reasons)
         if (more) {
             /* What is refused again goes back to its own list. */
             xdp_custody_lock();
-            ovs_list_push_back_all(&retrying, &refused[reason]);
+            ovs_list_push_back_all(&retrying, &custody_refused[reason]);
             xdp_custody_unlock();
         }
         while (more) {
@@ -800,8 +469,8 @@ xdp_custody_retry(uint32_t reasons)
             }
             if (!more) {
                 /* Their turn comes before that of those that were tried. */
-                ovs_list_push_back_all(&retrying, &refused[reason]);
-                ovs_list_push_back_all(&refused[reason], &retrying);
+                ovs_list_push_back_all(&retrying, &custody_refused[reason]);
+                ovs_list_push_back_all(&custody_refused[reason], &retrying);
             }
             xdp_custody_unlock();
         }

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is known of the megaflows in custody and of the ports of the datapath
+ * that they come from: where each of them is, for which reason, and its
+ * statistics.  See xdp-custody-private.h.
+ */
+
+#include <config.h>
+
+#include "xdp-custody-private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "flow.h"
+#include "hash.h"
+#include "netlink.h"
+#include "odp-netlink.h"
+#include "util.h"
+#include "xdp-coverage.h"
+
+struct hmap custody_ports = HMAP_INITIALIZER(&custody_ports);
+struct hmap custody_flows = HMAP_INITIALIZER(&custody_flows);
+struct xdp_totals custody_totals;
+struct ovs_list custody_refused[XDP_N_REASONS];
+
+/* To be called once, before anything else. */
+void
+xdp_custody_init(void)
+{
+    custody_wake_init();
+    ovs_mutex_lock(&xdp_mutex);
+    xdp_totals_init(&custody_totals);
+    for (size_t i = 0; i < XDP_N_REASONS; i++) {
+        ovs_list_init(&custody_refused[i]);
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+}
+
+/* Ports. */
+
+/* Returns the port of number 'odp_port', or NULL. */
+struct custody_port *
+custody_port_find(odp_port_t odp_port)
+{
+    struct custody_port *port;
+
+    HMAP_FOR_EACH_WITH_HASH (port, node, hash_int(odp_to_u32(odp_port), 0),
+                             &custody_ports) {
+        if (port->odp_port == odp_port) {
+            return port;
+        }
+    }
+    return NULL;
+}
+
+/* Returns the AF_XDP port or the tunnel that 'port' is while it has our flow
+ * API, otherwise NULL. */
+struct xdp_netdev *
+custody_port_xdp(const struct custody_port *port)
+{
+    return (!port->netdev || !port->enabled ? NULL
+            : port->tunnel ? port->tunnel
+            : xdp_netdev_lookup(port->netdev));
+}
+
+/* Forgets 'port' if there is nothing left to know of it. */
+void
+custody_port_gc(struct custody_port *port)
+{
+    if (!port->netdev && ovs_list_is_empty(&port->flows)) {
+        hmap_remove(&custody_ports, &port->node);
+        xdp_totals_destroy(&port->totals);
+        free(port->name);
+        free(port);
+    }
+}
+
+/* Megaflows. */
+
+/* Calls 'cb' for each megaflow, with 'xdp_mutex', which is given back after
+ * each XDP_CUSTODY_BATCH of them; so a megaflow that comes or goes meanwhile
+ * may be left out, or others be met again. */
+void
+custody_for_each(void (*cb)(struct custody_flow *, void *aux), void *aux)
+{
+    struct hmap_position position = { .bucket = 0 };
+    bool more = true;
+
+    while (more) {
+        xdp_custody_lock();
+        for (size_t i = 0; i < XDP_CUSTODY_BATCH && more; i++) {
+            struct hmap_node *node = hmap_at_position(&custody_flows,
+                                                      &position);
+
+            if (node) {
+                cb(CONTAINER_OF(node, struct custody_flow, node), aux);
+            } else {
+                more = false;
+            }
+        }
+        xdp_custody_unlock();
+    }
+}
+
+/* Returns the megaflow 'ufid' from the port 'in_port', or NULL. */
+struct custody_flow *
+custody_find(odp_port_t in_port, const ovs_u128 *ufid)
+{
+    struct custody_flow *flow;
+
+    HMAP_FOR_EACH_WITH_HASH (flow, node, hash_bytes(ufid, sizeof *ufid, 0),
+                             &custody_flows) {
+        if (ovs_u128_equals(flow->ufid, *ufid)
+            && flow->port->odp_port == in_port) {
+            return flow;
+        }
+    }
+    return NULL;
+}
+
+/* Makes a megaflow, refused for no reason yet. */
+struct custody_flow *
+custody_create(struct custody_port *port, const ovs_u128 *ufid,
+            const struct match *match)
+{
+    struct custody_flow *flow = xzalloc(sizeof *flow);
+
+    flow->ufid = *ufid;
+    flow->port = port;
+    minimatch_init(&flow->match, match);
+    hmap_insert(&custody_flows, &flow->node,
+                hash_bytes(ufid, sizeof *ufid, 0));
+    ovs_list_push_back(&port->flows, &flow->port_node);
+    port->n_flows++;
+    ovs_list_push_back(&custody_refused[XDP_REASON_NONE], &flow->refused_node);
+    return flow;
+}
+
+/* Stores the statistics of all of the life of 'flow' in '*stats'.  Counts the
+ * packets that came since the last call for the port, and if they were dropped
+ * by a drop action, so this must be called before 'flow' gets other
+ * actions. */
+void
+custody_get_stats(struct custody_flow *flow,
+                  struct xdp_flow_table_stats *stats)
+{
+    const struct nlattr *drop;
+    uint64_t n_packets;
+
+    *stats = flow->base;
+    if (flow->table_flow) {
+        struct xdp_flow_table_stats current;
+
+        xdp_flow_table_get_stats(flow->table, flow->table_flow, &current);
+        xdp_flow_table_stats_add(stats, &current);
+    }
+
+    n_packets = stats->n_packets - flow->n_packets_read;
+    flow->port->carried.n_packets += n_packets;
+    flow->port->carried.n_bytes += stats->n_bytes - flow->n_bytes_read;
+    flow->n_packets_read = stats->n_packets;
+    flow->n_bytes_read = stats->n_bytes;
+    drop = n_packets ? nl_attr_find__(flow->actions, flow->actions_len,
+                                      OVS_ACTION_ATTR_DROP) : NULL;
+    if (drop) {
+        xdp_coverage_dropped(nl_attr_get_u32(drop), n_packets);
+        custody_wake();
+    }
+}
+
+/* Adds 'change' to the megaflows that were never offloaded, for the reason
+ * that 'flow' has, if it is one of them. */
+static void
+count_never(const struct custody_flow *flow, struct xdp_totals *t, int change)
+{
+    if (flow->judged && !flow->was_offloaded) {
+        xdp_totals_never(t, flow->reason, flow->detail, change);
+    }
+}
+
+/* Notes that 'flow' is refused for 'reason' and 'detail', or that it is
+ * offloaded if 'reason' is XDP_REASON_NONE. */
+void
+custody_set_reason(struct custody_flow *flow, enum xdp_reason reason,
+                   const char *detail)
+{
+    struct xdp_totals *both[] = { &custody_totals, &flow->port->totals };
+    bool first = !reason && !flow->was_offloaded;
+
+    if (!flow->table_flow) {
+        ovs_list_remove(&flow->refused_node);
+        ovs_list_push_back(&custody_refused[reason], &flow->refused_node);
+    }
+    if (flow->judged && flow->reason == reason
+        && !strcmp(flow->detail ? flow->detail : "", detail ? detail : "")) {
+        return;
+    }
+
+    for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
+        count_never(flow, both[i], -1);
+        both[i]->n_offered += !flow->judged;
+        both[i]->n_offloaded += first;
+        if (reason) {
+            xdp_totals_refuse(both[i], reason, detail);
+        }
+    }
+    if (!flow->judged) {
+        xdp_coverage_offered();
+    }
+    if (first) {
+        xdp_coverage_offloaded();
+    }
+    if (reason) {
+        xdp_coverage_refused(reason);
+    }
+    custody_wake();
+
+    flow->reason = reason;
+    free(flow->detail);
+    flow->detail = detail && detail[0] ? xstrdup(detail) : NULL;
+    flow->judged = true;
+    flow->was_offloaded |= first;
+    for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
+        count_never(flow, both[i], 1);
+    }
+}
+
+/* Notes that 'flow' is in XDP, as 'table_flow' of 'table', which is that of
+ * the port 'home'. */
+void
+custody_enter(struct custody_flow *flow, struct xdp_flow_table *table,
+              struct xdp_table_flow *table_flow, const struct netdev *home)
+{
+    flow->table = table;
+    flow->table_flow = table_flow;
+    flow->home = home;
+    ovs_list_remove(&flow->refused_node);
+    ovs_list_remove(&flow->port_node);
+    ovs_list_push_front(&flow->port->flows, &flow->port_node);
+    flow->port->n_offloaded++;
+}
+
+/* Takes 'flow' out of XDP, if it is there. */
+static void
+leave_table(struct custody_flow *flow)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct custody_port *port = flow->port;
+    struct xdp_flow_table_stats stats;
+
+    if (!flow->table_flow) {
+        return;
+    }
+    xdp_flow_table_remove(flow->table, flow->table_flow, &stats);
+    custody_note_shortage(flow->table);
+    flow->table_flow = NULL;
+    flow->table = NULL;
+    flow->stopped = flow->stale = false;
+    ovs_list_push_back(&custody_refused[XDP_REASON_NONE], &flow->refused_node);
+    ovs_list_remove(&flow->port_node);
+    ovs_list_push_back(&port->flows, &flow->port_node);
+    port->n_offloaded--;
+    xdp_flow_table_stats_add(&flow->base, &stats);
+    custody_get_stats(flow, &stats);
+    custody_wake();
+}
+
+/* Takes 'flow' out of XDP, if it is there, and notes why. */
+void
+custody_withdraw(struct custody_flow *flow, enum xdp_reason reason,
+                 const char *detail)
+{
+    leave_table(flow);
+    custody_set_reason(flow, reason, detail);
+}
+
+/* Forgets 'flow'. */
+void
+custody_delete(struct custody_flow *flow)
+{
+    struct xdp_flow_table_stats stats;
+
+    leave_table(flow);
+    custody_get_stats(flow, &stats);
+    hmap_remove(&custody_flows, &flow->node);
+    ovs_list_remove(&flow->refused_node);
+    ovs_list_remove(&flow->port_node);
+    flow->port->n_flows--;
+    custody_port_gc(flow->port);
+    minimatch_destroy(&flow->match);
+    free(flow->refs);
+    free(flow->detail);
+    free(flow->actions);
+    free(flow);
+}
