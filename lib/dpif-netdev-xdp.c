@@ -27,6 +27,13 @@ dpif_netdev_xdp_get_match(const struct dp_netdev_flow *flow,
     match_zero_wildcarded_fields(match);
 }
 
+/* Returns what 'flow' is known as in custody. */
+static uintptr_t
+get_holder(const struct dp_netdev_flow *flow)
+{
+    return (uintptr_t) flow;
+}
+
 /* Returns true if 'flow' may be in custody. */
 bool
 dpif_netdev_xdp_is_known(const struct dp_netdev_flow *flow)
@@ -50,7 +57,7 @@ dpif_netdev_xdp_put(const char *dpif_type, struct dp_netdev_flow *flow,
         return false;
     }
     dpif_netdev_xdp_get_match(flow, &match);
-    if (!xdp_custody_put(in_port, flow->pmd_id, &flow->mega_ufid, &match,
+    if (!xdp_custody_put(in_port, get_holder(flow), &flow->mega_ufid, &match,
                          actions, actions_len, flow->orig_in_port)) {
         return false;
     }
@@ -58,7 +65,7 @@ dpif_netdev_xdp_put(const char *dpif_type, struct dp_netdev_flow *flow,
     atomic_thread_fence(memory_order_seq_cst);
     if (flow->dead) {
         /* dpif_netdev_xdp_stop() may have come too early. */
-        xdp_custody_stop(in_port, flow->pmd_id, &flow->mega_ufid);
+        xdp_custody_stop(in_port, get_holder(flow), &flow->mega_ufid);
     }
     return true;
 }
@@ -68,7 +75,7 @@ bool
 dpif_netdev_xdp_del(struct dp_netdev_flow *flow)
 {
     return (dpif_netdev_xdp_is_known(flow)
-            && xdp_custody_delete(flow->flow.in_port.odp_port, flow->pmd_id,
+            && xdp_custody_delete(flow->flow.in_port.odp_port, get_holder(flow),
                                   &flow->mega_ufid));
 }
 
@@ -81,7 +88,7 @@ dpif_netdev_xdp_stop(struct dp_netdev_flow *flow)
      * dead. */
     atomic_thread_fence(memory_order_seq_cst);
     if (dpif_netdev_xdp_is_known(flow)) {
-        xdp_custody_stop(flow->flow.in_port.odp_port, flow->pmd_id,
+        xdp_custody_stop(flow->flow.in_port.odp_port, get_holder(flow),
                          &flow->mega_ufid);
     }
 }
@@ -97,7 +104,7 @@ dpif_netdev_xdp_add_status(struct dp_netdev_flow *flow,
     bool offloaded;
 
     if (!dpif_netdev_xdp_is_known(flow)
-        || !xdp_custody_get(flow->flow.in_port.odp_port, flow->pmd_id,
+        || !xdp_custody_get(flow->flow.in_port.odp_port, get_holder(flow),
                             &flow->mega_ufid, &carried, &offloaded)) {
         return;
     }

@@ -45,9 +45,9 @@ struct custody_port {
     struct xdp_totals totals;   /* Of its megaflows. */
 };
 
-/* A PMD thread's hold on a megaflow. */
+/* The hold of a flow of the datapath on a megaflow. */
 struct custody_ref {
-    unsigned int pmd_id;
+    uintptr_t holder;
     bool stopping;              /* Last statistics read, deletion to come. */
     struct nlattr *actions;     /* That it has put last, or NULL if these are
                                  * those of the flow. */

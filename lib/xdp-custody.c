@@ -33,36 +33,36 @@ static struct ovs_list retrying OVS_GUARDED_BY(xdp_mutex)
 
 /* References. */
 
-/* Returns the hold of the PMD thread 'pmd_id' on 'flow', or NULL. */
+/* Returns the hold of 'holder' on 'flow', or NULL. */
 static struct custody_ref *
-find_ref(const struct custody_flow *flow, unsigned int pmd_id)
+find_ref(const struct custody_flow *flow, uintptr_t holder)
 {
     for (size_t i = 0; i < flow->n_refs; i++) {
-        if (flow->refs[i].pmd_id == pmd_id) {
+        if (flow->refs[i].holder == holder) {
             return &flow->refs[i];
         }
     }
     return NULL;
 }
 
-/* Returns the hold of the PMD thread 'pmd_id' on the megaflow 'ufid' from
- * 'in_port', which it stores in '*flowp', or NULL. */
+/* Returns the hold of 'holder' on the megaflow 'ufid' from 'in_port', which it
+ * stores in '*flowp', or NULL. */
 static struct custody_ref *
-find_held(odp_port_t in_port, unsigned int pmd_id, const ovs_u128 *ufid,
+find_held(odp_port_t in_port, uintptr_t holder, const ovs_u128 *ufid,
           struct custody_flow **flowp)
     OVS_REQUIRES(xdp_mutex)
 {
     *flowp = custody_find(in_port, ufid);
-    return *flowp ? find_ref(*flowp, pmd_id) : NULL;
+    return *flowp ? find_ref(*flowp, holder) : NULL;
 }
 
-/* Returns the hold of the PMD thread 'pmd_id' on 'flow', a new one if it has
- * none.  It stays where it is until the next call. */
+/* Returns the hold of 'holder' on 'flow', a new one if it has none.  It stays
+ * where it is until the next call. */
 static struct custody_ref *
-add_ref(struct custody_flow *flow, unsigned int pmd_id)
+add_ref(struct custody_flow *flow, uintptr_t holder)
     OVS_REQUIRES(xdp_mutex)
 {
-    struct custody_ref *ref = find_ref(flow, pmd_id);
+    struct custody_ref *ref = find_ref(flow, holder);
 
     if (!ref) {
         if (flow->n_refs >= flow->allocated_refs) {
@@ -70,12 +70,12 @@ add_ref(struct custody_flow *flow, unsigned int pmd_id)
                                     sizeof *flow->refs);
         }
         ref = &flow->refs[flow->n_refs++];
-        *ref = (struct custody_ref) { .pmd_id = pmd_id };
+        *ref = (struct custody_ref) { .holder = holder };
     }
     return ref;
 }
 
-/* Returns true if all PMD threads that have 'flow' are about to delete it. */
+/* Returns true if all holders of 'flow' are about to go. */
 static bool
 all_stopping(const struct custody_flow *flow)
 {
@@ -87,9 +87,9 @@ all_stopping(const struct custody_flow *flow)
     return true;
 }
 
-/* Gives 'flow' the 'actions' that the PMD thread of 'ref' has put last.  Those
- * of the other threads keep in mind what they had, until they put the same.
- * Returns false if they are what 'flow' had. */
+/* Gives 'flow' the 'actions' that the holder of 'ref' has put last.  The other
+ * holders keep in mind what they had, until they put the same.  Returns false
+ * if they are what 'flow' had. */
 static bool
 set_actions(struct custody_flow *flow, struct custody_ref *ref,
             const struct nlattr *actions, size_t actions_len)
@@ -118,9 +118,9 @@ set_actions(struct custody_flow *flow, struct custody_ref *ref,
     return true;
 }
 
-/* Gives 'flow' actions that some PMD thread has, if none that is left has
- * those of 'flow': the one that put them last has deleted its flow, and the
- * others see no reason to put theirs again. */
+/* Gives 'flow' actions that some holder has, if none that is left has those of
+ * 'flow': the one that put them last has gone, and the others see no reason to
+ * put theirs again. */
 static void
 adopt_actions(struct custody_flow *flow)
     OVS_REQUIRES(xdp_mutex)
@@ -204,12 +204,12 @@ has_other_match(const struct custody_flow *flow, const struct match *match)
     return differs;
 }
 
-/* Puts the megaflow 'ufid' from 'in_port' of the PMD thread 'pmd_id' into
- * custody, or its new actions.  'match' is that of the thread's own flow, and
- * has the ingress port.  Returns false if that port is not ours to serve, or
- * not any more: then somebody else may have the megaflow, too. */
+/* Puts the megaflow 'ufid' from 'in_port' of 'holder' into custody, or its new
+ * actions.  'match' is that of the holder's own flow, and has the ingress
+ * port.  Returns false if that port is not ours to serve, or not any more: then
+ * somebody else may have the megaflow, too. */
 bool
-xdp_custody_put(odp_port_t in_port, unsigned int pmd_id, const ovs_u128 *ufid,
+xdp_custody_put(odp_port_t in_port, uintptr_t holder, const ovs_u128 *ufid,
                 const struct match *match, const struct nlattr *actions,
                 size_t actions_len, odp_port_t orig_in_port)
 {
@@ -226,7 +226,7 @@ xdp_custody_put(odp_port_t in_port, unsigned int pmd_id, const ovs_u128 *ufid,
     flow = custody_find(in_port, ufid);
     if (!flow && ours) {
         flow = custody_create(port, ufid, match);
-    } else if (!flow || (!ours && !find_ref(flow, pmd_id))) {
+    } else if (!flow || (!ours && !find_ref(flow, holder))) {
         goto out;
     } else if (has_other_match(flow, match)) {
         VLOG_WARN_RL(&rl, "%s: two megaflows have the ufid "UUID_FMT"; only "
@@ -240,7 +240,7 @@ xdp_custody_put(odp_port_t in_port, unsigned int pmd_id, const ovs_u128 *ufid,
         custody_get_stats(flow, &stats);
     }
 
-    if (set_actions(flow, add_ref(flow, pmd_id), actions, actions_len)
+    if (set_actions(flow, add_ref(flow, holder), actions, actions_len)
         || !flow->table_flow) {
         flow->orig_in_port = orig_in_port;
         if (all_stopping(flow)) {
@@ -265,18 +265,17 @@ out:
     return ours;
 }
 
-/* Takes from the PMD thread 'pmd_id' its hold on the megaflow 'ufid' from
- * 'in_port'.  The last one takes the megaflow with it.  Returns false if there
- * was none. */
+/* Takes from 'holder' its hold on the megaflow 'ufid' from 'in_port'.  The
+ * last one takes the megaflow with it.  Returns false if there was none. */
 bool
-xdp_custody_delete(odp_port_t in_port, unsigned int pmd_id,
+xdp_custody_delete(odp_port_t in_port, uintptr_t holder,
                    const ovs_u128 *ufid)
 {
     struct custody_flow *flow;
     struct custody_ref *ref;
 
     xdp_custody_lock();
-    ref = find_held(in_port, pmd_id, ufid, &flow);
+    ref = find_held(in_port, holder, ufid, &flow);
     if (ref) {
         free(ref->actions);
         *ref = flow->refs[--flow->n_refs];
@@ -291,20 +290,20 @@ xdp_custody_delete(odp_port_t in_port, unsigned int pmd_id,
     return ref != NULL;
 }
 
-/* Notes that the PMD thread 'pmd_id' is about to read the last statistics of
- * its flow for the megaflow 'ufid' from 'in_port', and to delete it.  If no
- * other thread has the megaflow, no more packets are let into it in XDP: what
- * XDP would carry until the deletion would be counted by nobody.  Packets take
- * the way through userspace meanwhile. */
+/* Notes that somebody is about to read the last statistics of 'holder' for the
+ * megaflow 'ufid' from 'in_port', and to delete it.  If nobody else has the
+ * megaflow, no more packets are let into it in XDP: what XDP would carry until
+ * the deletion would be counted by nobody.  Packets take the way through
+ * userspace meanwhile. */
 void
-xdp_custody_stop(odp_port_t in_port, unsigned int pmd_id,
+xdp_custody_stop(odp_port_t in_port, uintptr_t holder,
                  const ovs_u128 *ufid)
 {
     struct custody_flow *flow;
     struct custody_ref *ref;
 
     xdp_custody_lock();
-    ref = find_held(in_port, pmd_id, ufid, &flow);
+    ref = find_held(in_port, holder, ufid, &flow);
     if (ref) {
         ref->stopping = true;
         update_stopped(flow);
@@ -312,14 +311,13 @@ xdp_custody_stop(odp_port_t in_port, unsigned int pmd_id,
     xdp_custody_unlock();
 }
 
-/* Stores in '*stats' what the PMD thread 'pmd_id' has to report of the
- * megaflow 'ufid' from 'in_port': the packets and bytes of its share, which
- * are those that it had and what came since any thread asked last, so that all
- * shares add up to the total, whichever of them come and go.  '*offloaded'
- * tells whether the megaflow is in XDP.  Returns false if the thread has no
- * hold on it. */
+/* Stores in '*stats' what 'holder' has to report of the megaflow 'ufid' from
+ * 'in_port': the packets and bytes of its share, which are those that it had
+ * and what came since any holder was asked for last, so that all shares add up
+ * to the total, whichever of them come and go.  '*offloaded' tells whether the
+ * megaflow is in XDP.  Returns false if 'holder' has no hold on it. */
 bool
-xdp_custody_get(odp_port_t in_port, unsigned int pmd_id, const ovs_u128 *ufid,
+xdp_custody_get(odp_port_t in_port, uintptr_t holder, const ovs_u128 *ufid,
                 struct dpif_flow_stats *stats, bool *offloaded)
 {
     struct custody_flow *flow;
@@ -327,7 +325,7 @@ xdp_custody_get(odp_port_t in_port, unsigned int pmd_id, const ovs_u128 *ufid,
 
     xdp_custody_lock();
     check_source_ports();
-    ref = find_held(in_port, pmd_id, ufid, &flow);
+    ref = find_held(in_port, holder, ufid, &flow);
     if (ref) {
         struct xdp_flow_table_stats total;
 

@@ -6,10 +6,10 @@
  * =======
  *
  * xdp_custody_put() takes every megaflow of a port that has our flow API,
- * whether it can be in XDP now or not, and keeps it until the last PMD thread
- * that has the megaflow has deleted it.  Whatever happens to ports, drivers
- * and objects in between takes megaflows out of XDP and puts them back, but
- * never out of custody:
+ * whether it can be in XDP now or not, and keeps it until the last of its
+ * holders has deleted it.  Whatever happens to ports, drivers and objects in
+ * between takes megaflows out of XDP and puts them back, but never out of
+ * custody:
  *
  *   - dpif-netdev forgets about a megaflow whose put failed, and does not
  *     offer it again when a port has come back.  But most reasons go away: the
@@ -24,10 +24,12 @@
  * before it returns.
  *
  * A megaflow is identified by its ufid, which covers match and mask, and its
- * ingress port of the datapath; each PMD thread that has it holds a reference
- * with a share of the statistics.  What identifies a port is the datapath's
- * number, not the netdev: the netdevs of ports come and go, and two tunnel
- * ports of the datapath can have one.
+ * ingress port of the datapath.  Each flow of the datapath that stands for it,
+ * of which each PMD thread may have one, and more while it replaces one, is a
+ * holder with a share of the statistics.  A holder is known by any number that
+ * no other has at the same time: the address of the datapath's flow.  What
+ * identifies a port is the datapath's number, not the netdev: the netdevs of
+ * ports come and go, and two tunnel ports of the datapath can have one.
  *
  * Only datapaths of the type "netdev" are served.
  *
@@ -107,15 +109,15 @@ void xdp_custody_netdev_n_flows(struct netdev *, uint64_t *n_flows);
 odp_port_t *xdp_custody_take_new_ports(size_t *n);
 
 /* Megaflows. */
-bool xdp_custody_put(odp_port_t in_port, unsigned int pmd_id,
+bool xdp_custody_put(odp_port_t in_port, uintptr_t holder,
                      const ovs_u128 *ufid, const struct match *,
                      const struct nlattr *actions, size_t actions_len,
                      odp_port_t orig_in_port);
-bool xdp_custody_delete(odp_port_t in_port, unsigned int pmd_id,
+bool xdp_custody_delete(odp_port_t in_port, uintptr_t holder,
                         const ovs_u128 *ufid);
-void xdp_custody_stop(odp_port_t in_port, unsigned int pmd_id,
+void xdp_custody_stop(odp_port_t in_port, uintptr_t holder,
                       const ovs_u128 *ufid);
-bool xdp_custody_get(odp_port_t in_port, unsigned int pmd_id,
+bool xdp_custody_get(odp_port_t in_port, uintptr_t holder,
                      const ovs_u128 *ufid, struct dpif_flow_stats *,
                      bool *offloaded);
 
