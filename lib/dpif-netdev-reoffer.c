@@ -2,15 +2,16 @@
 /* See dpif-netdev-reoffer.h. */
 
 #include <config.h>
+#define XDP_OVS_WANT_DATAPATH
 
 #include "dpif-netdev-reoffer.h"
 
 #include <stdbool.h>
 
-#include "dpif-netdev-private.h"
 #include "dpif-netdev-xdp.h"
 #include "openvswitch/match.h"
 #include "ovs-thread.h"
+#include "xdp-ovs-compat.h"
 
 /* What is to be offered: the flows of 'n' 'ports' that are not in custody, or
  * all flows if 'ports' is NULL. */

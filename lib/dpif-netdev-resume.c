@@ -1,19 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Going on in userspace with packets for which XDP found no flow in a later
- * pass: they have been changed, and must not start again.
- *
- * See dpif-netdev-xdp.h.
- */
+/* See dpif-netdev-resume.h. */
 
 #include <config.h>
 
-#include "dpif-netdev-xdp.h"
+#include "dpif-netdev-resume.h"
 
 #include "dp-packet.h"
 #include "dpif-netdev-private.h"
 #include "util.h"
 #include "xdp-upcall.h"
+
+/* Returns true if the packets 'a' and 'b' can be processed together: both in
+ * their first pass, or, if both were in a 'later' one, from the same port, of
+ * which a popped tunnel header makes another one. */
+static bool
+go_together(const struct dp_packet *a, bool a_later,
+            const struct dp_packet *b, bool b_later)
+{
+    return (a_later == b_later
+            && (!a_later
+                || a->md.in_port.odp_port == b->md.in_port.odp_port));
+}
 
 /* If XDP was in a later pass with one of the packets of 'batch', which 'pmd'
  * has just received from port 'port_no', processes all of them, in their
@@ -38,7 +45,9 @@ dpif_netdev_xdp_resume(struct dp_netdev_pmd_thread *pmd,
     dp_packet_batch_init(&run);
     DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
         dp_packet_batch_add(&run, packet);
-        if (i + 1 == dp_packet_batch_size(batch) || later[i] != later[i + 1]) {
+        if (i + 1 == dp_packet_batch_size(batch)
+            || !go_together(packet, later[i], batch->packets[i + 1],
+                            later[i + 1])) {
             if (later[i]) {
                 dp_netdev_recirculate(pmd, &run);
             } else {

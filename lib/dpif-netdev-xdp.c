@@ -2,17 +2,18 @@
 /* See dpif-netdev-xdp.h. */
 
 #include <config.h>
+#define XDP_OVS_WANT_DATAPATH
 
 #include "dpif-netdev-xdp.h"
 
 #include <string.h>
 
-#include "dpif-netdev-private.h"
 #include "dpif.h"
 #include "openvswitch/match.h"
 #include "ovs-atomic.h"
 #include "util.h"
 #include "xdp-custody.h"
+#include "xdp-ovs-compat.h"
 
 /* Stores in '*match' what 'flow' matches on.  (That of a modification may be
  * another one: the datapath looks for the flow with a packet.) */

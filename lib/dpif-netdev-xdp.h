@@ -22,7 +22,6 @@
 
 struct dp_netdev_flow;
 struct dp_netdev_pmd_thread;
-struct dp_packet_batch;
 struct dpif_flow_attrs;
 struct dpif_flow_stats;
 struct match;
@@ -38,10 +37,6 @@ void dpif_netdev_xdp_stop(struct dp_netdev_flow *);
 void dpif_netdev_xdp_add_status(struct dp_netdev_flow *,
                                 struct dpif_flow_stats *,
                                 struct dpif_flow_attrs *);
-
-/* For dpif-netdev.c, in lib/dpif-netdev-resume.c. */
-bool dpif_netdev_xdp_resume(struct dp_netdev_pmd_thread *pmd,
-                            struct dp_packet_batch *, odp_port_t port_no);
 
 /* For the offload. */
 bool dpif_netdev_xdp_is_known(const struct dp_netdev_flow *);
@@ -75,14 +70,6 @@ dpif_netdev_xdp_add_status(struct dp_netdev_flow *flow OVS_UNUSED,
 {
     /* Nothing. */
 }
-
-static inline bool
-dpif_netdev_xdp_resume(struct dp_netdev_pmd_thread *pmd OVS_UNUSED,
-                       struct dp_packet_batch *batch OVS_UNUSED,
-                       odp_port_t port_no OVS_UNUSED)
-{
-    return false;
-}
 #endif
 
 /* In dpif-netdev.c, for the offload: what works on things that are private
@@ -103,9 +90,5 @@ void dpif_netdev_offer_flow(struct dp_netdev_pmd_thread *pmd,
  * 'recirc_error' that could not be recirculated. */
 void dpif_netdev_count_drops(uint64_t meter, uint64_t invalid_port,
                              uint64_t recirc_error);
-
-/* Goes on with packets whose metadata are those of a later pass. */
-void dp_netdev_recirculate(struct dp_netdev_pmd_thread *,
-                           struct dp_packet_batch *);
 
 #endif /* dpif-netdev-xdp.h */

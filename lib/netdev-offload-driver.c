@@ -18,23 +18,9 @@
 #include "smap.h"
 #include "sset.h"
 #include "util.h"
-#include "xdp-flow-table.h"
-#include "xdp-port.h"
+#include "xdp-setup.h"
 
 VLOG_DEFINE_THIS_MODULE(netdev_offload_driver);
-
-/* Limits of the flow table and their defaults; see vswitch.xml. */
-#define DEFAULT_MAX_FLOWS   65536
-#define MAX_MAX_FLOWS       (1 << 22)
-#define DEFAULT_MAX_MASKS   XDP_PORT_MAX_MASKS
-#define DEFAULT_MAX_PORTS   1024
-#define MAX_MAX_PORTS       65536
-#define HINTS_PER_FLOW      2
-#define MAX_HINTS           ROUND_UP_POW2(HINTS_PER_FLOW * MAX_MAX_FLOWS)
-
-/* Flow slots that a table has more than flows, beside a fraction of these: a
- * modified flow needs a second one until a grace period has passed. */
-#define SPARE_SLOTS         64
 
 /* Protects what follows. */
 static struct ovs_mutex mutex = OVS_MUTEX_INITIALIZER;
@@ -74,51 +60,6 @@ netdev_offload_driver_allows(const char *type)
     return allows;
 }
 
-/* Reads a limit named 'key' between 'min' and 'max' from 'other_config'. */
-static uint32_t
-get_limit(const struct smap *other_config, const char *key, uint32_t min,
-          uint32_t max, uint32_t default_value)
-{
-    const char *s = smap_get(other_config, key);
-    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 3);
-    unsigned int value;
-
-    if (!s) {
-        return default_value;
-    }
-    if (!str_to_uint(s, 10, &value) || value < min || value > max) {
-        VLOG_WARN_RL(&rl, "other_config:%s=%s is not a number from %"PRIu32
-                     " to %"PRIu32"; using %"PRIu32, key, s, min, max,
-                     default_value);
-        return default_value;
-    }
-    return value;
-}
-
-/* Reads the number of hints of a CPU from 'other_config', for a table of
- * 'n_flows' flows. */
-static uint32_t
-get_hints(const struct smap *other_config, uint32_t n_flows)
-{
-    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 3);
-    const char *s = smap_get(other_config, "xdp-hints");
-    uint32_t default_value = ROUND_UP_POW2(HINTS_PER_FLOW * n_flows);
-    unsigned int value;
-
-    if (!s) {
-        return default_value;
-    }
-    if (!str_to_uint(s, 10, &value)
-        || (value && (value < XDP_MIN_HINTS || value > MAX_HINTS
-                      || !is_pow2(value)))) {
-        VLOG_WARN_RL(&rl, "other_config:xdp-hints=%s is neither 0 nor a power "
-                     "of 2 from %d to %d; using %"PRIu32, s, XDP_MIN_HINTS,
-                     MAX_HINTS, default_value);
-        return default_value;
-    }
-    return value;
-}
-
 /* Logs that there is no driver of the configured name. */
 static void
 log_unknown_driver(void)
@@ -132,27 +73,12 @@ log_unknown_driver(void)
     free(names);
 }
 
-/* Takes the driver's name and the limits from 'other_config'. */
+/* Takes the driver's name from 'other_config', and passes that on. */
 void
 netdev_offload_driver_configure(const struct smap *other_config)
 {
     const char *new_driver = smap_get(other_config, "offload-driver");
-    struct xdp_flow_table_limits limits;
-    uint32_t n_flows, n_ports;
     bool use_xdp;
-
-    n_ports = get_limit(other_config, "xdp-max-ports", XDP_PORT_PROBES,
-                        MAX_MAX_PORTS, DEFAULT_MAX_PORTS);
-    n_flows = get_limit(other_config, "xdp-max-flows", 1, MAX_MAX_FLOWS,
-                        DEFAULT_MAX_FLOWS);
-    limits = (struct xdp_flow_table_limits) {
-        .n_flows = n_flows,
-        .n_slots = n_flows + n_flows / 32 + SPARE_SLOTS,
-        .n_masks = get_limit(other_config, "xdp-max-masks", 1,
-                             XDP_PORT_MAX_MASKS, DEFAULT_MAX_MASKS),
-        .n_ports = ROUND_UP_POW2(n_ports),
-        .n_hints = get_hints(other_config, n_flows),
-    };
 
     ovs_mutex_lock(&mutex);
     hw_offload = smap_get_bool(other_config, "hw-offload", false);
@@ -171,7 +97,7 @@ netdev_offload_driver_configure(const struct smap *other_config)
               && !strcmp(driver, NETDEV_OFFLOAD_DRIVER_XDP);
     ovs_mutex_unlock(&mutex);
 
-    xdp_port_configure(use_xdp, &limits);
+    xdp_setup_configure(use_xdp, other_config);
 }
 
 /* Gives the provider of 'netdev' up if it may not be used any more, and looks

@@ -10,8 +10,6 @@
 #include <string.h>
 
 #include "hash.h"
-#include "netdev-offload-provider.h"
-#include "netdev-offload-xdp.h"
 #include "netdev-provider.h"
 #include "netdev-vport.h"
 #include "util.h"
@@ -132,11 +130,6 @@ xdp_custody_port_added(odp_port_t odp_port, struct netdev *netdev)
     port->name = xstrdup(netdev_vport_get_dpif_port(netdev, name,
                                                     sizeof name));
     port->netdev = netdev;
-    if (ovsrcu_get(const struct netdev_flow_api *, &netdev->flow_api)
-        == &netdev_offload_xdp) {
-        /* Another port has the same netdev. */
-        enable_port(port);
-    }
     xdp_custody_unlock();
 }
 
@@ -180,6 +173,15 @@ xdp_custody_port_removed(odp_port_t odp_port, const char *dpif_type)
     xdp_custody_unlock();
 }
 
+/* Returns true if 'netdev' is one of a kind whose flows can be in XDP. */
+bool
+xdp_custody_can_serve(const struct netdev *netdev)
+{
+    return (serves(netdev_get_dpif_type(netdev))
+            && (is_afxdp(netdev)
+                || get_tunnel_type(netdev) != XDP_TUNNEL_NONE));
+}
+
 /* Notes that 'netdev' is about to have our flow API.  Returns false if that is
  * not for it. */
 bool
@@ -189,8 +191,7 @@ xdp_custody_netdev_enable(struct netdev *netdev)
     struct custody_port *port;
     bool ok;
 
-    if (!serves(netdev_get_dpif_type(netdev))
-        || (!is_afxdp(netdev) && !is_tunnel)) {
+    if (!xdp_custody_can_serve(netdev)) {
         return false;
     }
 
@@ -242,4 +243,38 @@ xdp_custody_take_new_ports(size_t *n)
     n_new_ports = allocated_new_ports = 0;
     xdp_custody_unlock();
     return ports;
+}
+
+/* Stores what there is of the port 'odp_port' in '*counts'.  Packets and bytes
+ * are those that were carried until its statistics were last read. */
+void
+xdp_custody_count_port(odp_port_t odp_port, struct xdp_custody_counts *counts)
+{
+    const struct custody_port *port;
+
+    *counts = (struct xdp_custody_counts) { .port_no = odp_port };
+    xdp_custody_lock();
+    port = custody_port_find(odp_port);
+    if (port) {
+        counts->n_flows = port->n_flows;
+        counts->n_offloaded = port->n_offloaded;
+        counts->n_packets = port->carried.n_packets;
+        counts->n_bytes = port->carried.n_bytes;
+    }
+    xdp_custody_unlock();
+}
+
+/* Returns the number of megaflows in XDP. */
+uint64_t
+xdp_custody_n_offloaded(void)
+{
+    const struct custody_port *port;
+    uint64_t n = 0;
+
+    xdp_custody_lock();
+    HMAP_FOR_EACH (port, node, &custody_ports) {
+        n += port->n_offloaded;
+    }
+    xdp_custody_unlock();
+    return n;
 }

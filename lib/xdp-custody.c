@@ -13,7 +13,6 @@
 
 #include "dpif.h"
 #include "netdev-native-tnl.h"
-#include "netdev-offload.h"
 #include "netlink.h"
 #include "odp-netlink.h"
 #include "openvswitch/vlog.h"
@@ -349,6 +348,7 @@ xdp_custody_get(odp_port_t in_port, uintptr_t holder, const ovs_u128 *ufid,
 /* What xdp_custody_netdev_n_flows() counts. */
 struct count_aux {
     const struct netdev *netdev;
+    unsigned int (*get_index)(const ovs_u128 *ufid);
     uint64_t *n_flows;
 };
 
@@ -359,16 +359,22 @@ count_flow(struct custody_flow *flow, void *aux_)
     struct count_aux *aux = aux_;
 
     if (flow->table_flow && flow->port->netdev == aux->netdev) {
-        aux->n_flows[netdev_offload_ufid_to_thread_id(flow->ufid)]++;
+        aux->n_flows[aux->get_index(&flow->ufid)]++;
     }
 }
 
-/* Adds the number of megaflows in XDP that come from 'netdev' to 'n_flows', by
- * offload thread. */
+/* Adds the number of megaflows in XDP that come from 'netdev' to the elements
+ * of 'n_flows' that 'get_index' says. */
 void
-xdp_custody_netdev_n_flows(struct netdev *netdev, uint64_t *n_flows)
+xdp_custody_netdev_n_flows(const struct netdev *netdev,
+                           unsigned int (*get_index)(const ovs_u128 *ufid),
+                           uint64_t *n_flows)
 {
-    struct count_aux aux = { .netdev = netdev, .n_flows = n_flows };
+    struct count_aux aux = {
+        .netdev = netdev,
+        .get_index = get_index,
+        .n_flows = n_flows,
+    };
 
     custody_for_each(count_flow, &aux);
 }

@@ -99,14 +99,28 @@ void xdp_custody_unlock(void) OVS_RELEASES(xdp_mutex);
 
 void xdp_custody_init(void);
 
+/* What there is of a port, and what XDP has carried that came from it. */
+struct xdp_custody_counts {
+    odp_port_t port_no;
+    uint64_t n_flows;           /* Megaflows. */
+    uint64_t n_offloaded;       /* Of them, those in XDP. */
+    uint64_t n_packets;
+    uint64_t n_bytes;
+};
+
 /* Ports of the datapath. */
+bool xdp_custody_can_serve(const struct netdev *);
 void xdp_custody_port_added(odp_port_t, struct netdev *);
 void xdp_custody_port_removed(odp_port_t, const char *dpif_type);
 bool xdp_custody_netdev_enable(struct netdev *);
 void xdp_custody_netdev_disable(struct netdev *);
 void xdp_custody_netdev_flush(struct netdev *);
-void xdp_custody_netdev_n_flows(struct netdev *, uint64_t *n_flows);
+void xdp_custody_netdev_n_flows(const struct netdev *,
+                                unsigned int (*get_index)(const ovs_u128 *),
+                                uint64_t *n_flows);
 odp_port_t *xdp_custody_take_new_ports(size_t *n);
+void xdp_custody_count_port(odp_port_t, struct xdp_custody_counts *);
+uint64_t xdp_custody_n_offloaded(void);
 
 /* Megaflows. */
 bool xdp_custody_put(odp_port_t in_port, uintptr_t holder,

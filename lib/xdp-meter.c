@@ -12,6 +12,7 @@
 #include "ovs-thread.h"
 #include "util.h"
 #include "xdp-abi.h"
+#include "xdp-ovs-compat.h"
 #include "xdp-shared.h"
 
 /* Longer than any meter will be in use: so much that nothing overflows. */
@@ -201,7 +202,7 @@ xdp_meter_run(uint32_t id, struct dp_packet_batch *batch)
     now = xdp_meter_clock(ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec);
     DP_PACKET_BATCH_REFILL_FOR_EACH (i, size, packet, batch) {
         if (take_packet(version, dp_packet_size(packet), now)) {
-            dp_packet_batch_refill(batch, packet, i);
+            XDP_OVS_BATCH_KEEP(batch, packet, i);
         } else {
             dp_packet_delete(packet);
         }

@@ -57,6 +57,8 @@ lib_xdp_files = \
 	lib/xdp-program.h \
 	lib/xdp-sequence.c \
 	lib/xdp-sequence.h \
+	lib/xdp-setup.c \
+	lib/xdp-setup.h \
 	lib/xdp-shared.c \
 	lib/xdp-shared.h \
 	lib/xdp-subtable.c \
@@ -91,6 +93,7 @@ lib_xdp_files = \
 # Patch 0001 of each series says which front is compiled.
 lib_xdp_netdev_offload_files = \
 	lib/dpif-netdev-resume.c \
+	lib/dpif-netdev-resume.h \
 	lib/netdev-offload-driver.c \
 	lib/netdev-offload-driver.h \
 	lib/netdev-offload-xdp.c \

@@ -26,6 +26,18 @@
 #include "ovs-atomic.h"
 #endif
 
+/* The flows and threads of dpif-netdev, for those few who say that they want
+ * them. */
+#ifdef XDP_OVS_WANT_DATAPATH
+#if XDP_OVS_VERSION >= 400
+#include "dpif-netdev-dpcls.h"
+#include "dpif-netdev-flow.h"
+#include "dpif-netdev-thread.h"
+#else
+#include "dpif-netdev-private.h"
+#endif
+#endif
+
 /* Sequence numbers: what a GRE or ERSPAN tunnel of OVS's counts with. */
 #if XDP_OVS_VERSION >= 305
 typedef atomic_count xdp_ovs_sequence;
@@ -43,6 +55,16 @@ xdp_ovs_sequence_next(xdp_ovs_sequence *sequence)
     return (*sequence)++;
 #endif
 }
+
+/* Inside DP_PACKET_BATCH_REFILL_FOR_EACH, lets PACKET, that of INDEX, stay in
+ * BATCH. */
+#if XDP_OVS_VERSION >= 400
+#define XDP_OVS_BATCH_KEEP(BATCH, PACKET, INDEX) \
+    dp_packet_batch_add(BATCH, PACKET)
+#else
+#define XDP_OVS_BATCH_KEEP(BATCH, PACKET, INDEX) \
+    dp_packet_batch_refill(BATCH, PACKET, INDEX)
+#endif
 
 /* Returns true if OVS itself adds the key "xdp-mode" to the status of AF_XDP
  * ports. */
