@@ -98,3 +98,11 @@ lib_xdp_netdev_offload_files = \
 	lib/netdev-offload-driver.h \
 	lib/netdev-offload-xdp.c \
 	lib/netdev-offload-xdp.h
+
+# The front for the flow offload providers of OVS, struct dpif_offload_class
+# (4.0).
+lib_xdp_dpif_offload_files = \
+	lib/dpif-offload-xdp-queue.c \
+	lib/dpif-offload-xdp-queue.h \
+	lib/dpif-offload-xdp.c \
+	lib/dpif-offload-xdp.h
