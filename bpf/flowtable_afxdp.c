@@ -5,9 +5,10 @@
  *
  * A packet is parsed into a key (parse.h), the key is looked up among the
  * flows that the provider wrote into the maps (classify.h), and the flow's ops
- * are run (actions.h).  Without a flow, the packet goes unchanged to the
- * AF_XDP socket (upcall.h), where userspace forwards it and installs the flow
- * for the next one.  One instance of this object serves all ports.
+ * are run (fast.h, or else actions.h).  Without a flow, the packet goes
+ * unchanged to the AF_XDP socket (upcall.h), where userspace forwards it and
+ * installs the flow for the next one.  One instance of this object serves all
+ * ports.
  *
  * A flow with several outputs has its packets copied by the kernel
  * (outputs.h).  Where the copies differ, 'xdp_egress' finishes each of them.
@@ -23,6 +24,7 @@
 #include "parse.h"
 #include "classify.h"
 #include "actions.h"
+#include "fast.h"
 #include "guard.h"
 #include "mtu.h"
 #include "order.h"
@@ -110,7 +112,7 @@ run_flow(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 in_port,
             return give_up_large(ctx, scratch, in_port);
         }
         stats_flow(scratch, slot, length, tcp_flags);
-        return actions_run_simple(ctx, flow);
+        return fast_run_simple(ctx, flow);
     }
 
     rest = bpf_map_lookup_elem(&xdp_flow_rest, &slot);
@@ -132,10 +134,10 @@ run_flow(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 in_port,
 
     stats_flow(scratch, slot, length, tcp_flags);
     if (flow->flags & XDP_FLOW_REWRITE) {
-        return actions_run_rewrite(ctx, rest, scratch->layers_word);
+        return fast_run_rewrite(ctx, rest, scratch->layers_word);
     }
     if (flow->flags & XDP_FLOW_SHORT) {
-        return actions_run_short(ctx, scratch, rest);
+        return fast_run_short(ctx, scratch, rest);
     }
     return actions_run_list(ctx, scratch, flow, rest, slot);
 }
@@ -161,7 +163,7 @@ run_first_pass(struct xdp_md *ctx, struct xdp_scratch *scratch)
                 return give_up_large(ctx, scratch, scratch->train.in_port);
             }
             stats_flow(scratch, slot, ctx->data_end - ctx->data, 0);
-            return actions_run_simple(ctx, flow);
+            return fast_run_simple(ctx, flow);
         }
         in_port = scratch->train.in_port;
         train_restore(ctx, scratch, flow);
@@ -237,7 +239,7 @@ run_later_pass(struct xdp_md *ctx, struct xdp_scratch *scratch)
         slot = scratch->train.next_slot;
         if (mtu_fits_simple(ctx, scratch, flow, slot)) {
             stats_flow(scratch, slot, ctx->data_end - ctx->data, 0);
-            return actions_run_simple(ctx, flow);
+            return fast_run_simple(ctx, flow);
         }
     }
     in_port = scratch->key.in_port;

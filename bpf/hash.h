@@ -8,8 +8,8 @@
 #ifndef BPF_HASH_H
 #define BPF_HASH_H 1
 
+#include "op.h"
 #include "parse_common.h"
-#include "set.h"
 
 /* Values of enum ovs_hash_alg. */
 #define HASH_ALG_L4 0
@@ -262,26 +262,26 @@ hash_outdate(void)
     }
 }
 
-/* Runs XDP_OP_HASH.  Returns SET_OK or a counter. */
+/* Runs XDP_OP_HASH. */
 __noinline int
 hash_run(const struct xdp_flow_rest *rest, __u32 i)
 {
     struct xdp_scratch *scratch = parse_scratch();
-    const struct xdp_op *op = set_op(rest, i, 0);
+    const struct xdp_op *op = op_at(rest, i, 0);
 
     if (!op || !scratch) {
-        return XDP_COUNTER_DROP_BAD_OP;
+        return OP_DROP_BAD_OP;
     }
     if (op->u.hash.alg == HASH_ALG_SYM_L4) {
         scratch->dp_hash = hash_symmetric_l4(op->u.hash.basis);
-        return SET_OK;
+        return OP_OK;
     }
     if (scratch->kept == HASH_NOTHING_KEPT) {
         hash_keep(scratch);
     }
     scratch->dp_hash = hash_finish(hash_add(hash_add(hash_l4(scratch), 0),
                                             op->u.hash.basis), 8);
-    return SET_OK;
+    return OP_OK;
 }
 
 #endif /* hash.h */

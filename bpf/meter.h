@@ -9,7 +9,7 @@
 #define BPF_METER_H 1
 
 #include "maps.h"
-#include "set.h"
+#include "op.h"
 
 /* Returns the current version of meter 'id', or NULL if there is none. */
 static __always_inline struct xdp_meter_version *
@@ -39,7 +39,7 @@ meter_run_band(__u32 id, __u32 i, __u64 bytes, __u64 now)
 __noinline int
 meter_run(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i)
 {
-    const struct xdp_op *op = set_op(rest, i, 0);
+    const struct xdp_op *op = op_at(rest, i, 0);
     __u64 bytes = ctx->data_end - ctx->data;
     struct xdp_meter_version *version;
     __u64 highest = 0;
@@ -48,12 +48,12 @@ meter_run(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i)
     __u32 id;
 
     if (!op) {
-        return XDP_COUNTER_DROP_BAD_OP;
+        return OP_DROP_BAD_OP;
     }
     id = op->u.meter.id;
     version = meter_lookup(id);
     if (!version || !version->n_bands) {
-        return SET_OK;
+        return OP_OK;
     }
     __sync_fetch_and_add(&version->packets, 1);
     __sync_fetch_and_add(&version->bytes, bytes);
@@ -68,11 +68,11 @@ meter_run(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i)
         }
     }
     if (!highest) {
-        return SET_OK;
+        return OP_OK;
     }
     __sync_fetch_and_add(&version->bands[exceeded].packets, 1);
     __sync_fetch_and_add(&version->bands[exceeded].bytes, bytes);
-    return XDP_COUNTER_METER_DROPS;
+    return OP_DROP_METER;
 }
 
 #endif /* meter.h */

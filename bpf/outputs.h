@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Sending copies of a packet to several devices.
+ * Sending a packet to a device, and copies of it to several.
  *
  * Where copies differ, what 'xdp_egress' has to know travels in front of each
  * copy as XDP metadata.  Making room for it is the one thing that a driver may
@@ -15,6 +15,17 @@
 
 #include "maps.h"
 #include "stats.h"
+
+/* Redirects the packet to port 'port'. */
+static __always_inline int
+outputs_send_one(__u32 port)
+{
+    int verdict = bpf_redirect_map(&tx_ports, port, XDP_DROP);
+
+    stats_count(verdict == XDP_REDIRECT ? XDP_COUNTER_OUTPUT
+                                        : XDP_COUNTER_DROP_NO_PORT);
+    return verdict;
+}
 
 /* Makes room for metadata in front of the packet, instead of what another
  * program may have left there.  Returns false if the driver has none. */

@@ -43,7 +43,7 @@ set_pseudo_csum(struct xdp_md *ctx, const struct xdp_layers *l, __u32 diff)
 static __always_inline int
 set_ipv4_inline(struct xdp_md *ctx, const struct xdp_op *op, __u64 layers)
 {
-    struct xdp_layers l = set_layers(layers);
+    struct xdp_layers l = op_layers(layers);
     const struct xdp_op_ipv4 *value, *mask;
     __u32 diff = 0, pseudo_diff = 0;
     __be32 src, dst;
@@ -52,11 +52,11 @@ set_ipv4_inline(struct xdp_md *ctx, const struct xdp_op *op, __u64 layers)
 
     ip = parse_at(ctx, l.net_ofs, sizeof *ip);
     if (!ip) {
-        return XDP_COUNTER_DROP_TOO_SHORT;
+        return OP_DROP_TOO_SHORT;
     }
 
     value = &op->u.ipv4;
-    mask = &set_data(op, 1)->ipv4;
+    mask = &op_data(op, 1)->ipv4;
     src = SET_BITS(ip->saddr, value->src, mask->src);
     dst = SET_BITS(ip->daddr, value->dst, mask->dst);
     tos = SET_BITS(ip->tos, value->tos, mask->tos);
@@ -83,7 +83,7 @@ set_ipv4_inline(struct xdp_md *ctx, const struct xdp_op *op, __u64 layers)
     if (pseudo_diff) {
         set_pseudo_csum(ctx, &l, pseudo_diff);
     }
-    return SET_OK;
+    return OP_OK;
 }
 
 /* Runs XDP_OP_SET_IPV4. */
@@ -91,22 +91,22 @@ __noinline int
 set_ipv4(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
          __u64 layers)
 {
-    const struct xdp_op *op = set_op(rest, i, 1);
+    const struct xdp_op *op = op_at(rest, i, 1);
 
-    return op ? set_ipv4_inline(ctx, op, layers) : XDP_COUNTER_DROP_BAD_OP;
+    return op ? set_ipv4_inline(ctx, op, layers) : OP_DROP_BAD_OP;
 }
 
 /* Runs 'op', which is XDP_OP_SET_IPV6. */
 static __always_inline int
 set_ipv6_inline(struct xdp_md *ctx, const struct xdp_op *op, __u64 layers)
 {
-    struct xdp_layers l = set_layers(layers);
+    struct xdp_layers l = op_layers(layers);
     struct ipv6hdr *ip6;
     __be32 *word;
 
     ip6 = parse_at(ctx, l.net_ofs, sizeof *ip6);
     if (!ip6) {
-        return XDP_COUNTER_DROP_TOO_SHORT;
+        return OP_DROP_TOO_SHORT;
     }
 
     word = (__be32 *) ip6;
@@ -119,7 +119,7 @@ set_ipv6_inline(struct xdp_md *ctx, const struct xdp_op *op, __u64 layers)
                                  << SET_IPV6_TCLASS_SHIFT));
     ip6->hop_limit = SET_BITS(ip6->hop_limit, op->u.ipv6.hlimit,
                               op->u.ipv6.hlimit_mask);
-    return SET_OK;
+    return OP_OK;
 }
 
 /* Runs XDP_OP_SET_IPV6. */
@@ -127,9 +127,9 @@ __noinline int
 set_ipv6(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
          __u64 layers)
 {
-    const struct xdp_op *op = set_op(rest, i, 0);
+    const struct xdp_op *op = op_at(rest, i, 0);
 
-    return op ? set_ipv6_inline(ctx, op, layers) : XDP_COUNTER_DROP_BAD_OP;
+    return op ? set_ipv6_inline(ctx, op, layers) : OP_DROP_BAD_OP;
 }
 
 /* Sets bits of the IPv6 address at 'address'.  Returns the difference for
@@ -157,27 +157,27 @@ __noinline int
 set_ipv6_addresses(struct xdp_md *ctx, const struct xdp_flow_rest *rest,
                    __u32 i, __u64 layers)
 {
-    const struct xdp_op *op = set_op(rest, i, 2);
-    struct xdp_layers l = set_layers(layers);
+    const struct xdp_op *op = op_at(rest, i, 2);
+    struct xdp_layers l = op_layers(layers);
     struct ipv6hdr *ip6;
     __u32 diff;
 
     if (!op) {
-        return XDP_COUNTER_DROP_BAD_OP;
+        return OP_DROP_BAD_OP;
     }
     ip6 = parse_at(ctx, l.net_ofs, sizeof *ip6);
     if (!ip6) {
-        return XDP_COUNTER_DROP_TOO_SHORT;
+        return OP_DROP_TOO_SHORT;
     }
 
     if (op->type == XDP_OP_SET_IPV6_SRC) {
         diff = set_ipv6_address(ip6->saddr.in6_u.u6_addr32,
-                                set_data(op, 1)->address,
-                                set_data(op, 2)->address);
+                                op_data(op, 1)->address,
+                                op_data(op, 2)->address);
     } else {
         diff = set_ipv6_address(ip6->daddr.in6_u.u6_addr32,
-                                set_data(op, 1)->address,
-                                set_data(op, 2)->address);
+                                op_data(op, 1)->address,
+                                op_data(op, 2)->address);
         /* On the way to the hops that a routing header names, the checksum
          * covers another destination: the last of these (RFC 8200, section
          * 8.1). */
@@ -197,7 +197,7 @@ set_ipv6_addresses(struct xdp_md *ctx, const struct xdp_flow_rest *rest,
             }
         }
     }
-    return SET_OK;
+    return OP_OK;
 }
 
 #endif /* set_ip.h */

@@ -28,19 +28,19 @@ set_ethernet_inline(struct xdp_md *ctx, const struct xdp_op *op)
     __be16 *macs = parse_at(ctx, 0, 2 * ETH_ALEN);
 
     if (!macs) {
-        return XDP_COUNTER_DROP_TOO_SHORT;
+        return OP_DROP_TOO_SHORT;
     }
-    set_macs(macs, macs + 3, &op->u.macs, &set_data(op, 1)->macs);
-    return SET_OK;
+    set_macs(macs, macs + 3, &op->u.macs, &op_data(op, 1)->macs);
+    return OP_OK;
 }
 
 /* Runs XDP_OP_SET_ETHERNET. */
 __noinline int
 set_ethernet(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i)
 {
-    const struct xdp_op *op = set_op(rest, i, 1);
+    const struct xdp_op *op = op_at(rest, i, 1);
 
-    return op ? set_ethernet_inline(ctx, op) : XDP_COUNTER_DROP_BAD_OP;
+    return op ? set_ethernet_inline(ctx, op) : OP_DROP_BAD_OP;
 }
 
 /* Runs XDP_OP_SET_ARP. */
@@ -48,21 +48,21 @@ __noinline int
 set_arp(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
         __u64 layers)
 {
-    const struct xdp_op *op = set_op(rest, i, 3);
-    struct xdp_layers l = set_layers(layers);
+    const struct xdp_op *op = op_at(rest, i, 3);
+    struct xdp_layers l = op_layers(layers);
     const struct xdp_op_arp *value, *mask;
     struct parse_arp_hdr *arp;
 
     if (!op) {
-        return XDP_COUNTER_DROP_BAD_OP;
+        return OP_DROP_BAD_OP;
     }
     arp = parse_at(ctx, l.net_ofs, sizeof *arp);
     if (!arp) {
-        return XDP_COUNTER_DROP_TOO_SHORT;
+        return OP_DROP_TOO_SHORT;
     }
 
     value = &op->u.arp;
-    mask = &set_data(op, 1)->arp;
+    mask = &op_data(op, 1)->arp;
     arp->op = SET_BITS(arp->op, value->op, mask->op);
 #pragma clang loop unroll(full)
     for (int j = 0; j < 2; j++) {
@@ -71,9 +71,9 @@ set_arp(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
         arp->tpa[j] = SET_BITS(arp->tpa[j], ((__be16 *) &value->tip)[j],
                                ((__be16 *) &mask->tip)[j]);
     }
-    set_macs(arp->sha, arp->tha, &set_data(op, 2)->macs,
-             &set_data(op, 3)->macs);
-    return SET_OK;
+    set_macs(arp->sha, arp->tha, &op_data(op, 2)->macs,
+             &op_data(op, 3)->macs);
+    return OP_OK;
 }
 
 #endif /* set_l2.h */

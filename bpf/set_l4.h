@@ -19,14 +19,14 @@
 static __always_inline int
 set_ports_inline(struct xdp_md *ctx, const struct xdp_op *op, __u64 layers)
 {
-    struct xdp_layers l = set_layers(layers);
+    struct xdp_layers l = op_layers(layers);
     __be16 src, dst;
     __be16 *ports;
     __u32 diff = 0;
 
     ports = parse_at(ctx, l.l4_ofs, sizeof(struct udphdr));
     if (!ports || !l.l4_ofs || l.l4_size < sizeof(struct udphdr)) {
-        return SET_OK;
+        return OP_OK;
     }
 
     src = SET_BITS(ports[0], op->u.ports.src, op->u.ports.src_mask);
@@ -47,17 +47,17 @@ set_ports_inline(struct xdp_md *ctx, const struct xdp_op *op, __u64 layers)
         __u32 len;
 
         if (!tcp) {
-            return SET_OK;
+            return OP_OK;
         }
         len = tcp->doff * 4;
         if (len < sizeof *tcp || len > l.l4_size) {
-            return SET_OK;
+            return OP_OK;
         }
         tcp->check = csum_apply(tcp->check, diff);
     }
     ports[0] = src;
     ports[1] = dst;
-    return SET_OK;
+    return OP_OK;
 }
 
 /* Runs XDP_OP_SET_TCP and XDP_OP_SET_UDP. */
@@ -65,9 +65,9 @@ __noinline int
 set_ports(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
           __u64 layers)
 {
-    const struct xdp_op *op = set_op(rest, i, 0);
+    const struct xdp_op *op = op_at(rest, i, 0);
 
-    return op ? set_ports_inline(ctx, op, layers) : XDP_COUNTER_DROP_BAD_OP;
+    return op ? set_ports_inline(ctx, op, layers) : OP_DROP_BAD_OP;
 }
 
 /* Runs XDP_OP_SET_ICMP. */
@@ -75,17 +75,17 @@ __noinline int
 set_icmp(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
          __u64 layers)
 {
-    const struct xdp_op *op = set_op(rest, i, 0);
-    struct xdp_layers l = set_layers(layers);
+    const struct xdp_op *op = op_at(rest, i, 0);
+    struct xdp_layers l = op_layers(layers);
     __be16 type_code;
     __be16 *icmp;
 
     if (!op) {
-        return XDP_COUNTER_DROP_BAD_OP;
+        return OP_DROP_BAD_OP;
     }
     icmp = parse_at(ctx, l.l4_ofs, PARSE_ICMP_HEADER_LEN);
     if (!icmp || !l.l4_ofs || l.l4_size < PARSE_ICMP_HEADER_LEN) {
-        return SET_OK;
+        return OP_OK;
     }
 
     type_code = SET_BITS(icmp[0],
@@ -96,7 +96,7 @@ set_icmp(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
         icmp[1] = csum_apply(icmp[1], csum_diff16(0, icmp[0], type_code));
         icmp[0] = type_code;
     }
-    return SET_OK;
+    return OP_OK;
 }
 
 /* Runs XDP_OP_SET_ND_TARGET. */
@@ -104,27 +104,27 @@ __noinline int
 set_nd_target(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
               __u64 layers)
 {
-    const struct xdp_op *op = set_op(rest, i, 2);
-    struct xdp_layers l = set_layers(layers);
+    const struct xdp_op *op = op_at(rest, i, 2);
+    struct xdp_layers l = op_layers(layers);
     __be32 *nd;
     __u32 diff;
 
     if (!op) {
-        return XDP_COUNTER_DROP_BAD_OP;
+        return OP_DROP_BAD_OP;
     }
     nd = parse_at(ctx, l.l4_ofs, SET_ND_LEN);
     if (!nd || !l.l4_ofs || l.l4_size < SET_ND_LEN) {
-        return SET_OK;
+        return OP_OK;
     }
 
-    diff = set_ipv6_address(nd + 2, set_data(op, 1)->address,
-                            set_data(op, 2)->address);
+    diff = set_ipv6_address(nd + 2, op_data(op, 1)->address,
+                            op_data(op, 2)->address);
     if (diff) {
         __be16 *csum = (__be16 *) nd + 1;
 
         *csum = csum_apply(*csum, diff);
     }
-    return SET_OK;
+    return OP_OK;
 }
 
 /* A search for the first option with a link-layer address. */
@@ -160,8 +160,8 @@ __noinline int
 set_nd_ll(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
           __u64 layers)
 {
-    const struct xdp_op *op = set_op(rest, i, 1);
-    struct xdp_layers l = set_layers(layers);
+    const struct xdp_op *op = op_at(rest, i, 1);
+    struct xdp_layers l = op_layers(layers);
     struct set_nd_walk w = {
         .ctx = ctx,
         .ofs = l.l4_ofs + SET_ND_LEN,
@@ -172,29 +172,29 @@ set_nd_ll(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
     __be16 *csum, *mac;
 
     if (!op) {
-        return XDP_COUNTER_DROP_BAD_OP;
+        return OP_DROP_BAD_OP;
     }
     if (!l.l4_ofs || l.l4_size < SET_ND_LEN) {
-        return SET_OK;
+        return OP_OK;
     }
     bpf_loop(SET_ND_MAX_OPTS, set_nd_option, &w, 0);
     if (w.ofs > PARSE_MAX_OFS && w.size >= PARSE_ND_OPT_UNIT) {
         /* It may be there, where nobody can look. */
-        return XDP_COUNTER_DROP_TOO_SHORT;
+        return OP_DROP_TOO_SHORT;
     }
     csum = parse_at(ctx, l.l4_ofs, SET_ND_LEN);
     mac = parse_at(ctx, w.ofs, PARSE_ND_OPT_UNIT);
     if (!w.type || !csum || !mac) {
-        return SET_OK;
+        return OP_OK;
     }
     csum += 1;
     mac += 1;
     if (w.type == PARSE_ND_OPT_SOURCE) {
         value = op->u.macs.first;
-        mask = set_data(op, 1)->macs.first;
+        mask = op_data(op, 1)->macs.first;
     } else {
         value = op->u.macs.second;
-        mask = set_data(op, 1)->macs.second;
+        mask = op_data(op, 1)->macs.second;
     }
 #pragma clang loop unroll(full)
     for (int j = 0; j < 3; j++) {
@@ -206,7 +206,7 @@ set_nd_ll(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
         }
     }
     *csum = csum_apply(*csum, diff);
-    return SET_OK;
+    return OP_OK;
 }
 
 #endif /* set_l4.h */

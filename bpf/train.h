@@ -29,7 +29,6 @@
 #include <linux/in.h>
 #include <bpf/bpf_endian.h>
 
-#include "actions.h"
 #include "hash.h"
 #include "maps.h"
 #include "parse.h"

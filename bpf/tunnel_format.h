@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the headers of tunnels look like, in packets and in the key.
+ */
+
+#ifndef BPF_TUNNEL_FORMAT_H
+#define BPF_TUNNEL_FORMAT_H 1
+
+#include <linux/types.h>
+
+/* OVS's names (lib/packets.h). */
+#define TUNNEL_F_OAM            (1 << 0)
+#define TUNNEL_F_CSUM           (1 << 2)
+#define TUNNEL_F_KEY            (1 << 3)
+#define TUNNEL_F_UDPIF          (1 << 4)
+
+#define TUNNEL_VXLAN_FLAGS      0x08000000
+#define TUNNEL_GRE_CSUM         0x8000
+#define TUNNEL_GRE_KEY          0x2000
+#define TUNNEL_GRE_SEQ          0x1000
+#define TUNNEL_GENEVE_OAM       0x80
+#define TUNNEL_PROTO_TEB        0x6558
+#define TUNNEL_PROTO_ERSPAN2    0x88be  /* Type II, which OVS calls 1. */
+
+#define TUNNEL_VXLAN_LEN        8
+#define TUNNEL_GENEVE_LEN       8       /* Without options. */
+#define TUNNEL_GRE_LEN          4       /* Without optional fields. */
+#define TUNNEL_ERSPAN_LEN       16      /* With GRE and sequence number. */
+
+/* RFC 7348, section 5. */
+struct tunnel_vxlan {
+    __be32 flags;
+    __be32 vni;             /* In the upper 24 bits. */
+};
+
+/* RFC 8926, section 3.4. */
+struct tunnel_geneve {
+    __u8 opt_len;           /* Version 0, length of the options / 4. */
+    __u8 flags;
+    __be16 proto;
+    __be32 vni;             /* In the upper 24 bits. */
+};
+
+/* RFC 2784. */
+struct tunnel_gre {
+    __be16 flags;
+    __be16 proto;
+};
+
+#endif /* tunnel_format.h */

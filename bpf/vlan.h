@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Pushing and popping VLAN tags.
+ */
+
+#ifndef BPF_VLAN_H
+#define BPF_VLAN_H 1
+
+#include <linux/if_ether.h>
+
+#include "op.h"
+#include "parse_common.h"
+#include "stats.h"
+
+#define VLAN_TAG_LEN 4
+
+/* The two MAC addresses at the front of a frame, in as few pieces as
+ * possible: smaller ones stall whoever reads them as a whole afterwards. */
+struct vlan_macs {
+    __u64 start;
+    __u32 end;
+};
+
+#define VLAN_MACS_LEN (2 * ETH_ALEN)
+
+/* Returns the MAC addresses at 'p'. */
+static __always_inline struct vlan_macs
+vlan_get_macs(const void *p)
+{
+    struct vlan_macs macs = {
+        .start = *(const __u64 *) p,
+        .end = *(const __u32 *) (p + sizeof macs.start),
+    };
+
+    return macs;
+}
+
+/* Writes 'macs' to 'p'. */
+static __always_inline void
+vlan_put_macs(void *p, struct vlan_macs macs)
+{
+    *(__u64 *) p = macs.start;
+    *(__u32 *) (p + sizeof macs.start) = macs.end;
+}
+
+/* Pushes the VLAN tag 'tpid', 'tci'. */
+static __always_inline int
+vlan_push(struct xdp_md *ctx, __be16 tpid, __be16 tci)
+{
+    struct vlan_macs macs;
+    void *data, *end;
+    __be16 *tag;
+
+    if (bpf_xdp_adjust_head(ctx, -VLAN_TAG_LEN)) {
+        return OP_DROP_HEADROOM;
+    }
+
+    data = (void *) (long) ctx->data;
+    end = (void *) (long) ctx->data_end;
+    if (data + VLAN_TAG_LEN + VLAN_MACS_LEN > end) {
+        return OP_DROP_HEADROOM;
+    }
+    macs = vlan_get_macs(data + VLAN_TAG_LEN);
+    vlan_put_macs(data, macs);
+    tag = data + VLAN_MACS_LEN;
+    tag[0] = tpid;
+    tag[1] = tci;
+    stats_count(XDP_COUNTER_PUSH_VLAN);
+    return OP_OK;
+}
+
+/* Pops the outermost VLAN tag.  As in userspace, that does nothing to a
+ * packet without a complete tag.  Returns OP_POPPED_TAG unless there was
+ * nothing to pop. */
+static __always_inline int
+vlan_pop(struct xdp_md *ctx)
+{
+    void *data = (void *) (long) ctx->data;
+    void *end = (void *) (long) ctx->data_end;
+    struct vlan_macs macs;
+    struct ethhdr *eth = data;
+
+    if (data + sizeof *eth + VLAN_TAG_LEN > end
+        || !parse_is_vlan(eth->h_proto)) {
+        return OP_OK;
+    }
+
+    macs = vlan_get_macs(data);
+    if (bpf_xdp_adjust_head(ctx, VLAN_TAG_LEN)) {
+        return OP_DROP_HEADROOM;
+    }
+    data = (void *) (long) ctx->data;
+    end = (void *) (long) ctx->data_end;
+    if (data + VLAN_MACS_LEN > end) {
+        return OP_DROP_HEADROOM;
+    }
+    vlan_put_macs(data, macs);
+    stats_count(XDP_COUNTER_POP_VLAN);
+    return OP_POPPED_TAG;
+}
+
+#endif /* vlan.h */
