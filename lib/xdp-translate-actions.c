@@ -385,7 +385,7 @@ translate_action(struct translator *t, const struct nlattr *a,
         return translate_list(t, nl_attr_get(a), nl_attr_get_size(a));
 
     case OVS_ACTION_ATTR_CT_CLEAR:
-        /* No packet in XDP has connection tracking state. */
+        /* No packet in XDP is tracked. */
         return XDP_REASON_NONE;
 
     case OVS_ACTION_ATTR_DROP:

@@ -85,22 +85,51 @@ refuse_field(const struct flow *rest, const char *other,
     return XDP_REASON_FIELD;
 }
 
-/* Crosses out in '*rest' what is zero in every packet in XDP, with or without
- * a tunnel, if 'flow' matches that. */
+/* Crosses out the 'size' bytes of a mask at 'rest' if the value 0 satisfies
+ * the match on 'value' under them. */
 static void
-cross_out_zeros(const struct flow_tnl *flow, struct flow_tnl *rest)
+cross_out_zero(const void *value, void *rest, size_t size)
 {
-#define ZERO(FIELD)             \
-    if (!flow->FIELD) {         \
-        rest->FIELD = 0;        \
-    }
+    const uint8_t *v = value;
+    const uint8_t *m = rest;
 
-    ZERO(gbp_id);
-    ZERO(gbp_flags);
-    ZERO(erspan_dir);
-    ZERO(erspan_hwid);
-    ZERO(gtpu_flags);
-    ZERO(gtpu_msgtype);
+    for (size_t i = 0; i < size; i++) {
+        if (v[i] & m[i]) {
+            return;
+        }
+    }
+    memset(rest, 0, size);
+}
+
+/* Crosses out in '*rest' the matches of 'flow' on what is zero in every packet
+ * in XDP, in each pass and with or without a tunnel, that zero satisfies. */
+static void
+cross_out_zeros(const struct flow *flow, struct flow *rest)
+{
+#define ZERO(FIELD) \
+    cross_out_zero(&flow->FIELD, &rest->FIELD, sizeof rest->FIELD)
+
+    ZERO(tunnel.gbp_id);
+    ZERO(tunnel.gbp_flags);
+    ZERO(tunnel.erspan_dir);
+    ZERO(tunnel.erspan_hwid);
+    ZERO(tunnel.gtpu_flags);
+    ZERO(tunnel.gtpu_msgtype);
+
+    /* Connection tracking is userspace's, and what has gone there does not
+     * come back: no packet in XDP is tracked, and flow_extract() has zero in
+     * all of these for packets that are not. */
+    ZERO(ct_state);
+    ZERO(ct_zone);
+    ZERO(ct_mark);
+    ZERO(ct_label);
+    ZERO(ct_nw_proto);
+    ZERO(ct_nw_src);
+    ZERO(ct_nw_dst);
+    ZERO(ct_ipv6_src);
+    ZERO(ct_ipv6_dst);
+    ZERO(ct_tp_src);
+    ZERO(ct_tp_dst);
 #undef ZERO
 }
 
@@ -236,7 +265,7 @@ xdp_translate_match(const struct match *match, uint32_t in_port,
     FIELD(tun_ipv6_dst, tunnel.ipv6_dst);
 #undef FIELD
 
-    cross_out_zeros(&flow->tunnel, &rest.tunnel);
+    cross_out_zeros(flow, &rest);
     if (caps->fields.tun_opts_len
         && !is_all_zeros(&caps->fields.tun_opts, sizeof caps->fields.tun_opts)
         && !move_tunnel_opts(&flow->tunnel, &rest.tunnel, &tr->key,

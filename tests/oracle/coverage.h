@@ -85,6 +85,8 @@ extern unsigned long int tags_count[MAX_TAGS + 1];
     EVENT(PASSES_CUT, "too many passes")            \
     EVENT(PASSES_MISS, "miss in a later pass")      \
     EVENT(PASSES_HASH, "match on dp_hash")          \
+    EVENT(PASSES_CT, "match on no tracking in a later pass") \
+    EVENT(TWINS, "flows that differ in ct fields")  \
     EVENT(TUNNEL_POP, "tunnel header popped")       \
     EVENT(TUNNEL_HASH, "tunnel header popped after a hash") \
     EVENT(TUNNEL_HARD, "header only userspace pops") \

@@ -112,6 +112,7 @@ add_flow(struct pipeline *p, size_t i, size_t n, const void *data, size_t size,
         ofpbuf_uninit(&t->actions.buf);
         return false;
     }
+    event_count[EVENT_PASSES_CT] += before && t->match.wc.masks.ct_state;
     p->n_flows++;
     execute_pass(data, size, *hash, flow.dp_hash, &t->actions.buf,
                  &t->ops, &p->last);

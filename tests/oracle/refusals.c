@@ -72,9 +72,10 @@ test_foreign_matches(void)
     SET;                                        \
     check_refused(&t, &f, XDP_REASON_FIELD)
 
-    FOREIGN(match_set_ct_state(&t.match, 0));
-    FOREIGN(match_set_ct_zone(&t.match, 0));
-    FOREIGN(match_set_ct_mark(&t.match, 0));
+    FOREIGN(match_set_ct_state(&t.match, CS_TRACKED));
+    FOREIGN(match_set_ct_zone(&t.match, 1));
+    FOREIGN(match_set_ct_mark(&t.match, 0x100));
+    FOREIGN(match_set_ct_label(&t.match, OVS_U128_MAX));
     FOREIGN(match_set_pkt_mark(&t.match, 0));
     FOREIGN(match_set_skb_priority(&t.match, 0));
     FOREIGN(match_set_tun_gbp_id(&t.match, htons(1)));
@@ -83,6 +84,52 @@ test_foreign_matches(void)
     FOREIGN(match_set_reg(&t.match, 0, 0));
     FOREIGN(match_set_packet_type(&t.match, htonl(PT_NSH)));
 #undef FOREIGN
+}
+
+/* Two flows that differ in what they say of packets that are not tracked are
+ * one and the same to the table.  The second one has to wait until the first
+ * has gone. */
+static void
+test_twins(void)
+{
+    struct xdp_flow_table_stats stats;
+    struct xdp_translation tr;
+    enum xdp_table_error error;
+    struct tested_flow t[2];
+    struct frame f;
+
+    make_flow(&t[0], &f, 1);
+    match_set_ct_state(&t[0].match, 0);
+    make_flow(&t[1], &f, 1);
+    match_set_ct_state_masked(&t[1].match, 0, CS_TRACKED);
+    match_set_ct_mark_masked(&t[1].match, 0, 1);
+
+    if (put_tested(&t[0], &error, &tr) || error) {
+        failure("refused: %s (table error %d)", tr.detail, error);
+    } else if (put_tested(&t[1], &error, &tr) || error != XDP_TABLE_DIGEST) {
+        failure("the twin: %s (table error %d)", tr.detail, error);
+    } else {
+        check_packet("refusals", 0, "packet of a flow with a twin", &t[0], &f,
+                     true, false);
+        xdp_flow_table_remove(object->table, t[0].flow, &stats);
+        if (stats.n_packets != 1) {
+            failure("statistics of a flow with a twin");
+        }
+        if (put_tested(&t[1], &error, &tr) || error) {
+            failure("the twin, alone: %s (table error %d)", tr.detail, error);
+        } else {
+            check_packet("refusals", 1, "packet of the twin", &t[1], &f, true,
+                         false);
+            xdp_flow_table_remove(object->table, t[1].flow, &stats);
+            if (stats.n_packets != 1) {
+                failure("statistics of the twin");
+            }
+            event_count[EVENT_TWINS]++;
+        }
+    }
+    ofpbuf_uninit(&t[0].actions.buf);
+    ofpbuf_uninit(&t[1].actions.buf);
+    reclaim();
 }
 
 /* Puts flows from 'make' into the table until that refuses one, for 'expected'
@@ -195,6 +242,7 @@ test_refusals(void)
     set_vlan_limit(XDP_VLAN_MAX);
     set_hints(false);
     test_foreign_matches();
+    test_twins();
     fill_table(make_slot, N_FLOWS, XDP_TABLE_FLOWS_FULL,
                XDP_REASON_FLOWS_FULL);
     fill_table(make_mask, XDP_PORT_MAX_MASKS, XDP_TABLE_MASKS_FULL,

@@ -177,7 +177,12 @@ test_translate_every_bit(void)
                      || IN(tunnel.erspan_dir) || IN(tunnel.erspan_hwid)
                      || IN(tunnel.gtpu_flags) || IN(tunnel.gtpu_msgtype)
                      || IN(tunnel.metadata.present)
-                     || IN(tunnel.metadata.tab));
+                     || IN(tunnel.metadata.tab)
+                     || IN(ct_state) || IN(ct_zone) || IN(ct_mark)
+                     || IN(ct_label) || IN(ct_nw_proto)
+                     || IN(ct_nw_src) || IN(ct_nw_dst)
+                     || IN(ct_ipv6_src) || IN(ct_ipv6_dst)
+                     || IN(ct_tp_src) || IN(ct_tp_dst));
 #undef IN
 
         all_caps(&caps);
@@ -260,12 +265,15 @@ test_translate_other_fields(void)
         OTHER(ct_mark, "ct_mark"),
         OTHER(ct_label, "ct_label"),
         OTHER(ct_nw_src, "ct_nw_src"),
+        OTHER(ct_nw_dst, "ct_nw_dst"),
         OTHER(ct_nw_proto, "ct_nw_proto"),
+        OTHER(ct_tp_src, "ct_tp_src"),
         OTHER(ct_tp_dst, "ct_tp_dst"),
         OTHER(nsh.flags, "nsh_flags"),
         OTHER(nsh.path_hdr, "nsh_spi"),
         OTHER(nsh.mdtype, "nsh_mdtype"),
         OTHER(nsh.context[2], "nsh_c3"),
+        OTHER(ct_ipv6_src, "ct_ipv6_src"),
         OTHER(ct_ipv6_dst, "ct_ipv6_dst"),
         OTHER(tunnel.gbp_id, "tun_gbp_id"),
         OTHER(conj_id, "conj_id"),
@@ -282,6 +290,50 @@ test_translate_other_fields(void)
         ((uint8_t *) &match.flow)[others[i].ofs] = 0xff;
         ((uint8_t *) &match.wc.masks)[others[i].ofs] = 0xff;
         check_match_refused(&match, &caps, XDP_REASON_FIELD, others[i].name);
+    }
+}
+
+/* Packets in XDP are not tracked: what matches on that, in any pass, takes them
+ * as what does not look, and what matches on more takes none of them. */
+static void
+test_translate_untracked(void)
+{
+    struct xdp_translation plain, tr;
+    struct xdp_caps caps;
+    struct match match;
+
+    all_caps(&caps);
+    for (uint32_t recirc_id = 0; recirc_id < 2; recirc_id++) {
+        init_tcp_match(&match);
+        match.flow.recirc_id = recirc_id;
+        CHECK(!xdp_translate_match(&match, IN_PORT, &caps, &plain));
+
+        /* As all of it, and in part.  What the mask leaves out is nothing to
+         * look at. */
+        match.flow.ct_state = CS_REPLY_DIR;
+        match.wc.masks.ct_state = UINT8_MAX & ~CS_REPLY_DIR;
+        match.wc.masks.ct_zone = UINT16_MAX;
+        match.flow.ct_mark = 0x100;
+        match.wc.masks.ct_mark = 0x1;
+        match.wc.masks.ct_label = OVS_U128_MAX;
+        match.wc.masks.ct_nw_proto = UINT8_MAX;
+        match.wc.masks.ct_nw_src = match.wc.masks.ct_nw_dst = OVS_BE32_MAX;
+        match.wc.masks.ct_ipv6_src = in6addr_exact;
+        match.wc.masks.ct_ipv6_dst = in6addr_exact;
+        match.wc.masks.ct_tp_src = match.wc.masks.ct_tp_dst = OVS_BE16_MAX;
+        CHECK(!xdp_translate_match(&match, IN_PORT, &caps, &tr));
+        CHECK(!memcmp(&tr.key, &plain.key, sizeof tr.key));
+        CHECK(!memcmp(&tr.mask, &plain.mask, sizeof tr.mask));
+
+        /* One bit is enough to take none, whatever else is zero. */
+        match.flow.ct_mark = 0x101;
+        check_match_refused(&match, &caps, XDP_REASON_FIELD, "ct_mark");
+        match.flow.ct_mark = 0;
+        match.flow.ct_label.u64.hi = 0x1;
+        check_match_refused(&match, &caps, XDP_REASON_FIELD, "ct_label");
+        match.flow.ct_label.u64.hi = 0;
+        match.flow.ct_state = CS_TRACKED;
+        check_match_refused(&match, &caps, XDP_REASON_FIELD, "ct_state");
     }
 }
 
@@ -393,6 +445,7 @@ const struct unit_case unit_translate_match[] = {
     { "translate-fields", test_translate_fields, NEED_NOTHING },
     { "translate-every-bit", test_translate_every_bit, NEED_NOTHING },
     { "translate-other-fields", test_translate_other_fields, NEED_NOTHING },
+    { "translate-untracked", test_translate_untracked, NEED_NOTHING },
     { "translate-tunnel-opts", test_translate_tunnel_opts, NEED_NOTHING },
     { "translate-recirc", test_translate_recirc, NEED_NOTHING },
     { "translate-packet-type", test_translate_packet_type, NEED_NOTHING },
