@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Random actions.
+ * Random actions, and what translation should say to them.
  */
 
 #ifndef MAKE_ACTIONS_H
@@ -20,9 +20,11 @@ void make_actions(struct actions *, const struct flow *,
 void make_rewrite(struct actions *, const struct flow *);
 void make_pass(struct actions *, const struct flow *,
                const struct flow_wildcards *, uint32_t recirc_id);
-bool is_refusal_right(const struct actions *, const struct flow *,
-                      const struct flow_wildcards *, enum xdp_reason);
 void count_fields(const struct actions *);
 void report_actions(void);
+
+/* judge-actions.c. */
+bool is_refusal_right(const struct actions *, const struct flow *,
+                      const struct flow_wildcards *, enum xdp_reason);
 
 #endif /* make-actions.h */

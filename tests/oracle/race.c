@@ -28,33 +28,25 @@
 #include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "classifier.h"
 #include "coverage.h"
 #include "flow.h"
 #include "flows.h"
-#include "frames.h"
-#include "hash.h"
-#include "netlink.h"
-#include "odp-netlink.h"
 #include "openvswitch/thread.h"
 #include "oracle.h"
 #include "ovs-atomic.h"
 #include "ovs-thread.h"
 #include "packets.h"
+#include "race.h"
 #include "rng.h"
 #include "run.h"
 #include "timeval.h"
 #include "util.h"
 
-/* Sizes of the universe. */
+/* Flows of the universe, at most. */
 #define MAX_RACE_FLOWS 4000
-
-/* Versions and stays of each flow that are remembered. */
-#define HISTORY 128
 
 /* Masks with a number from here on, in the order in which the universe met
  * them, come and go rarely: a mask that is new in a full table has to wait for
@@ -62,81 +54,11 @@
 #define N_HOT_MASKS 160
 #define COLD_ONE_IN 20000
 
-#define MAX_RACE_MASKS 400
-
 /* Changes between bursts, which fill or empty one mask. */
 #define BURST_ONE_IN 20000
 
-/* The first flows, which are changed, and whose packets are run, more often
- * than others, so that both happen at once.  They have the first device for
- * themselves, so that what its packets have to be parsed for changes, too. */
-#define N_BUSY 4
-
-/* What a label consists of: these tags, and up to MAX_FILLER others. */
-#define LABEL_TAGS 3
-#define MAX_FILLER 9
-
-/* The first of the busy flows have one tag only, as trains must, with the
- * flow's number and the low bits of the version's. */
-#define N_SIMPLE 2
-#define SIMPLE_BITS 13
-
 /* How often a packet is repeated to make a train, at most. */
 #define MAX_REPEATS 32
-
-#define NEVER UINT64_MAX
-
-/* When one version of a flow was there, by the logical clock. */
-struct race_version {
-    ATOMIC(uint64_t) begin;     /* The change that makes it begins. */
-    ATOMIC(uint64_t) installed; /* That change has ended, or NEVER. */
-    ATOMIC(uint64_t) end;       /* The change that ends it has ended, or
-                                 * NEVER. */
-};
-
-/* When a flow was there in some version. */
-struct race_stay {
-    ATOMIC(uint64_t) since;     /* The insertion has ended, or NEVER. */
-    ATOMIC(uint64_t) until;     /* The removal begins, or NEVER. */
-};
-
-/* A flow of the universe. */
-struct race_flow {
-    struct cls_rule rule;       /* In 'universe'. */
-    struct match match;
-    struct device *device;
-    struct xdp_key key, mask;
-    size_t mask_number;
-
-    /* Only for the thread that changes the table. */
-    struct xdp_table_flow *flow; /* NULL if it is not there. */
-    uint32_t n_stays;
-    uint64_t n_counted;         /* Packets of all earlier stays. */
-
-    /* Written by that thread, read by all. */
-    ATOMIC(uint32_t) n_versions;
-    struct race_version versions[HISTORY];
-    struct race_stay stays[HISTORY];
-
-    /* Only for the thread that runs packets. */
-    uint64_t n_hits;
-};
-
-/* A packet and the flow of the universe that it belongs to, if any. */
-struct race_packet {
-    struct frame frame;
-    struct device *device;
-    struct race_flow *flow;
-};
-
-static struct classifier universe;
-static struct race_flow *flows;
-static size_t n_flows;
-static struct race_packet *packets;
-static size_t n_race_packets;
-static size_t n_busy_packets;       /* Of the busy flows: the first ones. */
-static struct xdp_key *masks;       /* Of all flows, each once. */
-static size_t n_masks;
 
 /* Guards the flow table, as the provider's mutex does. */
 static struct ovs_mutex table_mutex = OVS_MUTEX_INITIALIZER;
@@ -180,345 +102,6 @@ get64(ATOMIC(uint64_t) *p)
 
     atomic_read(p, &value);
     return value;
-}
-
-/* Labels. */
-
-/* What tells version 'version' of flow number 'index' from others. */
-struct label {
-    struct ovs_key_ethernet macs;
-    ovs_be16 tcis[LABEL_TAGS + MAX_FILLER]; /* In the order of pushing. */
-    size_t n_tags;
-};
-
-/* Returns the 15 bits 'x' as a VLAN TCI, around the bit that push_vlan does
- * not keep. */
-static ovs_be16
-tci_from_number(uint32_t x)
-{
-    return htons((x & 0x7000) << 1 | (x & 0xfff));
-}
-
-/* Undoes tci_from_number(). */
-static uint32_t
-number_from_tci(ovs_be16 tci)
-{
-    return (ntohs(tci) >> 1 & 0x7000) | (ntohs(tci) & 0xfff);
-}
-
-/* Makes the label of version 'version' of flow number 'index'. */
-static void
-make_race_label(uint32_t index, uint32_t version, struct label *label)
-{
-    uint32_t hash = hash_2words(index, version);
-
-    if (index < N_SIMPLE) {
-        label->n_tags = 1;
-        label->tcis[0] = tci_from_number(index << SIMPLE_BITS
-                                         | (version
-                                            & ((1 << SIMPLE_BITS) - 1)));
-        return;
-    }
-    label->n_tags = LABEL_TAGS + hash % (MAX_FILLER + 1);
-    label->tcis[0] = tci_from_number(index);
-    label->tcis[1] = tci_from_number(version);
-    label->tcis[2] = tci_from_number(version >> 15);
-    for (size_t i = LABEL_TAGS; i < label->n_tags; i++) {
-        label->tcis[i] = tci_from_number(hash_add(hash, i));
-    }
-    eth_addr_from_uint64(hash_add(hash, 100), &label->macs.eth_src);
-    eth_addr_from_uint64(hash_add(hash, 200), &label->macs.eth_dst);
-}
-
-/* Translates into '*actions' what gives a packet the label of version
- * 'version' of flow number 'index'. */
-static void
-make_race_actions(uint32_t index, uint32_t version,
-                  struct xdp_flow_actions *actions)
-{
-    struct xdp_translation tr;
-    struct label label;
-    struct ofpbuf buf;
-    uint64_t stub[64];
-    size_t ofs;
-
-    make_race_label(index, version, &label);
-    ofpbuf_use_stub(&buf, stub, sizeof stub);
-    if (index >= N_SIMPLE) {
-        ofs = nl_msg_start_nested(&buf, OVS_ACTION_ATTR_SET);
-        nl_msg_put_unspec(&buf, OVS_KEY_ATTR_ETHERNET, &label.macs,
-                          sizeof label.macs);
-        nl_msg_end_nested(&buf, ofs);
-    }
-    for (size_t i = 0; i < label.n_tags; i++) {
-        struct ovs_action_push_vlan vlan = {
-            .vlan_tpid = htons(ETH_TYPE_VLAN_8021Q),
-            .vlan_tci = label.tcis[i],
-        };
-
-        nl_msg_put_unspec(&buf, OVS_ACTION_ATTR_PUSH_VLAN, &vlan,
-                          sizeof vlan);
-    }
-    nl_msg_put_odp_port(&buf, OVS_ACTION_ATTR_OUTPUT, u32_to_odp(ODP_BASE));
-
-    if (translate_flow(&flows[index].match, flows[index].device->port, &buf,
-                       &tr)) {
-        ovs_fatal(0, "the actions of part \"race\" are refused: %s",
-                  tr.detail);
-    }
-    *actions = tr.actions;
-    ofpbuf_uninit(&buf);
-}
-
-/* Returns the number of the version of flow 'index' that has 'low' in its low
- * bits and is the latest one, or will be one of the next. */
-static uint32_t
-complete_version(uint32_t index, uint32_t low)
-{
-    const uint32_t soon = 64;
-    uint32_t n;
-
-    atomic_read(&flows[index].n_versions, &n);
-    return n + soon - ((n + soon - low) & ((1 << SIMPLE_BITS) - 1));
-}
-
-/* Reads the label of the 'size' bytes at 'data', which packet 'p' became.
- * Returns false if it is not the label of one version, or if anything else in
- * the packet has changed. */
-static bool
-read_race_label(const struct race_packet *p, const uint8_t *data, size_t size,
-                uint32_t *indexp, uint32_t *versionp)
-{
-    const size_t macs_len = 2 * ETH_ADDR_LEN;
-    size_t n_tags = (size - p->frame.size) / VLAN_HEADER_LEN;
-    ovs_be16 tcis[LABEL_TAGS + MAX_FILLER];
-    struct label label;
-
-    if (size < p->frame.size
-        || size != p->frame.size + n_tags * VLAN_HEADER_LEN
-        || (n_tags != 1 && n_tags < LABEL_TAGS) || n_tags > ARRAY_SIZE(tcis)
-        || memcmp(data + macs_len + n_tags * VLAN_HEADER_LEN,
-                  p->frame.data + macs_len, p->frame.size - macs_len)) {
-        return false;
-    }
-    for (size_t i = 0; i < n_tags; i++) {
-        ovs_be16 tag[2];
-
-        memcpy(tag, data + macs_len + i * VLAN_HEADER_LEN, sizeof tag);
-        if (tag[0] != htons(ETH_TYPE_VLAN_8021Q)) {
-            return false;
-        }
-        /* The last one pushed comes first. */
-        tcis[n_tags - 1 - i] = tag[1];
-    }
-
-    if (n_tags == 1) {
-        uint32_t number = number_from_tci(tcis[0]);
-
-        *indexp = number >> SIMPLE_BITS;
-        if (*indexp >= N_SIMPLE || memcmp(data, p->frame.data, macs_len)) {
-            return false;
-        }
-        *versionp = complete_version(*indexp,
-                                     number & ((1 << SIMPLE_BITS) - 1));
-        return true;
-    }
-
-    *indexp = number_from_tci(tcis[0]);
-    *versionp = number_from_tci(tcis[1]) | number_from_tci(tcis[2]) << 15;
-    make_race_label(*indexp, *versionp, &label);
-    return (*indexp >= N_SIMPLE && label.n_tags == n_tags
-            && !memcmp(label.tcis, tcis, n_tags * sizeof *tcis)
-            && !memcmp(data, &label.macs.eth_dst, ETH_ADDR_LEN)
-            && !memcmp(data + ETH_ADDR_LEN, &label.macs.eth_src,
-                       ETH_ADDR_LEN));
-}
-
-/* The universe. */
-
-/* Returns the number of the mask 'mask', which it gets if it is new, or
- * MAX_RACE_MASKS if there are too many. */
-static size_t
-number_mask(const struct xdp_key *mask)
-{
-    for (size_t i = 0; i < n_masks; i++) {
-        if (!memcmp(&masks[i], mask, sizeof *mask)) {
-            return i;
-        }
-    }
-    if (n_masks >= MAX_RACE_MASKS) {
-        return MAX_RACE_MASKS;
-    }
-    masks[n_masks] = *mask;
-    return n_masks++;
-}
-
-/* Adds packet 'f' from 'device' to those to run. */
-static void
-add_packet(const struct frame *f, struct device *device)
-{
-    struct race_packet *p = &packets[n_race_packets++];
-
-    p->frame = *f;
-    p->device = device;
-}
-
-/* Makes the wildcards of a mask that has very many flows, whose subtable has
- * to grow. */
-static void
-init_big_mask(struct flow_wildcards *wc)
-{
-    flow_wildcards_init_catchall(wc);
-    wc->masks.recirc_id = UINT32_MAX;
-    wc->masks.in_port.odp_port = u32_to_odp(UINT32_MAX);
-    wc->masks.packet_type = OVS_BE32_MAX;
-    wc->masks.dl_type = OVS_BE16_MAX;
-    wc->masks.nw_src = wc->masks.nw_dst = OVS_BE32_MAX;
-    wc->masks.nw_frag = UINT8_MAX;
-    wc->masks.nw_proto = UINT8_MAX;
-    wc->masks.tp_src = wc->masks.tp_dst = OVS_BE16_MAX;
-}
-
-/* Adds flow 'f', whose match and device are set, to the universe, unless it
- * overlaps with another one.  Returns true if successful. */
-static bool
-add_flow(struct race_flow *f)
-{
-    struct xdp_translation tr;
-
-    cls_rule_init(&f->rule, &f->match, 0);
-    if (classifier_rule_overlaps(&universe, &f->rule, OVS_VERSION_MIN)
-        || xdp_translate_match(&f->match, f->device->port, &object->caps, &tr)
-        || number_mask(&tr.mask) >= MAX_RACE_MASKS) {
-        cls_rule_destroy(&f->rule);
-        return false;
-    }
-    classifier_insert(&universe, &f->rule, OVS_VERSION_MIN, NULL, 0);
-    f->key = tr.key;
-    f->mask = tr.mask;
-    f->mask_number = number_mask(&tr.mask);
-    n_flows++;
-    return true;
-}
-
-/* Makes the busy flows: some that look at Ethernet only, and some that take
- * what is no fragment, with packets of both kinds.  To a parser that is not
- * asked for more than Ethernet, nothing is a fragment. */
-static void
-make_busy_flows(void)
-{
-    for (size_t i = 0; i < N_BUSY; i++) {
-        struct race_flow *f = &flows[n_flows];
-        struct flow_wildcards wc;
-        struct frame frame;
-        struct flow flow;
-
-        flow_wildcards_init_catchall(&wc);
-        wc.masks.recirc_id = UINT32_MAX;
-        wc.masks.in_port.odp_port = u32_to_odp(UINT32_MAX);
-        wc.masks.packet_type = OVS_BE32_MAX;
-        WC_MASK_FIELD(&wc, dl_type);
-        WC_MASK_FIELD(&wc, dl_src);
-        if (i % 2) {
-            wc.masks.nw_frag = FLOW_NW_FRAG_MASK;
-        } else {
-            wc.masks.dl_dst.ea[5] = i;
-        }
-
-        f->device = &devices[0];
-        make_packet(&frame, KIND_UDP, 0);
-        extract(frame.data, frame.size, ODP_BASE + f->device->port, &flow);
-        match_init(&f->match, &flow, &wc);
-        if (add_flow(f)) {
-            add_packet(&frame, f->device);
-            frame.data[ETH_HEADER_LEN + 7] = 1;     /* Fragment offset. */
-            add_packet(&frame, f->device);
-        }
-    }
-    n_busy_packets = n_race_packets;
-}
-
-/* Makes about 'n' flows, and packets that belong to them and to none. */
-static void
-make_universe(size_t n)
-{
-    struct flow_wildcards big;
-
-    classifier_init(&universe, NULL);
-    init_big_mask(&big);
-    flows = xcalloc(n, sizeof *flows);
-    packets = xcalloc(2 * n + 500, sizeof *packets);
-    masks = xcalloc(MAX_RACE_MASKS, sizeof *masks);
-
-    make_busy_flows();
-    for (size_t i = 0; i < 8 * n && n_flows < n; i++) {
-        struct race_flow *f = &flows[n_flows];
-        struct frame frame;
-        struct flow flow;
-
-        /* Many flows of one mask, many of few values, many of any kind. */
-        f->device = &devices[n_devices > 1 ? 1 + rnd(n_devices - 1) : 0];
-        if (one_in(2)) {
-            make_packet(&frame, KIND_UDP, 0);
-        } else if (one_in(4)) {
-            make_small_packet(&frame);
-        } else {
-            make_any_packet(&frame, i);
-        }
-        extract(frame.data, frame.size, ODP_BASE + f->device->port, &flow);
-        if (flow.dl_type == htons(ETH_TYPE_IP)
-            && flow.nw_proto == IPPROTO_UDP && !one_in(8)) {
-            match_init(&f->match, &flow, &big);
-        } else {
-            make_match(&flow, rnd(N_POOL), &f->match);
-            if (one_in(4)) {
-                /* More masks than the table has room for. */
-                WC_MASK_FIELD(&f->match.wc, dl_src);
-                f->match.wc.masks.dl_src.ea[5] <<= rnd(8);
-                match_zero_wildcarded_fields(&f->match);
-            }
-        }
-
-        if (!add_flow(f)) {
-            continue;
-        }
-        add_packet(&frame, f->device);
-        if (one_in(4)) {
-            mutate(&frame);
-            add_packet(&frame, f->device);
-        }
-    }
-    for (size_t i = 0; i < 500; i++) {
-        struct frame frame;
-
-        make_any_packet(&frame, i);
-        add_packet(&frame, &devices[rnd(n_devices)]);
-    }
-
-    for (size_t i = 0; i < n_race_packets; i++) {
-        struct race_packet *p = &packets[i];
-        const struct cls_rule *rule;
-        struct flow flow;
-
-        extract(p->frame.data, p->frame.size, ODP_BASE + p->device->port,
-                &flow);
-        rule = classifier_lookup(&universe, OVS_VERSION_MIN, &flow, NULL);
-        p->flow = rule ? CONTAINER_OF(rule, struct race_flow, rule) : NULL;
-    }
-}
-
-/* Undoes make_universe(). */
-static void
-destroy_universe(void)
-{
-    for (size_t i = 0; i < n_flows; i++) {
-        classifier_remove_assert(&universe, &flows[i].rule);
-        cls_rule_destroy(&flows[i].rule);
-    }
-    classifier_destroy(&universe);
-    free(flows);
-    free(packets);
-    free(masks);
 }
 
 /* Changing the table. */
@@ -579,7 +162,7 @@ insert_flow(struct race_flow *f)
     atomic_store(&stay->since, NEVER);
     atomic_store(&stay->until, NEVER);
     v = begin_version(f, &number);
-    make_race_actions(f - flows, number, &actions);
+    make_race_actions(f - race_flows, number, &actions);
     error = xdp_flow_table_insert(object->table, &f->key, &f->mask, &actions,
                                   &f->flow);
     end_change(v);
@@ -605,7 +188,7 @@ modify_flow(struct race_flow *f)
     uint32_t number;
 
     v = begin_version(f, &number);
-    make_race_actions(f - flows, number, &actions);
+    make_race_actions(f - race_flows, number, &actions);
     error = xdp_flow_table_modify(object->table, f->flow, &actions);
     end_change(v);
     if (error) {
@@ -665,12 +248,12 @@ change_flow(struct race_flow *f)
 static void
 burst(void)
 {
-    size_t mask = flows[rnd(n_flows)].mask_number;
+    size_t mask = race_flows[rnd(n_race_flows)].mask_number;
     bool insert = one_in(2);
 
     n_bursts++;
-    for (size_t i = 0; i < n_flows; i++) {
-        struct race_flow *f = &flows[i];
+    for (size_t i = 0; i < n_race_flows; i++) {
+        struct race_flow *f = &race_flows[i];
 
         if (f->mask_number == mask && insert == !f->flow) {
             change_flow(f);
@@ -697,7 +280,8 @@ change_main(void *aux OVS_UNUSED)
 
     for (;;) {
         struct race_flow *f
-            = &flows[rnd(one_in(4) ? MIN(n_flows, N_BUSY) : n_flows)];
+            = &race_flows[rnd(one_in(4) ? MIN(n_race_flows, N_BUSY)
+                              : n_race_flows)];
         bool stopping;
 
         atomic_read(&stop, &stopping);
@@ -843,7 +427,7 @@ run_race_packet(struct race_packet *p, bool still)
         n_hits++;
         if (!read_race_label(p, out, out_size, &index, &version)) {
             problem = "what is no label, or a mix of several";
-        } else if (!p->flow || index != p->flow - flows) {
+        } else if (!p->flow || index != p->flow - race_flows) {
             problem = "a wrong flow";
         } else {
             p->flow->n_hits++;
@@ -874,7 +458,7 @@ run_race_packet(struct race_packet *p, bool still)
         printf("  time %"PRIu64" to %"PRIu64", verdict %"PRIu32"%s\n", t0, t1,
                verdict, still ? ", table at rest" : "");
         printf("  flow %"PRIu32", version %"PRIu32"; right flow %"PRIdSIZE
-               "\n", index, version, p->flow ? p->flow - flows : -1);
+               "\n", index, version, p->flow ? p->flow - race_flows : -1);
         if (p->flow) {
             struct ds s = DS_EMPTY_INITIALIZER;
             uint32_t n;
@@ -915,9 +499,9 @@ test_race(void)
     set_vlan_limit(XDP_VLAN_MAX);
     set_hints(false);
     make_universe(wanted);
-    for (size_t i = 0; i < n_flows; i++) {
+    for (size_t i = 0; i < n_race_flows; i++) {
         for (size_t j = 0; j < HISTORY; j++) {
-            atomic_init(&flows[i].stays[j].since, NEVER);
+            atomic_init(&race_flows[i].stays[j].since, NEVER);
         }
     }
 
@@ -932,7 +516,7 @@ test_race(void)
 
         for (int i = 0; i < 1000; i++) {
             uint32_t n = one_in(2) ? n_race_packets : n_busy_packets;
-            struct race_packet *p = &packets[rnd(n)];
+            struct race_packet *p = &race_packets[rnd(n)];
             uint32_t repeats = one_in(MAX_REPEATS) ? 1 + rnd(MAX_REPEATS) : 1;
 
             for (uint32_t j = 0; j < repeats; j++) {
@@ -952,10 +536,10 @@ test_race(void)
 
     /* At rest, everything is exactly as it should be. */
     for (size_t i = 0; i < n_race_packets; i++) {
-        run_race_packet(&packets[i], true);
+        run_race_packet(&race_packets[i], true);
     }
-    for (size_t i = 0; i < n_flows; i++) {
-        struct race_flow *f = &flows[i];
+    for (size_t i = 0; i < n_race_flows; i++) {
+        struct race_flow *f = &race_flows[i];
 
         if (f->flow) {
             xdp_flow_table_remove(object->table, f->flow, &stats);
@@ -993,7 +577,8 @@ test_race(void)
              "%"PRIu64" modifications, %"PRIu64" removals, %"PRIu64" bursts, "
              "%"PRIu64" times reclaimed, full %"PRIu64"/%"PRIu64" times",
              n_runs, n_hits, n_misses, n_mask_gaps, n_modify_gaps, n_forgotten,
-             n_hits - n_counted, n_flows, n_masks, n_inserted, n_modified,
-             n_removed, n_bursts, n_reclaimed, n_flows_full, n_masks_full);
+             n_hits - n_counted, n_race_flows, n_race_masks, n_inserted,
+             n_modified, n_removed, n_bursts, n_reclaimed, n_flows_full,
+             n_masks_full);
     destroy_universe();
 }

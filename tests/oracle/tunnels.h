@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the cases of part "tunnels" share.
+ */
+
+#ifndef TUNNELS_H
+#define TUNNELS_H 1
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "frames.h"
+#include "oracle.h"
+
+struct netdev;
+struct ovs_action_push_tnl;
+
+#define N_TYPES (XDP_TUNNEL_ERSPAN + 1)
+
+/* How many different masks there are of flows that pop or push: making a new
+ * one in the table takes time. */
+#define N_FIRST_MASKS 16
+
+/* Longest outer header, with two tags, IPv6 and GRE or options. */
+#define MAX_OUTER 192
+
+/* The tunnels, by type: ports of the table that are no devices. */
+extern struct device tunnels[N_TYPES];
+
+/* For pushes that need one. */
+extern struct netdev *tunnel_netdev;
+
+/* What happened. */
+extern unsigned long int n_tunnel_popped, n_tunnel_left, n_tunnel_pushed;
+
+bool check_hits(uint64_t before[XDP_COUNTER_MAX],
+                uint64_t expected[XDP_COUNTER_MAX], uint64_t n,
+                const char **culprit, uint64_t *by);
+
+/* Headers (tunnel-headers.c). */
+
+/* What is special about an outer header. */
+struct outer {
+    enum xdp_tunnel_type type;
+    bool is_ipv6;
+    int n_tags;
+    bool has_csum;              /* Of UDP or GRE. */
+    bool wrong_csum;
+    bool is_hard;               /* Userspace can pop it, XDP cannot. */
+    size_t l3_ofs, l4_ofs;
+    size_t csum_ofs;            /* Of the checksum of UDP or GRE. */
+};
+
+void make_outer(struct outer *, struct frame *, const struct frame *inner);
+void make_push(struct ovs_action_push_tnl *);
+
+/* Cases (tunnel-pop.c, tunnel-push.c). */
+void test_one_pop(unsigned long int index);
+void test_one_push(unsigned long int index);
+
+#endif /* tunnels.h */
