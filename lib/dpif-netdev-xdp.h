@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dpif-netdev-hooks.h"
 #include "openvswitch/compiler.h"
 #include "openvswitch/types.h"
 
@@ -71,24 +72,5 @@ dpif_netdev_xdp_add_status(struct dp_netdev_flow *flow OVS_UNUSED,
     /* Nothing. */
 }
 #endif
-
-/* In dpif-netdev.c, for the offload: what works on things that are private
- * there. */
-
-/* Calls 'cb' for each thread of each datapath.  The threads stay meanwhile. */
-void dpif_netdev_for_each_pmd(void (*cb)(struct dp_netdev_pmd_thread *,
-                                         void *aux),
-                              void *aux);
-
-/* Offers 'flow' of 'pmd', which matches on 'match', to the offload, as for a
- * modification.  The caller holds 'pmd->flow_mutex'. */
-void dpif_netdev_offer_flow(struct dp_netdev_pmd_thread *pmd,
-                            struct dp_netdev_flow *, struct match *);
-
-/* Adds to the drop counters of coverage/show: 'meter' packets dropped by
- * meters, 'invalid_port' for which the output port was gone, and
- * 'recirc_error' that could not be recirculated. */
-void dpif_netdev_count_drops(uint64_t meter, uint64_t invalid_port,
-                             uint64_t recirc_error);
 
 #endif /* dpif-netdev-xdp.h */

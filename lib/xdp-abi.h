@@ -403,6 +403,24 @@ struct xdp_flow_rest {
     __u64 tunnel_words[XDP_KEY_TUNNEL_WORDS];
 } __attribute__((aligned(64)));
 
+/* What a flow's ops are like.
+ *
+ * Whoever makes the ops says the first four, and the table adds those of the
+ * fast lists (lib/xdp-op-flags.h), for which a program decides by them what
+ * else it has to look at.  So of each flow it is true that
+ *
+ *   - it has at most one of XDP_FLOW_SIMPLE, XDP_FLOW_SHORT and
+ *     XDP_FLOW_REWRITE, and XDP_FLOW_POP_VLAN with XDP_FLOW_SIMPLE only;
+ *   - with XDP_FLOW_SIMPLE, 'port', 'tpid' and 'tci' of "struct xdp_flow" are
+ *     all that has to be known of its ops: there is a tag to push exactly if
+ *     'tpid' is nonzero, and then not XDP_FLOW_POP_VLAN;
+ *   - XDP_FLOW_COPIES_DIFFER comes with none of these: they have one output
+ *     at most, and no program leaves room for metadata on their account;
+ *   - XDP_FLOW_EXPLICIT_DROP comes with none of these, and with no output,
+ *     recirculation or tunnel: drops are counted after the loop;
+ *   - it has XDP_FLOW_TNL_PUSH or XDP_FLOW_TNL_POP exactly if it has the op:
+ *     a program looks for what tunnels need only then, and with XDP_FLOW_SHORT
+ *     tells by them what a packet of a train needs. */
 enum xdp_flow_flags {
     XDP_FLOW_COPIES_DIFFER = 1 << 0, /* There are ops after the first output
                                       * that are no outputs. */

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "coverage.h"
-#include "dpif-netdev-xdp.h"
+#include "dpif-netdev-hooks.h"
 #include "odp-execute.h"
 #include "odp-netlink.h"
 #include "util.h"

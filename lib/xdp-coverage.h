@@ -6,7 +6,8 @@
  * poll_block(), and dpif-netdev's offload threads never do.  So what they
  * count is kept here until a thread that does calls xdp_coverage_publish().
  *
- * Thread safety: 'xdp_mutex' protects what is kept.
+ * Custody counts, lib/xdp-worker.c publishes.  Thread safety: 'xdp_mutex'
+ * protects what is kept.
  */
 
 #ifndef XDP_COVERAGE_H

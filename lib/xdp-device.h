@@ -3,8 +3,8 @@
  * What the kernel knows about network devices that matters to ports: who
  * else wants their packets, and where they come in.
  *
- * All functions may be called from any thread.  They ask the kernel, which may
- * have to wait for whoever is just changing a device.
+ * For lib/xdp-port*.c.  All functions may be called from any thread.  They ask
+ * the kernel, which may have to wait for whoever is just changing a device.
  */
 
 #ifndef XDP_DEVICE_H

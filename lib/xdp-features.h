@@ -5,7 +5,8 @@
  * Linux >= 6.3 says it through generic netlink, family "netdev"
  * (Documentation/netlink/specs/netdev.yaml of the kernel).
  *
- * Thread safety: xdp_features_query() may be called from any thread.  A
+ * lib/xdp-port*.c ask, lib/xdp-worker.c follows events.  Thread safety:
+ * xdp_features_query() may be called from any thread, with any lock.  A
  * "struct xdp_features_monitor" belongs to one thread.
  */
 

@@ -6,7 +6,7 @@
 
 #include <config.h>
 
-#include "xdp-table-private.h"
+#include "xdp-flow-table-private.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

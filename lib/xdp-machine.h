@@ -2,6 +2,10 @@
 /*
  * What XDP programs have to know about the machine that they run on, and
  * cannot find out themselves.
+ *
+ * lib/xdp-prepare.c tells the objects.  Any thread may call these functions
+ * with any lock, but xdp_machine_pretend(), which is for tests, only before
+ * there are objects.
  */
 
 #ifndef XDP_MACHINE_H

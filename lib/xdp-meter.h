@@ -11,8 +11,10 @@
  * The statistics of a meter are those that dpif-netdev keeps, and to them it
  * adds what xdp_meter_get() says.
  *
- * All functions may be called from any thread.  Without AF_XDP, userspace has
- * the meters for itself.
+ * dpif-netdev.c makes, reads and runs meters; lib/xdp-prepare.c opens and
+ * closes the map.  All functions may be called from any thread, with any lock
+ * of OVS or of the offload.  Without AF_XDP, userspace has the meters for
+ * itself.
  */
 
 #ifndef XDP_METER_H

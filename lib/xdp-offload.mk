@@ -6,6 +6,7 @@
 
 # What is common to all versions of OVS.
 lib_xdp_files = \
+	lib/dpif-netdev-hooks.h \
 	lib/dpif-netdev-reoffer.c \
 	lib/dpif-netdev-reoffer.h \
 	lib/dpif-netdev-xdp.c \
@@ -28,6 +29,7 @@ lib_xdp_files = \
 	lib/xdp-device.h \
 	lib/xdp-features.c \
 	lib/xdp-features.h \
+	lib/xdp-flow-table-private.h \
 	lib/xdp-flow-table.c \
 	lib/xdp-flow-table.h \
 	lib/xdp-machine.c \
@@ -68,7 +70,6 @@ lib_xdp_files = \
 	lib/xdp-table-group.c \
 	lib/xdp-table-mask.c \
 	lib/xdp-table-port.c \
-	lib/xdp-table-private.h \
 	lib/xdp-table-slot.c \
 	lib/xdp-table-sort.c \
 	lib/xdp-totals.c \

@@ -61,7 +61,7 @@ xdp_op_flags(const struct xdp_flow_actions *actions)
                    : is_rewrite(actions) ? XDP_FLOW_REWRITE : 0));
     case XDP_OP_RECIRC:
     case XDP_OP_TNL_POP:
-        return actions->flags | XDP_FLOW_SHORT;
+        return actions->flags | (actions->n_ops == 1 ? XDP_FLOW_SHORT : 0);
     case XDP_OP_HASH:
         return (actions->flags
                 | (last == &ops[1] && last->type == XDP_OP_RECIRC

@@ -9,7 +9,8 @@
  * than to one that is new.  They are no threads of OVS, whose RCU would wait
  * for them, and have small stacks, which may be locked in memory.
  *
- * May be called from any thread.
+ * For lib/xdp-subtable.c and lib/xdp-swap.c.  May be called from any thread,
+ * with any lock; a job runs without any.
  */
 
 #ifndef XDP_POOL_H

@@ -4,8 +4,9 @@
  * from one counter for each tunnel: a receiver may drop what it takes for an
  * old packet.
  *
- * All functions may be called from any thread.  Without AF_XDP, a tunnel has
- * only the counter that is its own.
+ * netdev-native-tnl.c takes numbers; lib/xdp-prepare.c opens and closes the
+ * map.  All functions may be called from any thread, with any lock.  Without
+ * AF_XDP, a tunnel has only the counter that is its own.
  */
 
 #ifndef XDP_SEQUENCE_H

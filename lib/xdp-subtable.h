@@ -18,7 +18,8 @@
  * removed are invalid.  Only a modification has to be made in both, so that
  * they find one of the flow's slots.
  *
- * The caller serializes all calls for one subtable.
+ * For the flow table, lib/xdp-flow-table.c and lib/xdp-table-mask.c.  The
+ * caller serializes all calls for one subtable, as for a table.
  */
 
 #ifndef XDP_SUBTABLE_H

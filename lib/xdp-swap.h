@@ -11,7 +11,8 @@
  * Until the swap is over, that is, until the grace period has passed, programs
  * that were running already may go on with the old map.
  *
- * All functions may be called from any thread.
+ * For lib/xdp-subtable.c and lib/xdp-table-group.c.  All functions may be
+ * called from any thread, with any lock.
  */
 
 #ifndef XDP_SWAP_H

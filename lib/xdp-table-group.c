@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The devices that a flow table redirects to, one by one and in groups.  See
- * xdp-table-private.h.
+ * xdp-flow-table-private.h.
  *
  * A group is the set of devices that get a copy of a packet.  All flows with
  * the same outputs share one, whatever else they do.  Groups stay in the table
@@ -17,7 +17,7 @@
 
 #include <config.h>
 
-#include "xdp-table-private.h"
+#include "xdp-flow-table-private.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>

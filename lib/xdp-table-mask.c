@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The masks of a flow table.  See xdp-table-private.h.
+ * The masks of a flow table.  See xdp-flow-table-private.h.
  *
  * Masks stay in the table after their last flow has gone, because another one
  * may need the same.  They are taken over by a new mask when there is no free
@@ -9,7 +9,7 @@
 
 #include <config.h>
 
-#include "xdp-table-private.h"
+#include "xdp-flow-table-private.h"
 
 #include <string.h>
 

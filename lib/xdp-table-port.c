@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The ingress ports of a flow table, and which masks the packets of each are
- * tried with.  See xdp-table-private.h.
+ * tried with.  See xdp-flow-table-private.h.
  */
 
 #include <config.h>
 
-#include "xdp-table-private.h"
+#include "xdp-flow-table-private.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The flow slots of a table, and how they become free again.  See
- * xdp-table-private.h.
+ * xdp-flow-table-private.h.
  *
  * Life of a flow slot
  * ===================
@@ -18,7 +18,7 @@
 
 #include <config.h>
 
-#include "xdp-table-private.h"
+#include "xdp-flow-table-private.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>

@@ -5,7 +5,7 @@
 
 #include <config.h>
 
-#include "xdp-table-private.h"
+#include "xdp-flow-table-private.h"
 
 #include <stdlib.h>
 

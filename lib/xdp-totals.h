@@ -10,7 +10,8 @@
  * that never were in XDP and whose last reason it is; with those that were,
  * they add up to all that were offered.
  *
- * Thread safety: none; the caller serializes.
+ * For custody and lib/xdp-command.c.  Thread safety: none; they hold
+ * 'xdp_mutex'.
  */
 
 #ifndef XDP_TOTALS_H

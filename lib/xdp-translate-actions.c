@@ -60,6 +60,18 @@ action_name(enum ovs_action_attr type)
 /* Lists of actions in each other: more than bridges in a row have ports. */
 #define MAX_DEPTH 32
 
+/* Returns true if 'actions' have an op of 'type'. */
+static bool
+has_op(const struct xdp_flow_actions *actions, enum xdp_op_type type)
+{
+    for (size_t i = 0; i < actions->n_ops; i += 1 + actions->ops[i].n_data) {
+        if (actions->ops[i].type == type) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Returns true if 'actions' have an output to 'port'. */
 static bool
 has_output(const struct xdp_flow_actions *actions, uint32_t port)
@@ -478,5 +490,8 @@ xdp_translate_actions(const struct nlattr *actions, size_t actions_len,
 
     /* Changes to a packet that goes nowhere are not worth their time. */
     tr->actions.n_ops = t.end;
+    if (!has_op(&tr->actions, XDP_OP_TNL_PUSH)) {
+        tr->actions.flags &= ~XDP_FLOW_TNL_PUSH;
+    }
     return XDP_REASON_NONE;
 }

@@ -4,8 +4,8 @@
  * object understands (key, mask and ops of lib/xdp-abi.h), or to the reason
  * why that is impossible.
  *
- * This module knows neither maps nor network devices, has no state, and may
- * be called from any thread.
+ * For lib/xdp-offer.c.  This module knows neither maps nor network devices,
+ * has no state, and may be called from any thread, with any lock.
  */
 
 #ifndef XDP_TRANSLATE_H

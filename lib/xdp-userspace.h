@@ -3,7 +3,8 @@
  * What for packets go to userspace by an action of their megaflow: the slow
  * path, the controller, sampling.  OVS notes it in a cookie of the action.
  *
- * This module has no state, and may be called from any thread.
+ * For the translation, lib/xdp-translate-actions.c.  This module has no state,
+ * and may be called from any thread.
  */
 
 #ifndef XDP_USERSPACE_H

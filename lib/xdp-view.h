@@ -9,7 +9,8 @@
  * native mode such a tag is lost when the packet is redirected; in generic
  * mode it goes on with the packet.
  *
- * Thread safety: all functions may be called from any thread.
+ * For lib/xdp-port-device.c.  Thread safety: all functions may be called from
+ * any thread, with any lock.
  */
 
 #ifndef XDP_VIEW_H

@@ -5,8 +5,9 @@
  * those of new ports, keeps masks in the order of their use, follows what
  * happens to devices, and publishes coverage counters.
  *
- * It holds 'xdp_mutex' for a batch of megaflows at a time, and waits for grace
- * periods without it.
+ * The front of OVS's API starts it, without locks of the offload.  It holds
+ * 'xdp_mutex' for a batch of megaflows at a time, and waits for grace periods
+ * without it.
  */
 
 #ifndef XDP_WORKER_H

@@ -39,7 +39,9 @@ static const struct unit_case *const suites[] = {
     unit_translate_actions,
     unit_translate_set,
     unit_translate_tunnel,
+    unit_op_flags,
     unit_userspace,
+    unit_port,                  /* Before others that leave maps to be closed. */
     unit_table,
     unit_table_mask,
     unit_table_slot,
@@ -48,7 +50,6 @@ static const struct unit_case *const suites[] = {
     unit_table_pieces,
     unit_swap,
     unit_subtable,
-    unit_port,
     unit_meter,
     unit_sequence,
     unit_upcall,

@@ -311,8 +311,8 @@ check_actions(const struct xdp_flow_actions *actions,
                                | XDP_FLOW_EXPLICIT_DROP
                                | XDP_FLOW_TNL_PUSH
                                | XDP_FLOW_TNL_POP)));
-    CHECK(!pushed || actions->flags & XDP_FLOW_TNL_PUSH);
-    CHECK(!popped || actions->flags & XDP_FLOW_TNL_POP);
+    CHECK(!(actions->flags & XDP_FLOW_TNL_PUSH) == !pushed);
+    CHECK(!(actions->flags & XDP_FLOW_TNL_POP) == !popped);
     CHECK(!pushed || n_outputs <= 1);
     CHECK(!(actions->flags & XDP_FLOW_COPIES_DIFFER) == !differ);
     CHECK(!(actions->flags & XDP_FLOW_EXPLICIT_DROP) || !n_outputs);

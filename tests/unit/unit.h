@@ -32,6 +32,7 @@ struct unit_case {
 /* The cases of each file, with one without a name at the end. */
 extern const struct unit_case unit_meter[];
 extern const struct unit_case unit_object[];
+extern const struct unit_case unit_op_flags[];
 extern const struct unit_case unit_port[];
 extern const struct unit_case unit_sequence[];
 extern const struct unit_case unit_subtable[];

@@ -10,8 +10,8 @@
  * Thread safety: that of lib/xdp-flow-table.h.
  */
 
-#ifndef XDP_TABLE_PRIVATE_H
-#define XDP_TABLE_PRIVATE_H 1
+#ifndef XDP_FLOW_TABLE_PRIVATE_H
+#define XDP_FLOW_TABLE_PRIVATE_H 1
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -202,4 +202,4 @@ bool table_slot_leads_to(const struct xdp_flow_table *, uint32_t slot,
 void table_slot_add_stats(const struct xdp_flow_table *, uint32_t slot,
                           struct xdp_flow_table_stats *);
 
-#endif /* xdp-table-private.h */
+#endif /* xdp-flow-table-private.h */
