@@ -302,6 +302,9 @@ const volatile __u32 xdp_n_hint_buckets = 1;
 const volatile __u32 xdp_hint_shift = 63;
 const volatile __u64 xdp_hint_secret[MAPS_KEY_SPACE];
 
+/* Passes that one packet may have, as many as in userspace. */
+const volatile __u32 xdp_max_passes = 1;
+
 /* Mask that turns a number into an index into 'xdp_ports', whose number of
  * entries is a power of two. */
 const volatile __u32 xdp_port_index_mask = 0;

@@ -73,7 +73,7 @@ recirc_start(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 id)
             scratch->train.ifindex = 0;
         }
     }
-    if (scratch->pass >= XDP_MAX_PASSES - 1) {
+    if (scratch->pass + 1 >= xdp_max_passes) {
         stats_count(XDP_COUNTER_DROP_PASSES);
         return XDP_DROP;
     }

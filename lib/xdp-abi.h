@@ -39,7 +39,6 @@
 #define XDP_PORT_MAX_QUEUES 16  /* AF_XDP sockets of one port. */
 #define XDP_VLAN_MAX        2   /* VLAN tags that the parser can look at. */
 #define XDP_MPLS_MAX        3   /* Label stack entries of a key. */
-#define XDP_MAX_PASSES      7   /* Of one packet, as in userspace. */
 #define XDP_TUNNEL_MAX_OPTS 32  /* Bytes of Geneve options of a key. */
 #define XDP_TUNNEL_MAX_HEADER 128 /* Bytes of a header to push. */
 #define XDP_SEQUENCE_MAX    4096 /* Datapath ports with sequence numbers. */

@@ -66,6 +66,41 @@ xdp_ovs_sequence_next(xdp_ovs_sequence *sequence)
     dp_packet_batch_refill(BATCH, PACKET, INDEX)
 #endif
 
+/* Passes that one packet may have in userspace: MAX_RECIRC_DEPTH, which is
+ * private to dpif-netdev.c, and the first. */
+#if XDP_OVS_VERSION >= 305
+#define XDP_OVS_MAX_PASSES 9
+#else
+#define XDP_OVS_MAX_PASSES 7
+#endif
+
+/* Actions that not all versions know: ACTION(NAME, STRING) for each, where NAME
+ * is that behind OVS_ACTION_ATTR_, and STRING what users see. */
+#if XDP_OVS_VERSION >= 305
+#define XDP_OVS_NEW_ACTIONS(ACTION) \
+    ACTION(DEC_TTL, "dec_ttl") \
+    ACTION(PSAMPLE, "psample")
+#else
+#define XDP_OVS_NEW_ACTIONS(ACTION)
+#endif
+
+/* classifier_lookup() without 'wc'. */
+#if XDP_OVS_VERSION >= 305
+#define xdp_ovs_classifier_lookup(CLS, VERSION, FLOW) \
+    classifier_lookup(CLS, VERSION, FLOW, NULL, NULL)
+#else
+#define xdp_ovs_classifier_lookup(CLS, VERSION, FLOW) \
+    classifier_lookup(CLS, VERSION, FLOW, NULL)
+#endif
+
+/* Computes what actions may leave to the moment in which PACKET is sent: its
+ * checksums. */
+#if XDP_OVS_VERSION >= 305
+#define xdp_ovs_finish_packet(PACKET) dp_packet_ol_send_prepare(PACKET, 0)
+#else
+#define xdp_ovs_finish_packet(PACKET) ((void) (PACKET))
+#endif
+
 /* Returns true if OVS itself adds the key "xdp-mode" to the status of AF_XDP
  * ports. */
 static inline bool

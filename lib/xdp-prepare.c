@@ -18,6 +18,7 @@
 #include "xdp-flow-table.h"
 #include "xdp-machine.h"
 #include "xdp-meter.h"
+#include "xdp-ovs-compat.h"
 #include "xdp-sequence.h"
 #include "xdp-upcall.h"
 
@@ -242,6 +243,7 @@ prepare_table(const char *path, struct bpf_object *bpf,
               const uint64_t *digest_secret, char **errp)
 {
     uint32_t index_mask = limits->n_ports - 1;
+    uint32_t max_passes = XDP_OVS_MAX_PASSES;
     int n_cpus = libbpf_num_possible_cpus();
     uint64_t n_stats = (uint64_t) limits->n_slots * MAX(n_cpus, 1);
     const uint32_t max_entries[XDP_N_CONTRACT_MAPS] = {
@@ -285,6 +287,10 @@ prepare_table(const char *path, struct bpf_object *bpf,
     if (!error) {
         error = set_constant(path, bpf, "xdp_n_flows", &limits->n_slots,
                              sizeof limits->n_slots, errp);
+    }
+    if (!error) {
+        error = set_constant(path, bpf, "xdp_max_passes", &max_passes,
+                             sizeof max_passes, errp);
     }
     if (!error) {
         error = set_constant(path, bpf, "xdp_port_index_mask", &index_mask,

@@ -16,6 +16,7 @@
 #include "odp-netlink.h"
 #include "packets.h"
 #include "util.h"
+#include "xdp-ovs-compat.h"
 #include "xdp-userspace.h"
 
 /* Returns a short name of OVS_ACTION_ATTR_* 'type', as in format_odp_actions()
@@ -50,6 +51,9 @@ action_name(enum ovs_action_attr type)
     case OVS_ACTION_ATTR_TUNNEL_POP: return "tnl_pop";
     case OVS_ACTION_ATTR_DROP: return "drop";
     case OVS_ACTION_ATTR_LB_OUTPUT: return "lb_output";
+#define NAME_NEW_ACTION(NAME, STRING) \
+    case OVS_ACTION_ATTR_##NAME: return STRING;
+    XDP_OVS_NEW_ACTIONS(NAME_NEW_ACTION)
     case OVS_ACTION_ATTR_UNSPEC:
     case __OVS_ACTION_ATTR_MAX:
     default:
@@ -430,6 +434,8 @@ translate_action(struct translator *t, const struct nlattr *a,
     case OVS_ACTION_ATTR_CHECK_PKT_LEN:
     case OVS_ACTION_ATTR_ADD_MPLS:
     case OVS_ACTION_ATTR_LB_OUTPUT:
+#define REFUSE_NEW_ACTION(NAME, STRING) case OVS_ACTION_ATTR_##NAME:
+    XDP_OVS_NEW_ACTIONS(REFUSE_NEW_ACTION)
     case __OVS_ACTION_ATTR_MAX:
     default:
         return translate_refuse(t, XDP_REASON_ACTION, "");

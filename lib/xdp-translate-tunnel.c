@@ -10,6 +10,7 @@
 #include <netinet/ip6.h>
 #include <string.h>
 
+#include "csum.h"
 #include "netdev-native-tnl.h"
 #include "netlink.h"
 #include "odp-netlink.h"
@@ -88,6 +89,19 @@ get_push_flags(const struct ovs_action_push_tnl *data, uint8_t *seq_ofs)
     return -1;
 }
 
+/* Sets the checksum of the IPv4 header in 'data', the header of a tunnel, to
+ * that of a packet without length.  Later versions than OVS 3.1 leave it open
+ * until a packet is sent. */
+static void
+set_ip_csum(void *data)
+{
+    struct ip_header *ip = (void *) ((struct eth_header *) data + 1);
+
+    ip->ip_tot_len = 0;
+    ip->ip_csum = 0;
+    ip->ip_csum = csum(ip, sizeof *ip);
+}
+
 /* Translates the push of a tunnel's header 'a'. */
 enum xdp_reason
 translate_tnl_push(struct translator *t, const struct nlattr *a)
@@ -150,6 +164,9 @@ translate_tnl_push(struct translator *t, const struct nlattr *a)
     }
     memset(data, 0, sizeof data);
     memcpy(data, push.header, push.header_len);
+    if (!(flags & XDP_TUNNEL_PUSH_IPV6)) {
+        set_ip_csum(data);
+    }
     t->tunneled = true;
     t->tr->actions.flags |= XDP_FLOW_TNL_PUSH;
     return translate_put_op(t, XDP_OP_TNL_PUSH, &op, data,

@@ -19,6 +19,7 @@
 #include "rng.h"
 #include "run.h"
 #include "util.h"
+#include "xdp-ovs-compat.h"
 
 #define MAX_TESTED 120      /* Flows at a time. */
 #define N_STEPS 600         /* Of a round. */
@@ -108,7 +109,7 @@ check_search(unsigned long int round, struct device *device,
     bool ok;
 
     extract(f->data, f->size, ODP_BASE + device->port, &flow);
-    rule = classifier_lookup(&classifier, OVS_VERSION_MIN, &flow, NULL);
+    rule = xdp_ovs_classifier_lookup(&classifier, OVS_VERSION_MIN, &flow);
     if (rule) {
         t = &CONTAINER_OF(rule, struct classified_flow, rule)->t;
     }

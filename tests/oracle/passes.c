@@ -26,12 +26,13 @@
 #include "rng.h"
 #include "run.h"
 #include "util.h"
+#include "xdp-ovs-compat.h"
 
 /* One more than what is cut. */
-#define MAX_FLOWS (XDP_MAX_PASSES + 1)
+#define MAX_FLOWS (XDP_OVS_MAX_PASSES + 1)
 
 /* Masks of the pool that are used: each pass needs one of its own. */
-#define N_MASKS 8
+#define N_MASKS MAX_FLOWS
 
 /* Flows of part "actions" for each pipeline here. */
 #define ACTIONS_PER_PIPELINE 4
@@ -181,7 +182,7 @@ check_pipeline(unsigned long int index, const struct pipeline *p,
     uint64_t before[XDP_COUNTER_MAX], after[XDP_COUNTER_MAX];
     const struct copy *expected = &p->last.copies[0];
     size_t n = MIN(missing, p->n_flows);
-    bool cut = (n >= XDP_MAX_PASSES && p->n_flows > XDP_MAX_PASSES);
+    bool cut = (n >= XDP_OVS_MAX_PASSES && p->n_flows > XDP_OVS_MAX_PASSES);
     const char *problem = NULL;
     uint32_t expected_verdict;
     uint8_t out[MAX_OUT];
@@ -202,9 +203,9 @@ check_pipeline(unsigned long int index, const struct pipeline *p,
     } else if (GREW(PACKETS) != 1) {
         problem = "packets that came in";
     } else if (GREW(HINT_HITS) + GREW(SUBTABLE_HITS)
-               != MIN(n, XDP_MAX_PASSES)) {
+               != MIN(n, XDP_OVS_MAX_PASSES)) {
         problem = "number of passes";
-    } else if (GREW(RECIRC) != (cut ? XDP_MAX_PASSES - 1
+    } else if (GREW(RECIRC) != (cut ? XDP_OVS_MAX_PASSES - 1
                                 : n < p->n_flows ? n : n - 1)) {
         problem = "number of recirculations";
     } else if (GREW(DROP_PASSES) != cut) {
@@ -330,7 +331,7 @@ test_one_pipeline(unsigned long int index)
     }
     ok = make_pipeline(&p, p.repeated && one_in(2) ? 2
                            : one_in(10) ? MAX_FLOWS
-                           : 1 + rnd(XDP_MAX_PASSES));
+                           : 1 + rnd(XDP_OVS_MAX_PASSES));
     if (ok) {
         ok = check_pipeline(index, &p, SIZE_MAX);
         if (ok && p.repeated) {
@@ -338,9 +339,9 @@ test_one_pipeline(unsigned long int index)
             n_runs += N_REPEATS + 1;
         }
         n_pipelines++;
-        n_passes += MIN(p.n_flows, XDP_MAX_PASSES);
-        event_count[p.n_flows > XDP_MAX_PASSES ? EVENT_PASSES_CUT
-                    : p.n_flows == XDP_MAX_PASSES ? EVENT_PASSES_MAX
+        n_passes += MIN(p.n_flows, XDP_OVS_MAX_PASSES);
+        event_count[p.n_flows > XDP_OVS_MAX_PASSES ? EVENT_PASSES_CUT
+                    : p.n_flows == XDP_OVS_MAX_PASSES ? EVENT_PASSES_MAX
                     : EVENT_PASSES] += p.n_flows > 1;
         for (size_t i = 0; i < p.n_flows; i++) {
             const struct xdp_flow_actions *ops = &p.flows[i].ops;
@@ -357,7 +358,7 @@ test_one_pipeline(unsigned long int index)
 
         xdp_flow_table_remove(object->table, t->flow, &stats);
         if (ok) {
-            if (i >= XDP_MAX_PASSES) {
+            if (i >= XDP_OVS_MAX_PASSES) {
                 memset(&t->stats, 0, sizeof t->stats);
             } else {
                 /* It had the packet when the later ones were there, and once

@@ -18,6 +18,7 @@
 #include "race.h"
 #include "rng.h"
 #include "util.h"
+#include "xdp-ovs-compat.h"
 
 #define MAX_RACE_MASKS 400
 
@@ -197,7 +198,8 @@ make_universe(size_t n)
 
         extract(p->frame.data, p->frame.size, ODP_BASE + p->device->port,
                 &flow);
-        rule = classifier_lookup(&race_universe, OVS_VERSION_MIN, &flow, NULL);
+        rule = xdp_ovs_classifier_lookup(&race_universe, OVS_VERSION_MIN,
+                                         &flow);
         p->flow = rule ? CONTAINER_OF(rule, struct race_flow, rule) : NULL;
     }
 }

@@ -35,6 +35,7 @@
 #include "run.h"
 #include "tunnels.h"
 #include "util.h"
+#include "xdp-ovs-compat.h"
 
 /* How many different masks there are of flows behind tunnels. */
 #define N_SECOND_MASKS 32
@@ -506,6 +507,7 @@ execute_second(struct tunnel_case *c, struct tested_flow *t,
         memset(&expected->common, 0, sizeof expected->common);
         dp_packet_set_rss_hash(packet, hash);
         netdev_tnl_push_udp_header(NULL, packet, &c->push);
+        xdp_ovs_finish_packet(packet);
         copy->size = dp_packet_size(packet);
         memcpy(copy->data, dp_packet_data(packet), copy->size);
         dp_packet_delete(packet);

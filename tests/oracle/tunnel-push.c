@@ -23,6 +23,7 @@
 #include "run.h"
 #include "tunnels.h"
 #include "util.h"
+#include "xdp-ovs-compat.h"
 
 /* If 'packet' has a sequence number, of '*push', makes it the next one: that
  * which XDP will take. */
@@ -132,6 +133,7 @@ test_one_push(unsigned long int index)
         nl_msg_end_nested(buf, ofs);
     }
 
+    xdp_ovs_finish_packet(packet);
     too_large = dp_packet_size(packet) > target_max_len(port);
     if (too_large) {
         /* Userspace gets it as it was. */

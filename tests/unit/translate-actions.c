@@ -13,6 +13,7 @@
 #include "translate.h"
 #include "unit.h"
 #include "util.h"
+#include "xdp-ovs-compat.h"
 
 /* Output, VLAN tags, and nothing at all. */
 static void
@@ -410,6 +411,8 @@ test_translate_other_actions(void)
         [OVS_ACTION_ATTR_CHECK_PKT_LEN] = "check_pkt_len",
         [OVS_ACTION_ATTR_ADD_MPLS] = "add_mpls",
         [OVS_ACTION_ATTR_LB_OUTPUT] = "lb_output",
+#define NAME_NEW_ACTION(NAME, STRING) [OVS_ACTION_ATTR_##NAME] = STRING,
+        XDP_OVS_NEW_ACTIONS(NAME_NEW_ACTION)
     };
     struct ofpbuf b;
     uint64_t stub[64];

@@ -8,6 +8,7 @@
 #undef NDEBUG
 #include <string.h>
 
+#include "csum.h"
 #include "flow.h"
 #include "netlink.h"
 #include "odp-netlink.h"
@@ -47,7 +48,7 @@ static void
 test_translate_tunnels(void)
 {
     static const uint8_t vxlan[16] = { 0, 0, 0x12, 0xb5, 0, 0, 0, 0, 8 };
-    static const uint8_t csum[16] = { 0, 0, 0x12, 0xb5, 0, 0, 0xff, 0xff, 8 };
+    static const uint8_t udp_csum[16] = { 0, 0, 0x12, 0xb5, 0, 0, 0xff, 0xff, 8 };
     static const uint8_t gre[4] = { 0, 0, 0x65, 0x58 };
     static const uint8_t gre_csum[8] = { 0x80, 0, 0x65, 0x58 };
     static const uint8_t gre_key_seq[12] = { 0x30, 0, 0x65, 0x58 };
@@ -57,6 +58,7 @@ test_translate_tunnels(void)
     struct ovs_action_push_tnl push;
     struct xdp_translation tr;
     struct xdp_caps caps;
+    struct ip_header *ip;
     uint64_t stub[512];
     struct ofpbuf b;
     size_t ofs;
@@ -75,6 +77,11 @@ test_translate_tunnels(void)
     CHECK(tr.actions.ops[0].u.tnl_push.flags == XDP_TUNNEL_PUSH_UDP);
     CHECK(tr.actions.ops[0].u.tnl_push.port_min == 32768);
     CHECK(tr.actions.ops[0].u.tnl_push.n_ports == 61000 - 32768);
+
+    /* The checksum is filled in, if OVS has not done so. */
+    ip = (void *) ((uint8_t *) push.header + ETH_HEADER_LEN);
+    CHECK(!ip->ip_csum);
+    ip->ip_csum = csum(ip, sizeof *ip);
     CHECK(!memcmp(&tr.actions.ops[1], push.header, 50));
     CHECK(is_output(&tr, 5, 1) && tr.actions.n_ops == 6);
     CHECK(tr.actions.flags == XDP_FLOW_TNL_PUSH);
@@ -82,8 +89,8 @@ test_translate_tunnels(void)
 
     /* In a clone, if nothing follows, and with a tag. */
     ofs = nl_msg_start_nested(&b, OVS_ACTION_ATTR_CLONE);
-    init_push(&push, OVS_VPORT_TYPE_GENEVE, true, IPPROTO_UDP, csum,
-              sizeof csum);
+    init_push(&push, OVS_VPORT_TYPE_GENEVE, true, IPPROTO_UDP, udp_csum,
+              sizeof udp_csum);
     put_tnl_push(&b, &push);
     put_push_vlan(&b, ETH_TYPE_VLAN, VLAN_CFI | 5);
     put_output(&b, 1);
