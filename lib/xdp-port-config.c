@@ -18,6 +18,7 @@
 #include "smap.h"
 #include "util.h"
 #include "xdp-custody.h"
+#include "xdp-object-file.h"
 #include "xdp-ovs-compat.h"
 #include "xdp-program.h"
 

@@ -22,6 +22,7 @@
 #include "xdp-custody.h"
 #include "xdp-device.h"
 #include "xdp-features.h"
+#include "xdp-object-file.h"
 #include "xdp-program.h"
 
 VLOG_DEFINE_THIS_MODULE(xdp_port);

@@ -27,7 +27,6 @@
 #include "openvswitch/thread.h"
 #include "xdp-contract.h"
 #include "xdp-flow-table.h"
-#include "xdp-object-file.h"
 
 /* A loaded object.  The members are read-only for users. */
 struct xdp_object {

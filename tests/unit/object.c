@@ -21,6 +21,7 @@
 #include "unit.h"
 #include "util.h"
 #include "xdp-machine.h"
+#include "xdp-object-file.h"
 #include "xdp-program.h"
 
 static const struct xdp_flow_table_limits object_limits = {
