@@ -32,8 +32,8 @@ dpif_netdev_xdp_resume(struct dp_netdev_pmd_thread *pmd OVS_UNUSED,
 }
 #endif
 
-/* In dpif-netdev.c: goes on with packets from one port whose metadata are those
- * of a later pass. */
+/* In dpif-netdev.c: goes on with packets from one port whose metadata are
+ * those of a later pass. */
 void dp_netdev_recirculate(struct dp_netdev_pmd_thread *,
                            struct dp_packet_batch *);
 

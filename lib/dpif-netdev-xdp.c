@@ -76,8 +76,8 @@ bool
 dpif_netdev_xdp_del(struct dp_netdev_flow *flow)
 {
     return (dpif_netdev_xdp_is_known(flow)
-            && xdp_custody_delete(flow->flow.in_port.odp_port, get_holder(flow),
-                                  &flow->mega_ufid));
+            && xdp_custody_delete(flow->flow.in_port.odp_port,
+                                  get_holder(flow), &flow->mega_ufid));
 }
 
 /* To be called before the last statistics of 'flow', which is dead, are

@@ -10,9 +10,9 @@
  * once.
  *
  * Thread safety: all functions may be called from any thread.  Those that
- * append neither wait for anybody nor take a lock; dpif_offload_xdp_queue_wait()
- * must not be called with a lock that custody takes (see lib/xdp-netdev.h), or
- * in a callback of a deletion.
+ * append neither wait for anybody nor take a lock;
+ * dpif_offload_xdp_queue_wait() must not be called with a lock that custody
+ * takes (see lib/xdp-netdev.h), or in a callback of a deletion.
  */
 
 #ifndef DPIF_OFFLOAD_XDP_QUEUE_H

@@ -88,7 +88,8 @@ enable(const struct port *port)
     dpif_offload_xdp_queue_start();
     if (!xdp_custody_netdev_enable(port->netdev)) {
         VLOG_WARN_RL(&rl, "%s: there is no room for this port in XDP, so its "
-                     "flows stay in userspace (see other_config:xdp-max-ports)",
+                     "flows stay in userspace (see "
+                     "other_config:xdp-max-ports)",
                      netdev_get_name(port->netdev));
         return;
     }
@@ -416,8 +417,8 @@ get_global_stats(const struct dpif_offload *offload,
 
 /* Flows. */
 
-/* Implements flow_flush(): dpif-netdev has deleted all flows, so they just have
- * to come into custody. */
+/* Implements flow_flush(): dpif-netdev has deleted all flows, so they just
+ * have to come into custody. */
 static int
 flow_flush(const struct dpif_offload *offload OVS_UNUSED)
 {
@@ -435,13 +436,10 @@ flow_count(const struct dpif_offload *offload OVS_UNUSED)
     return xdp_custody_n_offloaded();
 }
 
-/* Implements netdev_flow_put().  The caller has the 'flow_mutex' of the thread,
- * and waits for nobody here. */
+/* Puts the flow of 'put'.  The caller has the 'flow_mutex' of the thread, and
+ * waits for nobody here. */
 static int
-netdev_flow_put(const struct dpif_offload *offload OVS_UNUSED,
-                struct netdev *netdev OVS_UNUSED,
-                struct dpif_offload_flow_put *put,
-                void **previous_flow_reference)
+put_flow(struct dpif_offload_flow_put *put, void **previous_flow_reference)
 {
     struct dp_netdev_flow *flow = put->flow_reference;
 
@@ -449,6 +447,30 @@ netdev_flow_put(const struct dpif_offload *offload OVS_UNUSED,
     *previous_flow_reference = flow->xdp_referenced ? flow : NULL;
     flow->xdp_referenced = true;
     return 0;
+}
+
+/* Implements netdev_flow_put(). */
+static int
+netdev_flow_put(const struct dpif_offload *offload OVS_UNUSED,
+                struct netdev *netdev OVS_UNUSED,
+                struct dpif_offload_flow_put *put,
+                void **previous_flow_reference)
+{
+    return put_flow(put, previous_flow_reference);
+}
+
+/* Puts the flow of 'put', which no provider has got, because its port or the
+ * whole datapath has gone.  Returns 0, or EOPNOTSUPP if it was not put here
+ * before.  (dpif-netdev takes a flow whose last put has failed for one that
+ * need not be deleted.) */
+int
+dpif_offload_xdp_flow_put_late(struct dpif_offload_flow_put *put,
+                               void **previous_flow_reference)
+{
+    const struct dp_netdev_flow *flow = put->flow_reference;
+
+    return (flow->xdp_referenced
+            ? put_flow(put, previous_flow_reference) : EOPNOTSUPP);
 }
 
 /* Deletes the flow of 'del', if it was put.  The reference to it is given back
@@ -475,9 +497,9 @@ netdev_flow_del(const struct dpif_offload *offload OVS_UNUSED,
     return delete_flow(del);
 }
 
-/* Deletes the flow of 'del', which no provider has got, because its port or the
- * whole datapath has gone before.  Returns EINPROGRESS, or EOPNOTSUPP if it was
- * not put here. */
+/* Deletes the flow of 'del', which no provider has got, because its port or
+ * the whole datapath has gone before.  Returns EINPROGRESS, or EOPNOTSUPP if
+ * it was not put here. */
 int
 dpif_offload_xdp_flow_del_late(const struct dpif_offload_flow_del *del)
 {

@@ -122,7 +122,7 @@ custody_find(odp_port_t in_port, const ovs_u128 *ufid)
 /* Makes a megaflow, refused for no reason yet. */
 struct custody_flow *
 custody_create(struct custody_port *port, const ovs_u128 *ufid,
-            const struct match *match)
+               const struct match *match)
 {
     struct custody_flow *flow = xzalloc(sizeof *flow);
 

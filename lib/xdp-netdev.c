@@ -169,7 +169,7 @@ is_always_generic(const struct xdp_netdev *port)
  * In generic mode the kernel sends them like any other packet. */
 bool
 xdp_netdev_takes_from(const struct xdp_netdev *to,
-                    const struct xdp_netdev *from)
+                      const struct xdp_netdev *from)
 {
     return to->can_be_target || is_always_generic(from);
 }
