@@ -20,6 +20,9 @@
 #include "util.h"
 #include "xdp-program.h"
 
+/* Maps of the program, at most. */
+#define MAX_MAPS 32
+
 static int prog_fd;
 static int scratch_fd;          /* xdp_scratch. */
 static uint32_t scratch_size;   /* Of one CPU's value. */
@@ -27,28 +30,49 @@ static int hints_fd;            /* xdp_hints. */
 static uint32_t n_hint_buckets; /* Of all CPUs. */
 uint64_t digest_secret[XDP_KEY_WORDS];
 
+/* Stores the ids of the maps that the program uses in 'ids' and returns how
+ * many there are. */
+static uint32_t
+read_map_ids(uint32_t ids[MAX_MAPS])
+{
+    struct bpf_prog_info info = {
+        .nr_map_ids = MAX_MAPS,
+        .map_ids = (uintptr_t) ids,
+    };
+    uint32_t size = sizeof info;
+
+    if (bpf_obj_get_info_by_fd(prog_fd, &info, &size)) {
+        ovs_fatal(errno, "reading what the program uses failed");
+    }
+    return MIN(info.nr_map_ids, MAX_MAPS);
+}
+
+/* Opens the map 'id', stores in '*map' what it is, and returns its fd. */
+static int
+open_map_by_id(uint32_t id, struct bpf_map_info *map)
+{
+    uint32_t size = sizeof *map;
+    int fd = bpf_map_get_fd_by_id(id);
+
+    memset(map, 0, sizeof *map);
+    if (fd < 0 || bpf_obj_get_info_by_fd(fd, map, &size)) {
+        ovs_fatal(errno, "opening a map of the program failed");
+    }
+    return fd;
+}
+
 /* Opens the map 'name' of the loaded object.  Returns its fd, or a negative
  * number if the program does not use it. */
 int
 open_map(const char *name)
 {
-    struct bpf_prog_info info = { 0 };
-    uint32_t size = sizeof info;
-    uint32_t ids[32];
+    uint32_t ids[MAX_MAPS];
+    uint32_t n = read_map_ids(ids);
 
-    info.nr_map_ids = ARRAY_SIZE(ids);
-    info.map_ids = (uintptr_t) ids;
-    if (bpf_obj_get_info_by_fd(prog_fd, &info, &size)) {
-        ovs_fatal(errno, "reading what the program uses failed");
-    }
-    for (uint32_t i = 0; i < MIN(info.nr_map_ids, ARRAY_SIZE(ids)); i++) {
-        struct bpf_map_info map = { 0 };
-        int fd = bpf_map_get_fd_by_id(ids[i]);
+    for (uint32_t i = 0; i < n; i++) {
+        struct bpf_map_info map;
+        int fd = open_map_by_id(ids[i], &map);
 
-        size = sizeof map;
-        if (fd < 0 || bpf_obj_get_info_by_fd(fd, &map, &size)) {
-            ovs_fatal(errno, "opening a map of the program failed");
-        }
         if (!strncmp(map.name, name, sizeof map.name - 1)
             || (strstr(map.name, ".rodata") && strstr(name, ".rodata"))) {
             return fd;
@@ -63,9 +87,8 @@ open_map(const char *name)
 void
 find_internals(void)
 {
-    struct bpf_prog_info info = { 0 };
-    uint32_t size = sizeof info;
-    uint32_t ids[32];
+    uint32_t ids[MAX_MAPS];
+    uint32_t n;
     int rodata_fd = -1;
     uint32_t rodata_size = 0;
     uint32_t rodata_btf = 0;
@@ -74,21 +97,13 @@ find_internals(void)
     if (prog_fd < 0) {
         ovs_fatal(errno, "opening the loaded program failed");
     }
-    info.nr_map_ids = ARRAY_SIZE(ids);
-    info.map_ids = (uintptr_t) ids;
-    if (bpf_obj_get_info_by_fd(prog_fd, &info, &size)) {
-        ovs_fatal(errno, "reading what the program uses failed");
-    }
 
+    n = read_map_ids(ids);
     scratch_fd = hints_fd = -1;
-    for (uint32_t i = 0; i < MIN(info.nr_map_ids, ARRAY_SIZE(ids)); i++) {
-        struct bpf_map_info map = { 0 };
-        int fd = bpf_map_get_fd_by_id(ids[i]);
+    for (uint32_t i = 0; i < n; i++) {
+        struct bpf_map_info map;
+        int fd = open_map_by_id(ids[i], &map);
 
-        size = sizeof map;
-        if (fd < 0 || bpf_obj_get_info_by_fd(fd, &map, &size)) {
-            ovs_fatal(errno, "opening a map of the program failed");
-        }
         if (!strcmp(map.name, "xdp_scratch")) {
             scratch_fd = fd;
             scratch_size = ROUND_UP(map.value_size, 8);

@@ -336,12 +336,10 @@ test_op_flags_translated(void)
     unsigned int n = 0, n_drops = 0;
     uint8_t seen = 0;
     struct xdp_caps caps;
-    uint64_t stub[512];
     struct ofpbuf b;
 
-    all_caps(&caps);
     match_headers(ETH_TYPE_IP, IPPROTO_UDP);
-    ofpbuf_use_stub(&b, stub, sizeof stub);
+    begin_actions(&b, &caps);
     init_patterns();
     for (;;) {
         struct xdp_translation tr;
@@ -372,7 +370,6 @@ test_op_flags_translated(void)
         }
     }
     destroy_patterns();
-    ofpbuf_uninit(&b);
 
     /* All of them were there. */
     CHECK(seen == UINT8_MAX);

@@ -20,12 +20,10 @@ static void
 test_translate_actions(void)
 {
     struct ofpbuf b;
-    uint64_t stub[64];
     struct xdp_translation tr;
     struct xdp_caps caps;
 
-    all_caps(&caps);
-    ofpbuf_use_stub(&b, stub, sizeof stub);
+    begin_actions(&b, &caps);
 
     put_output(&b, 5);
     CHECK(!translate_actions(&b, &caps, &tr));
@@ -68,12 +66,10 @@ static void
 test_translate_outputs(void)
 {
     struct ofpbuf b;
-    uint64_t stub[64];
     struct xdp_translation tr;
     struct xdp_caps caps;
 
-    all_caps(&caps);
-    ofpbuf_use_stub(&b, stub, sizeof stub);
+    begin_actions(&b, &caps);
 
     put_pop_vlan(&b);
     put_output(&b, 1);
@@ -125,13 +121,11 @@ static void
 test_translate_drop(void)
 {
     struct ofpbuf b;
-    uint64_t stub[64];
     struct xdp_translation tr;
     struct xdp_caps caps;
     size_t ofs;
 
-    all_caps(&caps);
-    ofpbuf_use_stub(&b, stub, sizeof stub);
+    begin_actions(&b, &caps);
 
     CHECK(!translate_actions(&b, &caps, &tr));
     CHECK(!tr.actions.n_ops && !tr.actions.flags);
@@ -180,12 +174,10 @@ static void
 test_translate_trunc(void)
 {
     struct ofpbuf b;
-    uint64_t stub[64];
     struct xdp_translation tr;
     struct xdp_caps caps;
 
-    all_caps(&caps);
-    ofpbuf_use_stub(&b, stub, sizeof stub);
+    begin_actions(&b, &caps);
 
     put_trunc(&b, ETH_HEADER_LEN);
     put_output(&b, 1);
@@ -226,12 +218,10 @@ static void
 test_translate_meter(void)
 {
     struct ofpbuf b;
-    uint64_t stub[64];
     struct xdp_translation tr;
     struct xdp_caps caps;
 
-    all_caps(&caps);
-    ofpbuf_use_stub(&b, stub, sizeof stub);
+    begin_actions(&b, &caps);
 
     nl_msg_put_u32(&b, OVS_ACTION_ATTR_METER, 5);
     put_pop_vlan(&b);
@@ -284,12 +274,10 @@ static void
 test_translate_passes(void)
 {
     struct ofpbuf b;
-    uint64_t stub[64];
     struct xdp_translation tr;
     struct xdp_caps caps;
 
-    all_caps(&caps);
-    ofpbuf_use_stub(&b, stub, sizeof stub);
+    begin_actions(&b, &caps);
 
     put_pop_vlan(&b);
     put_hash(&b, OVS_HASH_ALG_L4, 77);
@@ -356,12 +344,10 @@ static void
 test_translate_n_ops(void)
 {
     struct ofpbuf b;
-    uint64_t stub[128];
     struct xdp_translation tr;
     struct xdp_caps caps;
 
-    all_caps(&caps);
-    ofpbuf_use_stub(&b, stub, sizeof stub);
+    begin_actions(&b, &caps);
     for (int max = 1; max <= XDP_FLOW_MAX_OPS; max++) {
         caps.max_ops = max;
         for (int i = 1; i < max; i++) {
@@ -415,11 +401,9 @@ test_translate_other_actions(void)
         XDP_OVS_NEW_ACTIONS(NAME_NEW_ACTION)
     };
     struct ofpbuf b;
-    uint64_t stub[64];
     struct xdp_caps caps;
 
-    all_caps(&caps);
-    ofpbuf_use_stub(&b, stub, sizeof stub);
+    begin_actions(&b, &caps);
     for (uint16_t type = 0; type <= OVS_ACTION_ATTR_MAX + 5; type++) {
         const char *name = (type <= OVS_ACTION_ATTR_MAX ? names[type]
                             : "unknown");
@@ -456,11 +440,9 @@ test_translate_malformed(void)
         { OVS_ACTION_ATTR_TRUNC, "trunc, malformed" },
     };
     struct ofpbuf b;
-    uint64_t stub[64];
     struct xdp_caps caps;
 
-    all_caps(&caps);
-    ofpbuf_use_stub(&b, stub, sizeof stub);
+    begin_actions(&b, &caps);
     for (size_t i = 0; i < ARRAY_SIZE(too_short); i++) {
         nl_msg_put_u16(&b, too_short[i].type, 0);
         check_actions_refused(&b, &caps, XDP_REASON_ACTION,
@@ -481,11 +463,9 @@ static void
 test_translate_missing_ops(void)
 {
     struct ofpbuf b;
-    uint64_t stub[64];
     struct xdp_caps caps;
 
-    all_caps(&caps);
-    ofpbuf_use_stub(&b, stub, sizeof stub);
+    begin_actions(&b, &caps);
 
     caps.ops = ~(UINT64_C(1) << XDP_OP_PUSH_VLAN);
     put_push_vlan(&b, ETH_TYPE_VLAN, 1);

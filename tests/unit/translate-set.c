@@ -82,12 +82,10 @@ test_translate_set(void)
 {
     uint8_t value[MAX_SET_SIZE], mask[MAX_SET_SIZE];
     struct ofpbuf b;
-    uint64_t stub[64];
     struct xdp_translation tr, masked;
     struct xdp_caps caps;
 
-    all_caps(&caps);
-    ofpbuf_use_stub(&b, stub, sizeof stub);
+    begin_actions(&b, &caps);
     memset(value, 0x5a, sizeof value);
     for (size_t i = 0; i < ARRAY_SIZE(set_cases); i++) {
         const struct set_case *sc = &set_cases[i];
@@ -198,12 +196,10 @@ test_translate_set_fields(void)
     const struct xdp_op *ops;
     const union xdp_op_data *data;
     struct ofpbuf b;
-    uint64_t stub[64];
     struct xdp_translation tr;
     struct xdp_caps caps;
 
-    all_caps(&caps);
-    ofpbuf_use_stub(&b, stub, sizeof stub);
+    begin_actions(&b, &caps);
     ops = tr.actions.ops;
     data = (const union xdp_op_data *) ops;
 
@@ -284,12 +280,10 @@ test_translate_mpls(void)
     struct ovs_key_arp arp = { .arp_op = htons(1) };
     ovs_be32 lse = htonl(1);
     struct ofpbuf b;
-    uint64_t stub[64];
     struct xdp_translation tr;
     struct xdp_caps caps;
 
-    all_caps(&caps);
-    ofpbuf_use_stub(&b, stub, sizeof stub);
+    begin_actions(&b, &caps);
 
     match_headers(ETH_TYPE_IP, IPPROTO_TCP);
     nl_msg_put_unspec(&b, OVS_ACTION_ATTR_PUSH_MPLS, &push, sizeof push);
@@ -355,12 +349,10 @@ test_translate_other_sets(void)
         [OVS_KEY_ATTR_ND_EXTENSIONS] = "set(nd_ext)",
     };
     struct ofpbuf b;
-    uint64_t stub[64];
     struct xdp_caps caps;
     size_t ofs;
 
-    all_caps(&caps);
-    ofpbuf_use_stub(&b, stub, sizeof stub);
+    begin_actions(&b, &caps);
     for (uint16_t type = 0; type <= OVS_KEY_ATTR_MAX + 5; type++) {
         const char *name = type <= OVS_KEY_ATTR_MAX ? names[type] : NULL;
         uint64_t value = 0;

@@ -48,7 +48,8 @@ static void
 test_translate_tunnels(void)
 {
     static const uint8_t vxlan[16] = { 0, 0, 0x12, 0xb5, 0, 0, 0, 0, 8 };
-    static const uint8_t udp_csum[16] = { 0, 0, 0x12, 0xb5, 0, 0, 0xff, 0xff, 8 };
+    static const uint8_t udp_csum[16] = { 0, 0, 0x12, 0xb5, 0, 0, 0xff, 0xff,
+                                          8 };
     static const uint8_t gre[4] = { 0, 0, 0x65, 0x58 };
     static const uint8_t gre_csum[8] = { 0x80, 0, 0x65, 0x58 };
     static const uint8_t gre_key_seq[12] = { 0x30, 0, 0x65, 0x58 };
@@ -59,12 +60,10 @@ test_translate_tunnels(void)
     struct xdp_translation tr;
     struct xdp_caps caps;
     struct ip_header *ip;
-    uint64_t stub[512];
     struct ofpbuf b;
     size_t ofs;
 
-    all_caps(&caps);
-    ofpbuf_use_stub(&b, stub, sizeof stub);
+    begin_actions(&b, &caps);
 
     init_push(&push, OVS_VPORT_TYPE_VXLAN, false, IPPROTO_UDP, vxlan,
               sizeof vxlan);
@@ -246,7 +245,6 @@ test_translate_tunnels(void)
     caps.ops &= ~(UINT64_C(1) << XDP_OP_TNL_POP);
     nl_msg_put_u32(&b, OVS_ACTION_ATTR_TUNNEL_POP, 0);
     check_actions_refused(&b, &caps, XDP_REASON_ACTION, "tnl_pop");
-    ofpbuf_uninit(&b);
 }
 
 const struct unit_case unit_translate_tunnel[] = {

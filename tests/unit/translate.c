@@ -58,6 +58,18 @@ all_caps(struct xdp_caps *caps)
     caps->max_outputs = XDP_FLOW_MAX_OPS;
 }
 
+/* Begins a case of actions, which go to 'b', for an object of '*caps' that can
+ * do everything.  'b' must not be used in the next case any more. */
+void
+begin_actions(struct ofpbuf *b, struct xdp_caps *caps)
+{
+    /* For all that a case has at a time. */
+    static uint64_t stub[512];
+
+    ofpbuf_use_stub(b, stub, sizeof stub);
+    all_caps(caps);
+}
+
 /* What the megaflow matches whose actions are translated. */
 struct xdp_key flow_key;
 struct xdp_key flow_mask;

@@ -23,6 +23,7 @@ extern struct xdp_key flow_key;
 extern struct xdp_key flow_mask;
 
 void all_caps(struct xdp_caps *);
+void begin_actions(struct ofpbuf *, struct xdp_caps *);
 void match_headers(uint16_t dl_type, uint8_t nw_proto);
 
 /* Append actions. */

@@ -71,11 +71,9 @@ test_translate_userspace(void)
     };
     struct user_action_cookie cookie;
     struct ofpbuf b;
-    uint64_t stub[64];
     struct xdp_caps caps;
 
-    all_caps(&caps);
-    ofpbuf_use_stub(&b, stub, sizeof stub);
+    begin_actions(&b, &caps);
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         char detail[80];
 
@@ -101,7 +99,6 @@ test_translate_userspace(void)
     check_actions_refused(&b, &caps, XDP_REASON_ACTION, "userspace");
     nl_msg_put_flag(&b, OVS_ACTION_ATTR_SAMPLE);
     check_actions_refused(&b, &caps, XDP_REASON_ACTION, "sample");
-    ofpbuf_uninit(&b);
 }
 
 const struct unit_case unit_userspace[] = {
