@@ -325,6 +325,10 @@ const volatile __u32 xdp_weak_order = 0;
  * way there. */
 const volatile __u32 xdp_runs_nest = 0;
 
+/* The flag that the key of a packet from a tunnel has if its outer IPv4 header
+ * must not be fragmented, or 0 if userspace does not tell. */
+const volatile __u32 xdp_tunnel_df = 0;
+
 /* The program for all passes but the first. */
 int xdp_recirc(struct xdp_md *ctx);
 

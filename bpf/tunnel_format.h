@@ -19,6 +19,7 @@
 #define TUNNEL_GRE_KEY          0x2000
 #define TUNNEL_GRE_SEQ          0x1000
 #define TUNNEL_GENEVE_OAM       0x80
+#define TUNNEL_IP_DF            0x4000
 #define TUNNEL_PROTO_TEB        0x6558
 #define TUNNEL_PROTO_ERSPAN2    0x88be  /* Type II, which OVS calls 1. */
 

@@ -195,6 +195,9 @@ tunnel_look_at(struct xdp_md *ctx, const struct xdp_scratch *scratch,
         }
         h->tun_flags = (PARSE_FIELD(tun_ip_tos, ip->tos)
                         | PARSE_FIELD(tun_ip_ttl, ip->ttl));
+        if (ip->frag_off & bpf_htons(TUNNEL_IP_DF)) {
+            h->tun_flags |= PARSE_FIELD(tun_flags, xdp_tunnel_df);
+        }
     }
 
     if (is_gre) {

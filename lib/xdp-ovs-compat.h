@@ -56,6 +56,14 @@ xdp_ovs_sequence_next(xdp_ovs_sequence *sequence)
 #endif
 }
 
+/* What popping the header of a tunnel says of the "don't fragment" bit in the
+ * outer IPv4 header: a flag of FLOW_TNL_F_*, or nothing. */
+#if XDP_OVS_VERSION >= 400
+#define XDP_OVS_TUNNEL_DF FLOW_TNL_F_DONT_FRAGMENT
+#else
+#define XDP_OVS_TUNNEL_DF 0
+#endif
+
 /* Inside DP_PACKET_BATCH_REFILL_FOR_EACH, lets PACKET, that of INDEX, stay in
  * BATCH. */
 #if XDP_OVS_VERSION >= 400

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "entropy.h"
+#include "packets.h"
 #include "util.h"
 #include "xdp-contract.h"
 #include "xdp-flow-table.h"
@@ -142,6 +143,17 @@ set_machine(const char *path, struct bpf_object *bpf,
         }
     }
     return error;
+}
+
+/* Tells 'bpf', which is not loaded yet, how userspace pops tunnel headers.  An
+ * object that knows nothing of the flag is good enough where there is none. */
+static int
+set_tunnel_df(const char *path, struct bpf_object *bpf, char **errp)
+{
+    uint32_t flag = XDP_OVS_TUNNEL_DF;
+
+    return flag ? set_constant(path, bpf, "xdp_tunnel_df", &flag, sizeof flag,
+                               errp) : 0;
 }
 
 /* Makes 'bpf', which is not loaded yet, use the map 'shared'.  After success,
@@ -326,6 +338,9 @@ xdp_prepare(const char *path, struct bpf_object *bpf,
     }
     if (!error && xdp_contract_has_op(caps, XDP_OP_RECIRC)) {
         error = set_magic(path, bpf, errp);
+    }
+    if (!error && xdp_contract_has_op(caps, XDP_OP_TNL_POP)) {
+        error = set_tunnel_df(path, bpf, errp);
     }
     for (size_t i = 0; i < XDP_N_SHARED_MAPS; i++) {
         enum xdp_op_type op = xdp_contract_maps[shared_maps[i].map].for_op;
