@@ -3,11 +3,11 @@
  * What dpif-netdev.c and the XDP offload call of each other.  Without AF_XDP
  * there is no offload, and what dpif-netdev.c calls does nothing.
  *
- * Thread safety: dpif_netdev_xdp_put() and dpif_netdev_xdp_del() are for the
- * offload thread of the flow, in the order in which the datapath has put and
- * deleted; dpif_netdev_xdp_stop() for whoever deletes the flow, with the
- * thread's 'flow_mutex'; dpif_netdev_xdp_resume() for the thread 'pmd' that
- * has received the packets; the others for anybody.
+ * Thread safety: dpif_netdev_xdp_put() and dpif_netdev_xdp_del() are for one
+ * thread at a time for each flow, in the order in which the datapath has put
+ * and deleted: its offload thread, or in OVS 4.0 that of
+ * lib/dpif-offload-xdp-queue.c.  dpif_netdev_xdp_stop() is for whoever deletes
+ * the flow, and the others for anybody.  They wait for 'xdp_mutex'.
  */
 
 #ifndef DPIF_NETDEV_XDP_H

@@ -205,8 +205,8 @@ has_other_match(const struct custody_flow *flow, const struct match *match)
 
 /* Puts the megaflow 'ufid' from 'in_port' of 'holder' into custody, or its new
  * actions.  'match' is that of the holder's own flow, and has the ingress
- * port.  Returns false if that port is not ours to serve, or not any more: then
- * somebody else may have the megaflow, too. */
+ * port.  Returns false if that port is not ours to serve, or not any more:
+ * then somebody else may have the megaflow, too. */
 bool
 xdp_custody_put(odp_port_t in_port, uintptr_t holder, const ovs_u128 *ufid,
                 const struct match *match, const struct nlattr *actions,
