@@ -5,6 +5,7 @@
 
 #include "dpif-offload-xdp-queue.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,13 @@
 /* How many items are taken before others may go on that wait for RCU. */
 #define BATCH 32
 
+/* What somebody waits for. */
+struct signal {
+    struct ovs_mutex mutex;
+    pthread_cond_t cond;
+    bool is_set OVS_GUARDED;
+};
+
 /* Something to be done. */
 struct item {
     struct mpsc_queue_node node;
@@ -36,7 +44,7 @@ struct item {
     struct dpif_offload_flow_cb_data cb_data;
 
     /* TELL: somebody waits for this. */
-    struct latch *done;
+    struct signal *done;
 
     /* PUT. */
     size_t actions_len;
@@ -99,17 +107,21 @@ void
 dpif_offload_xdp_queue_wait(void)
 {
     struct item *item = xmalloc(sizeof *item);
-    struct latch done;
+    struct signal done = { .is_set = false };
 
-    latch_init(&done);
+    ovs_mutex_init(&done.mutex);
+    xpthread_cond_init(&done.cond, NULL);
     item->type = TELL;
     item->done = &done;
     append(item);
-    while (!latch_is_set(&done)) {
-        latch_wait(&done);
-        poll_block();
+
+    ovs_mutex_lock(&done.mutex);
+    while (!done.is_set) {
+        ovs_mutex_cond_wait(&done.cond, &done.mutex);
     }
-    latch_destroy(&done);
+    ovs_mutex_unlock(&done.mutex);
+    xpthread_cond_destroy(&done.cond);
+    ovs_mutex_destroy(&done.mutex);
 }
 
 /* Does what 'item' says, and frees it. */
@@ -130,7 +142,10 @@ process(struct item *item)
         break;
 
     case TELL:
-        latch_set(item->done);
+        ovs_mutex_lock(&item->done->mutex);
+        item->done->is_set = true;
+        xpthread_cond_signal(&item->done->cond);
+        ovs_mutex_unlock(&item->done->mutex);
         break;
     }
     free(item);

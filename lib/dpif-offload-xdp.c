@@ -45,8 +45,9 @@ struct port {
 static struct ovs_mutex mutex = OVS_MUTEX_INITIALIZER;
 
 /* All ports of datapaths of type "netdev", whose numbers custody takes for
- * those of one.  OVS's own list of ports has no room for two with the same
- * netdev, which tunnels have while their UDP port is changed. */
+ * those of one: if two have a number, the first has it here.  OVS's own list
+ * of ports has no room for two with the same netdev, which tunnels have while
+ * their UDP port is changed. */
 static struct cmap ports = CMAP_INITIALIZER;
 
 /* The last other_config:offload-driver, NULL if unset. */
@@ -161,6 +162,10 @@ dpif_offload_xdp_port_noted(const struct dpif *dpif, struct netdev *netdev,
     }
     ovs_mutex_lock(&mutex);
     port = find_port(port_no);
+    if (port && strcmp(port->offload->name, offload->name)) {
+        /* Another datapath has the number. */
+        goto out;
+    }
     if (port && port->netdev != netdev) {
         remove_port(port);
         port = NULL;
@@ -176,6 +181,7 @@ dpif_offload_xdp_port_noted(const struct dpif *dpif, struct netdev *netdev,
     /* The former instance of a datapath that was closed and opened again may
      * not have been closed yet. */
     port->offload = offload;
+out:
     ovs_mutex_unlock(&mutex);
 }
 
@@ -188,31 +194,35 @@ can_offload(struct dpif_offload *offload OVS_UNUSED, struct netdev *netdev)
 
 /* Implements port_add(). */
 static int
-port_add(struct dpif_offload *offload OVS_UNUSED, struct netdev *netdev,
+port_add(struct dpif_offload *offload, struct netdev *netdev,
          odp_port_t port_no)
 {
     struct port *port;
+    int error = 0;
 
     ovs_mutex_lock(&mutex);
     port = find_port(port_no);
-    ovs_assert(port && port->netdev == netdev);
-    port->ours = true;
-    if (dpif_offload_enabled()) {
-        enable(port);
+    if (port && port->offload == offload && port->netdev == netdev) {
+        port->ours = true;
+        if (dpif_offload_enabled()) {
+            enable(port);
+        }
+    } else {
+        error = EEXIST;
     }
     ovs_mutex_unlock(&mutex);
-    return 0;
+    return error;
 }
 
 /* Implements port_del(), which is also called for ports that are not ours. */
 static int
-port_del(struct dpif_offload *offload OVS_UNUSED, odp_port_t port_no)
+port_del(struct dpif_offload *offload, odp_port_t port_no)
 {
     struct port *port;
 
     ovs_mutex_lock(&mutex);
     port = find_port(port_no);
-    if (port) {
+    if (port && port->offload == offload) {
         remove_port(port);
     }
     ovs_mutex_unlock(&mutex);
