@@ -109,6 +109,16 @@ xdp_ovs_sequence_next(xdp_ovs_sequence *sequence)
 #define xdp_ovs_finish_packet(PACKET) ((void) (PACKET))
 #endif
 
+/* Calls FUNCTION, one of those that push the header DATA of the tunnel NETDEV
+ * to PACKET, which comes from nowhere. */
+#if XDP_OVS_VERSION >= 400
+#define xdp_ovs_push_header(FUNCTION, NETDEV, PACKET, DATA) \
+    FUNCTION(NETDEV, NULL, PACKET, DATA)
+#else
+#define xdp_ovs_push_header(FUNCTION, NETDEV, PACKET, DATA) \
+    FUNCTION(NETDEV, PACKET, DATA)
+#endif
+
 /* Returns true if OVS itself adds the key "xdp-mode" to the status of AF_XDP
  * ports. */
 static inline bool

@@ -114,11 +114,13 @@ test_one_push(unsigned long int index)
     nl_msg_put_unspec(buf, OVS_ACTION_ATTR_TUNNEL_PUSH, &push, sizeof push);
     if (push.tnl_type == OVS_VPORT_TYPE_GRE
         || push.tnl_type == OVS_VPORT_TYPE_IP6GRE) {
-        netdev_gre_push_header(tunnel_netdev, packet, &push);
+        xdp_ovs_push_header(netdev_gre_push_header, tunnel_netdev, packet,
+                            &push);
     } else if (push.tnl_type == OVS_VPORT_TYPE_ERSPAN) {
-        netdev_erspan_push_header(tunnel_netdev, packet, &push);
+        xdp_ovs_push_header(netdev_erspan_push_header, tunnel_netdev, packet,
+                            &push);
     } else {
-        netdev_tnl_push_udp_header(NULL, packet, &push);
+        xdp_ovs_push_header(netdev_tnl_push_udp_header, NULL, packet, &push);
     }
     set_next_sequence(&push, packet);
     if (one_in(4)) {
