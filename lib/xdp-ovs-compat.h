@@ -109,6 +109,13 @@ xdp_ovs_sequence_next(xdp_ovs_sequence *sequence)
 #define xdp_ovs_finish_packet(PACKET) ((void) (PACKET))
 #endif
 
+/* To be called before actions are executed. */
+#if XDP_OVS_VERSION >= 400
+#define xdp_ovs_init_actions() ((void) 0)
+#else
+#define xdp_ovs_init_actions() odp_execute_init()
+#endif
+
 /* Calls FUNCTION, one of those that push the header DATA of the tunnel NETDEV
  * to PACKET, which comes from nowhere. */
 #if XDP_OVS_VERSION >= 400

@@ -61,6 +61,7 @@
 #include "timeval.h"
 #include "util.h"
 #include "xdp-machine.h"
+#include "xdp-ovs-compat.h"
 #include "xdp-program.h"
 
 /* Exit status of a test that could not run. */
@@ -283,7 +284,7 @@ main(int argc, char *argv[])
 
     printf("seed: %"PRIu64"\n", seed);
     fflush(stdout);
-    odp_execute_init();
+    xdp_ovs_init_actions();
     n_cpus = libbpf_num_possible_cpus();
     this_cpu = sched_getcpu();
     CPU_ZERO(&cpus);

@@ -506,7 +506,8 @@ execute_second(struct tunnel_case *c, struct tested_flow *t,
 
         memset(&expected->common, 0, sizeof expected->common);
         dp_packet_set_rss_hash(packet, hash);
-        netdev_tnl_push_udp_header(NULL, packet, &c->push);
+        xdp_ovs_push_header(netdev_tnl_push_udp_header, NULL, packet,
+                            &c->push);
         xdp_ovs_finish_packet(packet);
         copy->size = dp_packet_size(packet);
         memcpy(copy->data, dp_packet_data(packet), copy->size);
