@@ -22,6 +22,7 @@
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
+#include "sset.h"
 #include "util.h"
 #include "xdp-custody-private.h"
 #include "xdp-port.h"
@@ -278,12 +279,16 @@ main(int argc OVS_UNUSED, char *argv[])
     const struct xdp_flow_table_limits limits = {
         .n_flows = 1, .n_slots = 1, .n_masks = 1, .n_ports = 64,
     };
+    struct sset types = SSET_INITIALIZER(&types);
     unsigned int n_failed = 0;
 
     set_program_name(argv[0]);
     /* What is expected to fail would be reported. */
     vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
+    /* Either makes the offload known, by the version of OVS. */
     netdev_run();
+    dp_enumerate_types(&types);
+    sset_destroy(&types);
     xdp_port_configure(true, &limits);
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         cases[i].func();
