@@ -4,8 +4,8 @@
  *
  * lib/netdev-offload.c tells us which providers there are, asks which of them
  * may be used, and passes on the configuration.  Without offload-driver it
- * works as it does without us, and 'linux_xdp' is not used.  So it does without
- * AF_XDP, whatever offload-driver is.
+ * works as it does without us, and 'linux_xdp' is not used.  So it does
+ * without AF_XDP, whatever offload-driver is.
  *
  * Thread safety: all functions may be called from any thread, except that only
  * the main thread calls netdev_offload_driver_configure() and _apply().

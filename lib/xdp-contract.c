@@ -259,7 +259,7 @@ xdp_contract_has_op(const struct xdp_caps *caps, enum xdp_op_type type)
  * that we cannot work with. */
 int
 xdp_contract_read(const char *path, struct bpf_object *bpf, bool *has_table,
-              struct xdp_caps *caps, char **errp)
+                  struct xdp_caps *caps, char **errp)
 {
     const struct btf *btf = bpf_object__btf(bpf);
     const struct btf_type *meta, *t;

@@ -82,8 +82,8 @@ xdp_ovs_sequence_next(xdp_ovs_sequence *sequence)
 #define XDP_OVS_MAX_PASSES 7
 #endif
 
-/* Actions that not all versions know: ACTION(NAME, STRING) for each, where NAME
- * is that behind OVS_ACTION_ATTR_, and STRING what users see. */
+/* Actions that not all versions know: ACTION(NAME, STRING) for each, where
+ * NAME is that behind OVS_ACTION_ATTR_, and STRING what users see. */
 #if XDP_OVS_VERSION >= 305
 #define XDP_OVS_NEW_ACTIONS(ACTION) \
     ACTION(DEC_TTL, "dec_ttl") \

@@ -251,8 +251,8 @@ group_failed(const struct table_group_choice *choice, int error)
 /* Stores in '*choice' the group for 'actions'.  Changes nothing. */
 enum xdp_table_error
 table_group_choose(struct xdp_flow_table *table,
-             const struct xdp_flow_actions *actions,
-             struct table_group_choice *choice)
+                   const struct xdp_flow_actions *actions,
+                   struct table_group_choice *choice)
 {
     struct table_group *group;
     size_t n;

@@ -107,7 +107,7 @@ table_mask_find(const struct xdp_flow_table *table, const struct xdp_key *bits)
 /* Makes 'id', from table_mask_find_unused(), the mask with 'bits'. */
 enum xdp_table_error
 table_mask_make(struct xdp_flow_table *table, uint32_t id,
-          const struct xdp_key *bits)
+                const struct xdp_key *bits)
 {
     const uint64_t *words = (const uint64_t *) bits;
     struct table_mask *mask = &table->masks[id];

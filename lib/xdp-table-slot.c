@@ -72,8 +72,8 @@ table_slot_set_valid(struct xdp_flow_table *table, uint32_t slot, bool valid)
  * yet. */
 void
 table_slot_fill(struct xdp_flow_table *table, uint32_t slot, uint32_t mask_id,
-          const struct xdp_key *key, const struct xdp_flow_actions *actions,
-          uint32_t group)
+                const struct xdp_key *key,
+                const struct xdp_flow_actions *actions, uint32_t group)
 {
     const struct xdp_key *mask = &table->masks[mask_id].bits;
     struct xdp_flow_rest *rest = &table->rests[slot];
@@ -120,7 +120,7 @@ table_slot_fill(struct xdp_flow_table *table, uint32_t slot, uint32_t mask_id,
  * 'flow', or for nobody if 'flow' is NULL. */
 void
 table_slot_retire(struct xdp_flow_table *table, uint32_t slot,
-            struct xdp_table_flow *flow)
+                  struct xdp_table_flow *flow)
 {
     struct table_garbage *garbage = xmalloc(sizeof *garbage);
 
@@ -170,7 +170,7 @@ table_slot_count_ports(struct xdp_flow_table *table, uint32_t slot, int change)
  * tunnel whose headers it pops. */
 bool
 table_slot_leads_to(const struct xdp_flow_table *table, uint32_t slot,
-              uint32_t port)
+                    uint32_t port)
 {
     const struct xdp_flow_rest *rest = &table->rests[slot];
     uint32_t other;
@@ -186,7 +186,7 @@ table_slot_leads_to(const struct xdp_flow_table *table, uint32_t slot,
 /* Adds the statistics of 'slot' to '*stats'. */
 void
 table_slot_add_stats(const struct xdp_flow_table *table, uint32_t slot,
-               struct xdp_flow_table_stats *stats)
+                     struct xdp_flow_table_stats *stats)
 {
     for (unsigned int i = 0; i < table->n_cpus; i++) {
         const volatile struct xdp_flow_stats *s

@@ -41,7 +41,7 @@ static const struct unit_case *const suites[] = {
     unit_translate_tunnel,
     unit_op_flags,
     unit_userspace,
-    unit_port,                  /* Before others that leave maps to be closed. */
+    unit_port,                  /* Before what leaves maps to be closed. */
     unit_table,
     unit_table_mask,
     unit_table_slot,

@@ -293,8 +293,8 @@ test_translate_other_fields(void)
     }
 }
 
-/* Packets in XDP are not tracked: what matches on that, in any pass, takes them
- * as what does not look, and what matches on more takes none of them. */
+/* Packets in XDP are not tracked: what matches on that, in any pass, takes
+ * them as what does not look, and what matches on more takes none of them. */
 static void
 test_translate_untracked(void)
 {
