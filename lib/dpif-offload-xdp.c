@@ -86,6 +86,12 @@ enable(const struct port *port)
 {
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
 
+    /* The packets first: those of a later pass may come as soon as there are
+     * flows. */
+    atomic_store_relaxed(&port->netdev->hw_info.post_process_api_supported,
+                         true);
+    dpif_offload_set_netdev_offload(port->netdev, port->offload);
+
     dpif_offload_xdp_queue_start();
     if (!xdp_custody_netdev_enable(port->netdev)) {
         VLOG_WARN_RL(&rl, "%s: there is no room for this port in XDP, so its "
@@ -95,9 +101,6 @@ enable(const struct port *port)
         return;
     }
     xdp_setup_start();
-    atomic_store_relaxed(&port->netdev->hw_info.post_process_api_supported,
-                         true);
-    dpif_offload_set_netdev_offload(port->netdev, port->offload);
 }
 
 /* Returns true if a port of ours has 'netdev'. */
@@ -120,10 +123,12 @@ remove_port(struct port *port)
     OVS_REQUIRES(mutex)
 {
     cmap_remove(&ports, &port->node, hash_port(port->port_no));
+
+    /* The flows first, so that no more packets of a later pass come. */
+    xdp_custody_port_removed(port->port_no, "netdev");
     if (port->ours && !is_used(port->netdev)) {
         dpif_offload_set_netdev_offload(port->netdev, NULL);
     }
-    xdp_custody_port_removed(port->port_no, "netdev");
 
     /* Not later: the device may become a port again at once, and must not be
      * in use then.  Nobody who has found 'port' meanwhile uses the netdev, for
