@@ -27,6 +27,7 @@
 #include "smap.h"
 #include "util.h"
 #include "xdp-custody.h"
+#include "xdp-port.h"
 #include "xdp-setup.h"
 #include "xdp-upcall.h"
 
@@ -324,6 +325,13 @@ set_config(struct dpif_offload *offload, const struct smap *other_config)
     ovs_mutex_unlock(&mutex);
 
     xdp_setup_configure(on, other_config);
+}
+
+/* Does what is due.  To be called each time around the main loop. */
+void
+dpif_offload_xdp_run(void)
+{
+    xdp_port_retry_busy();
 }
 
 /* Returns the ports of 'offload', by name. */

@@ -5,8 +5,8 @@
  * What lib/dpif-offload.c tells its providers about goes through the class.
  * That is all about the ports that are ours, what is put and deleted, and the
  * packets of a later pass.  The functions here are for what it does not tell:
- * ports that are not ours, which may still be named in actions, and puts and
- * deletions after a port has gone.  Statistics do not go through the class,
+ * ports that are not ours, which may still be named in actions, puts and
+ * deletions after a port has gone, and that time passes.  Statistics do not go through the class,
  * which asks for them without the thread: see lib/dpif-netdev-xdp.h.  Nor do
  * meters, which it would keep from us until other_config:hw-offload is true
  * for the first time: see lib/xdp-meter.h.
@@ -17,8 +17,8 @@
  *
  * Thread safety: dpif_offload_xdp_port_noted() is for whoever adds ports to
  * the datapath, and the functions for late puts and deletions for whoever puts
- * or deletes the flow.
- * The others may be called from any thread.
+ * or deletes the flow; dpif_offload_xdp_run() is for the main thread.  The
+ * others may be called from any thread.
  */
 
 #ifndef DPIF_OFFLOAD_XDP_H
@@ -41,12 +41,19 @@ struct netdev;
 #ifdef HAVE_AF_XDP
 extern const struct dpif_offload_class dpif_offload_xdp_class;
 
+void dpif_offload_xdp_run(void);
 void dpif_offload_xdp_port_noted(const struct dpif *, struct netdev *,
                                  odp_port_t);
 int dpif_offload_xdp_flow_put_late(struct dpif_offload_flow_put *,
                                    void **previous_flow_reference);
 int dpif_offload_xdp_flow_del_late(const struct dpif_offload_flow_del *);
 #else
+static inline void
+dpif_offload_xdp_run(void)
+{
+    /* Nothing. */
+}
+
 static inline void
 dpif_offload_xdp_port_noted(const struct dpif *dpif OVS_UNUSED,
                             struct netdev *netdev OVS_UNUSED,

@@ -33,7 +33,6 @@ void xdp_port_check_device(struct xdp_netdev *) OVS_REQUIRES(xdp_mutex);
 
 /* xdp-port-socket.c. */
 void xdp_port_note_closed(const char *device) OVS_REQUIRES(xdp_mutex);
-void xdp_port_retry_busy(void) OVS_EXCLUDED(xdp_mutex);
 
 /* Replaces '*p' by a copy of 's', either of which may be NULL. */
 static inline void

@@ -148,7 +148,8 @@ xdp_port_is_busy(const char *device)
     return busy;
 }
 
-/* Has ports whose queues were busy configured again when it is time. */
+/* Has ports whose queues were busy configured again when it is time.  To be
+ * called each time around the main loop, which it wakes up for that. */
 void
 xdp_port_retry_busy(void)
 {

@@ -69,6 +69,7 @@ void xdp_port_destroy(struct netdev *);
 
 /* For xdp-setup.c, xdp-worker.c and xdp-command.c. */
 void xdp_port_configure(bool on, const struct xdp_flow_table_limits *);
+void xdp_port_retry_busy(void) OVS_EXCLUDED(xdp_mutex);
 void xdp_port_put_object(struct xdp_object *) OVS_REQUIRES(xdp_mutex);
 void xdp_port_unload_objects(void);
 void xdp_port_handle_event(enum xdp_features_event, int ifindex);
