@@ -6,8 +6,8 @@ XDP or, if not, what the last reason was ("ovs-appctl xdp/refused").  Each test
 appends these numbers to a file; the report adds them up.  Puts are not
 counted: how often a megaflow is put depends on how busy the machine is.
 
-The file "coverage" of the version of OVS, in a directory next to this file, is the report that new ones are compared
-with.
+The file "coverage" of the version of OVS, in a directory next to this file, is
+the report that new ones are compared with.
 """
 
 import re
