@@ -6,10 +6,10 @@
  * That is all about the ports that are ours, what is put and deleted, and the
  * packets of a later pass.  The functions here are for what it does not tell:
  * ports that are not ours, which may still be named in actions, puts and
- * deletions after a port has gone, and that time passes.  Statistics do not go through the class,
- * which asks for them without the thread: see lib/dpif-netdev-xdp.h.  Nor do
- * meters, which it would keep from us until other_config:hw-offload is true
- * for the first time: see lib/xdp-meter.h.
+ * deletions after a port has gone, and that time passes.  Statistics do not go
+ * through the class, which asks for them without the thread: see
+ * lib/dpif-netdev-xdp.h.  Nor do meters, which it would keep from us until
+ * other_config:hw-offload is true for the first time: see lib/xdp-meter.h.
  *
  * The reference to a flow that its first put brings is kept until its deletion
  * has come into custody.  All puts succeed: custody takes what cannot be in
@@ -31,7 +31,6 @@
 #include "openvswitch/compiler.h"
 #include "openvswitch/types.h"
 
-struct dpcls_rule;
 struct dpif;
 struct dpif_offload_class;
 struct dpif_offload_flow_del;
@@ -86,27 +85,6 @@ dpif_offload_xdp_is_first_pass(const struct dp_packet *packet,
 {
     return (!packet->md.recirc_id
             && packet->md.in_port.odp_port == port_no);
-}
-
-/* Takes from 'rules', where the flows of 'batch' are, those of packets that
- * come from another port than 'in_port', and were looked up in its classifier:
- * flows there do not match on the port.  (So may packets whose tunnel header a
- * provider has popped.)  Returns true if there are such packets. */
-static inline bool
-dpif_offload_xdp_leave_other_ports(const struct dp_packet_batch *batch,
-                                   odp_port_t in_port,
-                                   struct dpcls_rule *rules[])
-{
-    const struct dp_packet *packet;
-    bool any = false;
-
-    DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
-        if (OVS_UNLIKELY(packet->md.in_port.odp_port != in_port)) {
-            rules[i] = NULL;
-            any = true;
-        }
-    }
-    return any;
 }
 
 #endif /* dpif-offload-xdp.h */
