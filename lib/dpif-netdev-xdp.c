@@ -46,7 +46,7 @@ dpif_netdev_xdp_is_known(const struct dp_netdev_flow *flow)
 }
 
 /* Offers 'flow' of a datapath of 'dpif_type', with new 'actions'.  Returns
- * false if it is not for us. */
+ * false if it is not for us, or if it is dead already, and we never had it. */
 bool
 dpif_netdev_xdp_put(const char *dpif_type, struct dp_netdev_flow *flow,
                     const struct nlattr *actions, size_t actions_len)
@@ -54,7 +54,8 @@ dpif_netdev_xdp_put(const char *dpif_type, struct dp_netdev_flow *flow,
     odp_port_t in_port = flow->flow.in_port.odp_port;
     struct match match;
 
-    if (strcmp(dpif_type, "netdev")) {
+    if (strcmp(dpif_type, "netdev")
+        || (flow->dead && !dpif_netdev_xdp_is_known(flow))) {
         return false;
     }
     dpif_netdev_xdp_get_match(flow, &match);
