@@ -10,10 +10,25 @@
 
 #include "dpif.h"
 #include "openvswitch/match.h"
+#include "openvswitch/vlog.h"
 #include "ovs-atomic.h"
 #include "util.h"
 #include "xdp-custody.h"
 #include "xdp-ovs-compat.h"
+#include "xdp-port.h"
+
+VLOG_DEFINE_THIS_MODULE(dpif_netdev_xdp);
+
+/* How many datapaths there are that we serve.  OVS's lock of the list of
+ * datapaths protects it. */
+static unsigned int n_datapaths;
+
+/* Returns true if we serve datapaths of 'dpif_type'. */
+static bool
+serves(const char *dpif_type)
+{
+    return !strcmp(dpif_type, "netdev");
+}
 
 /* Stores in '*match' what 'flow' matches on.  (That of a modification may be
  * another one: the datapath looks for the flow with a packet.) */
@@ -54,7 +69,7 @@ dpif_netdev_xdp_put(const char *dpif_type, struct dp_netdev_flow *flow,
     odp_port_t in_port = flow->flow.in_port.odp_port;
     struct match match;
 
-    if (strcmp(dpif_type, "netdev")
+    if (!serves(dpif_type)
         || (flow->dead && !dpif_netdev_xdp_is_known(flow))) {
         return false;
     }
@@ -118,4 +133,29 @@ dpif_netdev_xdp_add_status(struct dp_netdev_flow *flow,
         attrs->offloaded = true;
         attrs->dp_layer = "xdp";
     }
+}
+
+/* Notes that the datapath 'name' of 'dpif_type' is made.
+ *
+ * Each datapath counts its ports on its own, and OVS does not say of which
+ * datapath a port is that it tells us about.  So there is nothing in XDP any
+ * more once there are two: packets of one would leave through ports of the
+ * other.  Nor when one of them has gone, because OVS may keep the ports of
+ * that in mind.  (Bridges share one datapath.  Only "ovs-appctl dpctl/add-dp"
+ * makes another.) */
+void
+dpif_netdev_xdp_datapath_made(const char *name, const char *dpif_type)
+{
+    if (serves(dpif_type) && ++n_datapaths > 1) {
+        VLOG_WARN("%s is a second userspace datapath, so no flows are "
+                  "offloaded to XDP until ovs-vswitchd is restarted", name);
+        xdp_port_forbid();
+    }
+}
+
+/* Notes that a datapath of 'dpif_type' has gone. */
+void
+dpif_netdev_xdp_datapath_gone(const char *dpif_type)
+{
+    n_datapaths -= serves(dpif_type);
 }

@@ -7,7 +7,8 @@
  * thread at a time for each flow, in the order in which the datapath has put
  * and deleted: its offload thread, or in OVS 4.0 that of
  * lib/dpif-offload-xdp-queue.c.  dpif_netdev_xdp_stop() is for whoever deletes
- * the flow, and the others for anybody.  They wait for 'xdp_mutex'.
+ * the flow.  Those about datapaths are for whoever holds the lock of the list
+ * of datapaths, and the others for anybody.  They wait for 'xdp_mutex'.
  */
 
 #ifndef DPIF_NETDEV_XDP_H
@@ -31,6 +32,8 @@ struct nlattr;
 #ifdef HAVE_AF_XDP
 /* For dpif-netdev.c: thin wrappers around lib/xdp-custody.h that know "struct
  * dp_netdev_flow". */
+void dpif_netdev_xdp_datapath_made(const char *name, const char *dpif_type);
+void dpif_netdev_xdp_datapath_gone(const char *dpif_type);
 bool dpif_netdev_xdp_put(const char *dpif_type, struct dp_netdev_flow *,
                          const struct nlattr *actions, size_t actions_len);
 bool dpif_netdev_xdp_del(struct dp_netdev_flow *);
@@ -43,6 +46,19 @@ void dpif_netdev_xdp_add_status(struct dp_netdev_flow *,
 bool dpif_netdev_xdp_is_known(const struct dp_netdev_flow *);
 void dpif_netdev_xdp_get_match(const struct dp_netdev_flow *, struct match *);
 #else
+static inline void
+dpif_netdev_xdp_datapath_made(const char *name OVS_UNUSED,
+                              const char *dpif_type OVS_UNUSED)
+{
+    /* Nothing. */
+}
+
+static inline void
+dpif_netdev_xdp_datapath_gone(const char *dpif_type OVS_UNUSED)
+{
+    /* Nothing. */
+}
+
 static inline bool
 dpif_netdev_xdp_put(const char *dpif_type OVS_UNUSED,
                     struct dp_netdev_flow *flow OVS_UNUSED,

@@ -54,9 +54,6 @@ static struct cmap ports = CMAP_INITIALIZER;
 /* The last other_config:offload-driver, NULL if unset. */
 static char *driver OVS_GUARDED_BY(mutex);
 
-/* Are flows offloaded? */
-static atomic_bool is_on = false;
-
 /* Ports. */
 
 /* Returns the hash of 'port_no'. */
@@ -321,7 +318,6 @@ set_config(struct dpif_offload *offload, const struct smap *other_config)
             }
         }
     }
-    atomic_store_relaxed(&is_on, on);
     ovs_mutex_unlock(&mutex);
 
     xdp_setup_configure(on, other_config);
@@ -363,9 +359,8 @@ get_debug(const struct dpif_offload *offload, struct ds *ds,
     struct shash *list = list_ports(offload);
     const struct shash_node **nodes = shash_sort(list);
     struct json *json_ports = json ? json_object_create() : NULL;
-    bool on;
+    bool on = xdp_port_offload_is_on();
 
-    atomic_read_relaxed(&is_on, &on);
     if (json) {
         json_object_put(json, "on", json_boolean_create(on));
         json_object_put(json, "ports", json_ports);

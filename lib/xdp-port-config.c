@@ -170,12 +170,16 @@ has_own_object(const struct xdp_netdev *port)
             && nullable_string_is_equal(port->option, port->good_option));
 }
 
+/* Is the offload off, whatever is configured? */
+static bool forbidden OVS_GUARDED_BY(xdp_port_config_mutex);
+
 /* Sets whether ports use the default object where no other is configured, and
  * the limits of its table, and has the ports reconfigured if that changed.  On
  * a port that keeps its object, flows leave XDP or come back.
- * The main thread calls this in each of its rounds, so that a change of the
- * VLAN limit is noticed here even if no flow is put, and ports whose queues
- * were busy get another try. */
+ * The main thread calls this in each of its rounds, or in OVS 4.0 whenever the
+ * configuration may have changed, after the VLAN limit was set: so a change of
+ * that is noticed here even if no flow is put.  Ports whose queues were busy
+ * get another try. */
 void
 xdp_port_configure(bool on, const struct xdp_flow_table_limits *limits_)
 {
@@ -187,6 +191,7 @@ xdp_port_configure(bool on, const struct xdp_flow_table_limits *limits_)
     bool was_on;
 
     xdp_port_lock_config();
+    on = on && !forbidden;
     n_numbers = xdp_netdev_n_numbers();
     if (n_numbers && limits.n_ports != n_numbers) {
         static struct vlog_rate_limit once = VLOG_RATE_LIMIT_INIT(1, 1);
@@ -218,4 +223,31 @@ xdp_port_configure(bool on, const struct xdp_flow_table_limits *limits_)
         xdp_custody_evict_all();
     }
     xdp_port_retry_busy();
+}
+
+/* Switches the offload off for the rest of the life of the process, whatever
+ * is configured. */
+void
+xdp_port_forbid(void)
+{
+    struct xdp_flow_table_limits limits;
+
+    xdp_port_lock_config();
+    forbidden = true;
+    limits = *xdp_netdev_get_limits();
+    xdp_port_unlock_config();
+
+    xdp_port_configure(false, &limits);
+}
+
+/* Returns true if the offload is switched on. */
+bool
+xdp_port_offload_is_on(void)
+{
+    bool on;
+
+    ovs_mutex_lock(&xdp_mutex);
+    on = xdp_netdev_offload_is_on();
+    ovs_mutex_unlock(&xdp_mutex);
+    return on;
 }

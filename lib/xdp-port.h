@@ -67,8 +67,10 @@ bool xdp_port_detach(struct netdev *);
 bool xdp_port_is_attached(const struct netdev *);
 void xdp_port_destroy(struct netdev *);
 
-/* For xdp-setup.c, xdp-worker.c and xdp-command.c. */
+/* For the fronts, xdp-setup.c, xdp-worker.c and xdp-command.c. */
 void xdp_port_configure(bool on, const struct xdp_flow_table_limits *);
+void xdp_port_forbid(void);
+bool xdp_port_offload_is_on(void);
 void xdp_port_retry_busy(void) OVS_EXCLUDED(xdp_mutex);
 void xdp_port_put_object(struct xdp_object *) OVS_REQUIRES(xdp_mutex);
 void xdp_port_unload_objects(void);
