@@ -61,7 +61,10 @@ dpif_netdev_xdp_is_known(const struct dp_netdev_flow *flow)
 }
 
 /* Offers 'flow' of a datapath of 'dpif_type', with new 'actions'.  Returns
- * false if it is not for us, or if it is dead already, and we never had it. */
+ * false if it is not for us, or if it is dead already, and we never had it.
+ *
+ * The mask of a dead flow may have been freed.  That of another one stays
+ * until the thread is quiescent. */
 bool
 dpif_netdev_xdp_put(const char *dpif_type, struct dp_netdev_flow *flow,
                     const struct nlattr *actions, size_t actions_len)
@@ -69,9 +72,11 @@ dpif_netdev_xdp_put(const char *dpif_type, struct dp_netdev_flow *flow,
     odp_port_t in_port = flow->flow.in_port.odp_port;
     struct match match;
 
-    if (!serves(dpif_type)
-        || (flow->dead && !dpif_netdev_xdp_is_known(flow))) {
+    if (!serves(dpif_type)) {
         return false;
+    }
+    if (flow->dead) {
+        return dpif_netdev_xdp_is_known(flow);
     }
     dpif_netdev_xdp_get_match(flow, &match);
     if (!xdp_custody_put(in_port, get_holder(flow), &flow->mega_ufid, &match,
