@@ -153,7 +153,8 @@ dpif_netdev_xdp_datapath_made(const char *name, const char *dpif_type)
 {
     if (serves(dpif_type) && ++n_datapaths > 1) {
         VLOG_WARN("%s is a second userspace datapath, so no flows are "
-                  "offloaded to XDP until ovs-vswitchd is restarted", name);
+                  "offloaded to XDP until ovs-vswitchd is restarted; do not "
+                  "make it again then", name);
         xdp_port_forbid();
     }
 }
