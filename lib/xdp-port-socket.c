@@ -28,7 +28,7 @@ VLOG_DEFINE_THIS_MODULE(xdp_port_socket);
 /* How long after the last socket of a queue was closed by this process the
  * queue is waited for, in ms, and how long between two tries, in ns.  It comes
  * back after a few ms, but on a starved machine after some hundreds. */
-#define CLOSE_TIME 500
+#define CLOSE_TIME 2000
 #define CLOSE_INTERVAL (5 * 1000 * 1000)
 
 /* How often the port of a queue that is busy is configured again, and after
