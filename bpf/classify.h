@@ -13,6 +13,7 @@
 #include "order.h"
 #include "stats.h"
 
+#define CLASSIFY_FIRST_CT_WORD (XDP_KEY_BASIC_WORDS + XDP_KEY_EXT_WORDS)
 #define CLASSIFY_FIRST_TUNNEL_WORD (XDP_KEY_WORDS - XDP_KEY_TUNNEL_WORDS)
 #define CLASSIFY_FIRST_RARE_WORD \
     (CLASSIFY_FIRST_TUNNEL_WORD + XDP_KEY_TUNNEL_BASIC_WORDS)
@@ -37,6 +38,7 @@ classify_compare_rest(const struct xdp_scratch *scratch, __u32 slot,
     struct xdp_flow_rest *rest = bpf_map_lookup_elem(&xdp_flow_rest, &slot);
     const __u64 *tunnel = &scratch->words[CLASSIFY_FIRST_TUNNEL_WORD];
     const __u64 *ext = &scratch->words[XDP_KEY_BASIC_WORDS];
+    const __u64 *ct = &scratch->words[CLASSIFY_FIRST_CT_WORD];
     __u64 diff = 0;
 
     if (!rest) {
@@ -46,6 +48,18 @@ classify_compare_rest(const struct xdp_scratch *scratch, __u32 slot,
 #pragma clang loop unroll(full)
         for (int i = 0; i < XDP_KEY_EXT_WORDS; i++) {
             diff |= (ext[i] & rest->ext_bits[i]) ^ rest->ext_words[i];
+        }
+    }
+    if (parts & XDP_PART_CT) {
+#pragma clang loop unroll(full)
+        for (int i = 0; i < XDP_KEY_CT_BASIC_WORDS; i++) {
+            diff |= (ct[i] & rest->ct_bits[i]) ^ rest->ct_words[i];
+        }
+    }
+    if (parts & XDP_PART_CT_TUPLE) {
+#pragma clang loop unroll(full)
+        for (int i = XDP_KEY_CT_BASIC_WORDS; i < XDP_KEY_CT_WORDS; i++) {
+            diff |= (ct[i] & rest->ct_bits[i]) ^ rest->ct_words[i];
         }
     }
     if (parts & XDP_PART_TUNNEL) {
@@ -95,7 +109,7 @@ classify_check_slot(struct xdp_scratch *scratch, __u32 slot, __u32 *validp)
     for (int i = 0; i < XDP_KEY_BASIC_WORDS; i++) {
         diff |= (scratch->words[i] & mask->basic[i]) ^ flow->words[i];
     }
-    if (flow->parts & (XDP_PART_EXTENDED | XDP_PART_TUNNEL)) {
+    if (flow->parts & (XDP_PART_EXTENDED | XDP_PART_CT | XDP_PART_TUNNEL)) {
         diff |= classify_compare_rest(scratch, slot, flow->parts);
     }
     return diff ? NULL : flow;
@@ -203,7 +217,14 @@ classify_hash(const struct xdp_scratch *scratch, const struct xdp_port *port)
     }
     if (scratch->extended) {
 #pragma clang loop unroll(full)
-        for (int i = XDP_KEY_BASIC_WORDS; i < CLASSIFY_FIRST_TUNNEL_WORD;
+        for (int i = XDP_KEY_BASIC_WORDS; i < CLASSIFY_FIRST_CT_WORD; i++) {
+            hash += ((scratch->words[i] & port->union_bits[i])
+                     * xdp_hint_secret[i]);
+        }
+    }
+    if (scratch->tracked) {
+#pragma clang loop unroll(full)
+        for (int i = CLASSIFY_FIRST_CT_WORD; i < CLASSIFY_FIRST_TUNNEL_WORD;
              i++) {
             hash += ((scratch->words[i] & port->union_bits[i])
                      * xdp_hint_secret[i]);

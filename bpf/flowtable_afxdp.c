@@ -72,6 +72,11 @@ find_flow(struct xdp_md *ctx, const struct xdp_port *port, __u32 in_port,
     }
     if (!is_first) {
         recirc_complete_key(scratch);
+        if (scratch->tracked && !parse_is_ip(scratch)) {
+            /* Userspace shows less of the connection then. */
+            stats_count(XDP_COUNTER_MISSES);
+            return NULL;
+        }
     }
 
     flow = classify(scratch, port, in_port, slotp, &valid);

@@ -18,11 +18,15 @@
 
 /* XDP_KEY_WORDS rounded up to a power of 2: an index into so many words can
  * be kept in bounds without a branch. */
-#define MAPS_KEY_SPACE 32
+#define MAPS_KEY_SPACE 64
 
 /* The packet is in a tunnel, and tunnel words behind the basic ones are
  * nonzero. */
 #define MAPS_TUNNEL_RARE 2
+
+/* The packet is tracked, and there are IPv6 addresses among the words for
+ * that. */
+#define MAPS_TRACKED_IPV6 2
 
 /* Words of a key that are kept for later passes: see hash.h. */
 #define MAPS_KEPT_WORDS 8
@@ -172,6 +176,24 @@ struct {
     __type(value, struct xdp_meter);
 } xdp_meters SEC(".maps");
 
+/* Connections, and how to find them.  One map each for all objects, made by
+ * the provider. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __type(key, __u32);
+    __type(value, struct xdp_conn);
+} xdp_conns SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __type(key, __u32);
+    __type(value, struct xdp_conn_refs);
+} xdp_conn_refs SEC(".maps");
+
 /* The next sequence numbers of tunnels, by the datapath's number of the port,
  * in the lower 32 bits.  One map for all objects, made by the provider. */
 struct {
@@ -221,6 +243,19 @@ struct xdp_train {
     __u64 tunnel_words[XDP_KEY_TUNNEL_BASIC_WORDS];
 };
 
+/* What ct_check() has found out for one XDP_OP_CT, and ct_run() does. */
+struct xdp_ct_result {
+    __u32 conn;             /* Index in 'xdp_conns'. */
+    __u32 valid;            /* What that has in 'valid'. */
+    __u32 dir;              /* The packet's direction. */
+    __u32 what;             /* enum ct_what. */
+    __u32 sent, allowed;    /* For xdp_conn_raise()... */
+    __u32 win;              /* ...and xdp_conn_raise_win(). */
+    __u32 pad;
+    __u64 state_word;       /* The first word of connection tracking. */
+    __u64 label[2];
+};
+
 /* What one program run knows about its packet, and what it left for the next
  * run on its CPU.  Only for whoever is in between guard_enter() and
  * guard_leave(), so not for 'xdp_egress'. */
@@ -267,6 +302,15 @@ struct xdp_scratch {
     __u32 rx_port;              /* Index of the port with the socket. */
     __u32 tunnel_port;          /* Datapath's number of the tunnel. */
 
+    /* Connection tracking: see ct.h. */
+    __u32 tracked;              /* 0, 1, or MAPS_TRACKED_IPV6. */
+    __u32 ct_conn;              /* Index in 'xdp_conns' plus one of the
+                                 * connection that another XDP_OP_CT of its
+                                 * zone goes on with, or 0. */
+    __u32 ct_valid;             /* What that has in 'valid'. */
+    __u32 ct_dir;               /* The packet's direction in it. */
+    struct xdp_ct_result ct_results[XDP_FLOW_MAX_CTS];
+
     /* What bpf_ktime_get_coarse_ns() returned in this tick of the clock, and
      * what follows from the number of the CPU: see stats.h. */
     __u64 tick;
@@ -301,6 +345,14 @@ const volatile __u32 xdp_n_flows = 1;
 const volatile __u32 xdp_n_hint_buckets = 1;
 const volatile __u32 xdp_hint_shift = 63;
 const volatile __u64 xdp_hint_secret[MAPS_KEY_SPACE];
+
+/* 'xdp_conn_refs' has 2**xdp_conn_bits buckets; and random odd numbers for
+ * xdp_conn_hash(). */
+const volatile __u32 xdp_conn_bits = 0;
+const volatile __u64 xdp_conn_secret[XDP_CONN_KEY_WORDS];
+
+/* Set by the provider if checksums of what is above IP have to be right. */
+const volatile __u32 xdp_ct_checksum = 0;
 
 /* Passes that one packet may have, as many as in userspace. */
 const volatile __u32 xdp_max_passes = 1;

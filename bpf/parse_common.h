@@ -107,6 +107,15 @@ parse_scratch(void)
     return bpf_map_lookup_elem(&xdp_scratch, &zero);
 }
 
+/* Returns true if the packet of 'scratch' is one of IPv4 or IPv6. */
+static __always_inline bool
+parse_is_ip(const struct xdp_scratch *scratch)
+{
+    __be16 type = scratch->key.dl_type;
+
+    return type == bpf_htons(ETH_P_IP) || type == bpf_htons(ETH_P_IPV6);
+}
+
 /* Returns the transport fields, of the word with 'tp_src', for protocol
  * 'proto'.  'pos' is where the IP payload begins and 'size' its length
  * according to the IP header, which the caller has checked to be within the

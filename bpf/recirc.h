@@ -32,6 +32,27 @@ recirc_leave_tunnel(struct xdp_scratch *scratch)
     scratch->in_tunnel = 0;
 }
 
+/* Makes the words of connection tracking of 'scratch' those of a packet that
+ * is not tracked. */
+static __always_inline void
+recirc_untrack(struct xdp_scratch *scratch)
+{
+    __u64 *words = &scratch->words[PARSE_WORD(ct_state)];
+
+#pragma clang loop unroll(full)
+    for (int i = 0; i < XDP_KEY_CT_IPV4_WORDS; i++) {
+        words[i] = 0;
+    }
+    if (scratch->tracked == MAPS_TRACKED_IPV6) {
+#pragma clang loop unroll(full)
+        for (int i = XDP_KEY_CT_IPV4_WORDS; i < XDP_KEY_CT_WORDS; i++) {
+            words[i] = 0;
+        }
+    }
+    scratch->tracked = 0;
+    scratch->ct_conn = 0;
+}
+
 /* Makes 'scratch' that of a packet's first pass. */
 static __always_inline void
 recirc_begin(struct xdp_scratch *scratch)
@@ -41,6 +62,9 @@ recirc_begin(struct xdp_scratch *scratch)
     if (scratch->in_tunnel) {
         /* The last packet was. */
         recirc_leave_tunnel(scratch);
+    }
+    if (scratch->tracked) {
+        recirc_untrack(scratch);
     }
 }
 
@@ -76,6 +100,10 @@ recirc_start(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 id)
     if (scratch->pass + 1 >= xdp_max_passes) {
         stats_count(XDP_COUNTER_DROP_PASSES);
         return XDP_DROP;
+    }
+    if (!id && scratch->tracked) {
+        /* Userspace forgets it with the header. */
+        recirc_untrack(scratch);
     }
     scratch->pass++;
     scratch->recirc_id = id;

@@ -45,18 +45,37 @@ upcall_put_tunnel(struct xdp_md *ctx, struct xdp_scratch *scratch)
     return len;
 }
 
+/* Puts the words of connection tracking of 'scratch' in front of the packet as
+ * far as "struct xdp_upcall_meta" says.  Returns false if there is no room. */
+static __always_inline bool
+upcall_put_ct(struct xdp_md *ctx, struct xdp_scratch *scratch)
+{
+    __u32 words = PARSE_WORD(ct_state);
+    const int ipv4_len = XDP_KEY_CT_IPV4_WORDS * 8;
+    const int len = XDP_KEY_CT_WORDS * 8;
+
+    if (scratch->tracked == MAPS_TRACKED_IPV6) {
+        return (!bpf_xdp_adjust_head(ctx, -len)
+                && !bpf_xdp_store_bytes(ctx, 0, &scratch->words[words], len));
+    }
+    return (!bpf_xdp_adjust_head(ctx, -ipv4_len)
+            && !bpf_xdp_store_bytes(ctx, 0, &scratch->words[words],
+                                    ipv4_len));
+}
+
 /* Puts the metadata of the pass of 'scratch' in front of the packet, instead
  * of what may be there.  Returns false if the driver has no room for it. */
 static __always_inline bool
 upcall_put_metadata(struct xdp_md *ctx, struct xdp_scratch *scratch)
 {
+    bool has_room = !scratch->tracked || upcall_put_ct(ctx, scratch);
     __u32 tunnel_len = scratch->in_tunnel ? upcall_put_tunnel(ctx, scratch)
                                           : 0;
     int old = (void *) (long) ctx->data - (void *) (long) ctx->data_meta;
     bool has_hash = scratch->kept == HASH_KEPT;
     struct xdp_upcall_meta *meta;
 
-    if ((scratch->in_tunnel && !tunnel_len)
+    if (!has_room || (scratch->in_tunnel && !tunnel_len)
         || bpf_xdp_adjust_meta(ctx, old - (int) sizeof *meta)) {
         return false;
     }
@@ -69,7 +88,10 @@ upcall_put_metadata(struct xdp_md *ctx, struct xdp_scratch *scratch)
     meta->dp_hash = scratch->dp_hash;
     meta->rss_hash = has_hash ? hash_l4(scratch) : 0;
     meta->flags = ((scratch->pass ? XDP_UPCALL_LATER_PASS : 0)
-                   | (has_hash ? XDP_UPCALL_RSS_HASH : 0));
+                   | (has_hash ? XDP_UPCALL_RSS_HASH : 0)
+                   | (scratch->tracked ? XDP_UPCALL_CT : 0)
+                   | (scratch->tracked == MAPS_TRACKED_IPV6
+                      ? XDP_UPCALL_CT_IPV6 : 0));
     meta->tunnel_port = scratch->tunnel_port;
     meta->tunnel_len = tunnel_len;
     return true;

@@ -2,11 +2,12 @@
 /*
  * The contract between the linux_xdp flow offload and an XDP object.
  *
- * Every structure and constant that crosses the kernel boundary is here, and
- * nothing else.  The file is compiled twice: into the provider (lib/) by the
- * host's compiler and into the objects (bpf/) by clang for the BPF target.
- * An object says in its '.ovs_meta' BTF section which version of this file it
- * was built with; see Documentation/topics/xdp-object.rst.
+ * Every structure and constant that crosses the kernel boundary is here, or,
+ * as far as it is about connections, in lib/xdp-abi-conn.h, and nothing else.
+ * Both files are compiled twice: into the provider (lib/) by the host's
+ * compiler and into the objects (bpf/) by clang for the BPF target.  An object
+ * says in its '.ovs_meta' BTF section which version of them it was built with;
+ * see Documentation/topics/xdp-object.rst.
  *
  * Unless a comment says otherwise, integers are in host byte order, packet
  * fields in network byte order, lengths in bytes, and every pad is zero.
@@ -17,20 +18,26 @@
 
 #include <linux/types.h>
 
+#include "xdp-abi-conn.h"
+
 /* To be incremented with every change that an older provider or an older
  * object would misunderstand. */
-#define XDP_ABI_VERSION 5
+#define XDP_ABI_VERSION 6
 
 /* Fixed limits.  What an operator can choose (flows, masks, ports) is the
  * 'max_entries' of the respective map instead. */
-#define XDP_KEY_WORDS       29  /* 64-bit words of a key, at most 32. */
+#define XDP_KEY_WORDS       38  /* 64-bit words of a key, at most 64. */
 #define XDP_KEY_BASIC_WORDS 6   /* The first of them: all that IPv4 has. */
 #define XDP_KEY_EXT_WORDS   11  /* The extended ones behind. */
+#define XDP_KEY_CT_WORDS    9   /* Those behind: connection tracking. */
+#define XDP_KEY_CT_BASIC_WORDS 3 /* The first of them: without the tuple. */
+#define XDP_KEY_CT_IPV4_WORDS 5 /* All of them that IPv4 has. */
 #define XDP_KEY_TUNNEL_WORDS 12 /* The last ones: a header that was popped. */
 #define XDP_KEY_TUNNEL_BASIC_WORDS 4 /* The first of them: all that there is
                                       * without options over IPv4. */
 #define XDP_MASK_MAX_WORDS  20  /* Words that one mask may touch. */
 #define XDP_FLOW_MAX_OPS    16  /* Op slots of one flow. */
+#define XDP_FLOW_MAX_CTS    3   /* Of these, XDP_OP_CT. */
 #define XDP_MAX_GROUPS      1024 /* Sets of outputs, of which 0 is unused. */
 #define XDP_PORT_MAX_MASKS  256 /* Masks in use on one ingress port. */
 #define XDP_MASK_HITS       4096 /* Counters of 'xdp_mask_hits' of a CPU. */
@@ -107,24 +114,52 @@ struct xdp_key {
     __u32 dp_hash;      /* Of XDP_OP_HASH; 0 before. */
     __u32 pad1;
 
+    /* From here on, zero before XDP_OP_CT and after XDP_OP_CT_CLEAR:
+     * XDP_KEY_CT_WORDS. */
+
+    /* Word 17. */
+    __u8 ct_state;      /* CS_*. */
+    __u8 ct_nw_proto;   /* Of the tuple below. */
+    __u16 ct_zone;
+    __u32 ct_mark;
+
+    /* Words 18 and 19. */
+    __u64 ct_label[2];  /* As "ovs_u128" has it. */
+
+    /* The tuple of the connection in its original direction, before any
+     * translation of addresses. */
+
+    /* Word 20. */
+    __be32 ct_nw_src;
+    __be32 ct_nw_dst;
+
+    /* Word 21. */
+    __be16 ct_tp_src;   /* Also ICMP type. */
+    __be16 ct_tp_dst;   /* Also ICMP code. */
+    __u32 pad3;
+
+    /* Words 22 to 25. */
+    __u8 ct_ipv6_src[16];
+    __u8 ct_ipv6_dst[16];
+
     /* From here on, zero before XDP_OP_TNL_POP: XDP_KEY_TUNNEL_WORDS, the
      * members of "struct flow_tnl" with the same names after 'tun_'. */
 
-    /* Word 17. */
+    /* Word 26. */
     __be32 tun_ip_src;
     __be32 tun_ip_dst;
 
-    /* Word 18. */
+    /* Word 27. */
     __be64 tun_tun_id;
 
-    /* Word 19. */
+    /* Word 28. */
     __u16 tun_flags;    /* FLOW_TNL_F_*. */
     __u8 tun_ip_tos;
     __u8 tun_ip_ttl;
     __be16 tun_tp_src;
     __be16 tun_tp_dst;
 
-    /* Word 20. */
+    /* Word 29. */
     __u32 tun_erspan_idx;
     __u8 tun_erspan_ver;
     __u8 tun_opts_len;  /* Bytes of 'tun_opts', a multiple of 4. */
@@ -132,10 +167,10 @@ struct xdp_key {
 
     /* From here on, zero unless there are options or IPv6 addresses. */
 
-    /* Words 21 to 24. */
+    /* Words 30 to 33. */
     __u8 tun_opts[XDP_TUNNEL_MAX_OPTS]; /* Geneve options as received. */
 
-    /* Words 25 to 28. */
+    /* Words 34 to 37. */
     __u8 tun_ipv6_src[16];
     __u8 tun_ipv6_dst[16];
 } __attribute__((aligned(8)));
@@ -154,6 +189,9 @@ enum xdp_key_part {
                                   * a flow that has this is compared with the
                                   * basic ones, too... */
     XDP_PART_TUNNEL_RARE = 1 << 4, /* ...and one that has this with all. */
+    XDP_PART_CT = 1 << 5,        /* The words of connection tracking, as
+                                  * those of tunnels: the basic ones... */
+    XDP_PART_CT_TUPLE = 1 << 6,  /* ...and all. */
 };
 
 /* Where the headers of a packet are, in bytes from its start.  What a program
@@ -223,6 +261,19 @@ enum xdp_op_type {
                              * of a packet whose ports the key has. */
     XDP_OP_TNL_POP = 23,    /* As OVS_ACTION_ATTR_TUNNEL_POP, the last op,
                              * after nothing but XDP_OP_POP_VLAN. */
+    XDP_OP_CT = 24,         /* + 2 with XDP_CT_LABEL: label, mask.  As
+                             * OVS_ACTION_ATTR_CT, of a packet that belongs to
+                             * a connection in 'xdp_conns'.  Others go to
+                             * userspace before any op is run. */
+    XDP_OP_CT_CLEAR = 25,   /* As OVS_ACTION_ATTR_CT_CLEAR. */
+};
+
+/* As the attributes of OVS_ACTION_ATTR_CT. */
+enum xdp_ct_flags {
+    XDP_CT_NAT = 1 << 0,        /* OVS_CT_ATTR_NAT, whatever is in it: what it
+                                 * comes to is known of each connection. */
+    XDP_CT_FORCE = 1 << 1,      /* OVS_CT_ATTR_FORCE_COMMIT. */
+    XDP_CT_LABEL = 1 << 2,      /* There is a label to set. */
 };
 
 /* What follows the outer IP header.  As in OVS's lib/netdev-native-tnl.c. */
@@ -331,6 +382,13 @@ struct xdp_op {
             __u8 n_tags;    /* VLAN tags that are popped before. */
             __u16 pad;
         } tnl_pop;
+        struct {
+            __u16 zone;
+            __u8 flags;     /* enum xdp_ct_flags. */
+            __u8 pad;
+            __u32 mark;     /* Set where 'mark_mask' has ones. */
+            __u32 mark_mask;
+        } ct;
         __u32 raw[3];
     } u;
 };
@@ -339,6 +397,7 @@ struct xdp_op {
 union xdp_op_data {
     __be32 address[4];      /* SET_IPV6_*, SET_ND_TARGET. */
     __u8 bytes[16];         /* TNL_PUSH. */
+    __u64 label[2];         /* CT. */
     struct xdp_op_macs macs; /* SET_ETHERNET, SET_ARP, SET_ND_LL. */
     struct xdp_op_ipv4 ipv4;
     struct xdp_op_arp arp;
@@ -354,7 +413,7 @@ union xdp_op_data {
  * program run that may have found it, with 'valid' set, has ended.  A reader
  * that finds 'valid' set, has filled all 'parts', and whose packet's key
  * equals 'words' in all bits of the mask's 'basic', 'ext_words' in all of
- * 'ext_bits' and 'tunnel_words' in all of 'tunnel_bits', may therefore run
+ * 'ext_bits', and 'ct_words' and 'tunnel_words' likewise, may therefore run
  * 'ops'.
  *
  * More than one output
@@ -395,9 +454,14 @@ struct xdp_flow_rest {
                                      * outputs. */
     __u16 group;                    /* Index in 'xdp_groups', or 0. */
     __u16 n_outputs;                /* Of the group, or 0. */
+    __u8 n_cts;                     /* How many of the ops are XDP_OP_CT... */
+    __u8 ct_ops[XDP_FLOW_MAX_CTS];  /* ...and in which slots. */
+    __u32 pad;
     struct xdp_op ops[XDP_FLOW_MAX_OPS];
     __u64 ext_bits[XDP_KEY_EXT_WORDS];
     __u64 ext_words[XDP_KEY_EXT_WORDS];
+    __u64 ct_bits[XDP_KEY_CT_WORDS];
+    __u64 ct_words[XDP_KEY_CT_WORDS];
     __u64 tunnel_bits[XDP_KEY_TUNNEL_WORDS];
     __u64 tunnel_words[XDP_KEY_TUNNEL_WORDS];
 } __attribute__((aligned(64)));
@@ -460,7 +524,11 @@ struct xdp_egress_meta {
  * with Geneve options if 'tun_opts_len' is nonzero, and those with IPv6
  * addresses if 'tun_ip_dst' is zero.  (Kernels before 6.8 have no room for
  * more than 32 bytes of metadata.)  That is not more than was popped, or
- * little. */
+ * little.
+ *
+ * With XDP_UPCALL_CT, the words of connection tracking follow, and belong to
+ * the packet as little: the first XDP_KEY_CT_IPV4_WORDS, and with
+ * XDP_UPCALL_CT_IPV6 all. */
 struct xdp_upcall_meta {
     __u64 magic;        /* 'xdp_upcall_magic' of the object. */
     __u32 recirc_id;    /* Of that pass; 0 on the first, or if a tunnel's
@@ -476,6 +544,8 @@ struct xdp_upcall_meta {
 enum xdp_upcall_flags {
     XDP_UPCALL_LATER_PASS = 1 << 0, /* Not the first one. */
     XDP_UPCALL_RSS_HASH = 1 << 1,   /* There is a hash. */
+    XDP_UPCALL_CT = 1 << 2,         /* The packet is tracked... */
+    XDP_UPCALL_CT_IPV6 = 1 << 3,    /* ...and by its IPv6 addresses. */
 };
 
 /* Tunnel words that are always there, those of the options, and those of the
@@ -620,6 +690,19 @@ enum xdp_counter {
                                      * upcall. */
     XDP_COUNTER_NESTED = 33,        /* While another packet was under way on
                                      * the CPU: upcall. */
+    XDP_COUNTER_CT = 34,            /* XDP_OP_CT run. */
+
+    /* Why packets of flows with XDP_OP_CT went to userspace. */
+    XDP_COUNTER_CT_NO_ENTRY = 35,   /* No connection in 'xdp_conns'. */
+    XDP_COUNTER_CT_FLAGS = 36,      /* TCP flags other than ACK and PSH. */
+    XDP_COUNTER_CT_WINDOW = 37,     /* Outside the TCP window. */
+    XDP_COUNTER_CT_MARK = 38,       /* To change the mark or the label. */
+    XDP_COUNTER_CT_EXPIRED = 39,    /* The connection's time is up. */
+    XDP_COUNTER_CT_FRAGMENT = 40,   /* Part of an IP packet. */
+    XDP_COUNTER_CT_FORCE = 41,      /* The connection is to begin anew. */
+    XDP_COUNTER_CT_ODD = 42,        /* Nothing that may be in 'xdp_conns', or
+                                     * with headers that userspace may call
+                                     * invalid. */
     XDP_COUNTER_MAX
 };
 

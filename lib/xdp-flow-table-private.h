@@ -26,12 +26,15 @@
 
 BUILD_ASSERT_DECL(sizeof(struct xdp_key) == XDP_KEY_WORDS * 8);
 
-/* Bytes of a key that a flow slot keeps in 'words', in 'ext_words' and in
- * 'tunnel_words', and where those begin. */
+/* Bytes of a key that a flow slot keeps in 'words', in 'ext_words', in
+ * 'ct_words' and in 'tunnel_words', and where the last two begin. */
 #define TABLE_BASIC_SIZE (XDP_KEY_BASIC_WORDS * sizeof(uint64_t))
 #define TABLE_EXT_SIZE (XDP_KEY_EXT_WORDS * sizeof(uint64_t))
+#define TABLE_CT_SIZE (XDP_KEY_CT_WORDS * sizeof(uint64_t))
 #define TABLE_TUNNEL_SIZE (XDP_KEY_TUNNEL_WORDS * sizeof(uint64_t))
-#define TABLE_TUNNEL_OFS (TABLE_BASIC_SIZE + TABLE_EXT_SIZE)
+#define TABLE_CT_OFS (TABLE_BASIC_SIZE + TABLE_EXT_SIZE)
+#define TABLE_TUNNEL_OFS (TABLE_CT_OFS + TABLE_CT_SIZE)
+BUILD_ASSERT_DECL(TABLE_CT_OFS == offsetof(struct xdp_key, ct_state));
 BUILD_ASSERT_DECL(TABLE_TUNNEL_OFS == offsetof(struct xdp_key, tun_ip_src));
 BUILD_ASSERT_DECL(TABLE_TUNNEL_OFS + TABLE_TUNNEL_SIZE
                   == sizeof(struct xdp_key));

@@ -372,6 +372,7 @@ xdp_flow_table_modify(struct xdp_flow_table *table,
     memcpy(&key, old->words, TABLE_BASIC_SIZE);
     memcpy((char *) &key + TABLE_BASIC_SIZE, old_rest->ext_words,
            TABLE_EXT_SIZE);
+    memcpy((char *) &key + TABLE_CT_OFS, old_rest->ct_words, TABLE_CT_SIZE);
     memcpy((char *) &key + TABLE_TUNNEL_OFS, old_rest->tunnel_words,
            TABLE_TUNNEL_SIZE);
     slot = table_slot_alloc(table);

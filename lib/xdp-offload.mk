@@ -11,6 +11,7 @@ lib_xdp_files = \
 	lib/dpif-netdev-reoffer.h \
 	lib/dpif-netdev-xdp.c \
 	lib/dpif-netdev-xdp.h \
+	lib/xdp-abi-conn.h \
 	lib/xdp-abi.h \
 	lib/xdp-command.c \
 	lib/xdp-command.h \

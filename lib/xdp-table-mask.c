@@ -21,6 +21,11 @@
     (TABLE_TUNNEL_OFS + XDP_KEY_TUNNEL_BASIC_WORDS * sizeof(uint64_t))
 BUILD_ASSERT_DECL(TUNNEL_RARE_OFS == offsetof(struct xdp_key, tun_opts));
 
+/* Where, among the words of connection tracking, the tuple begins. */
+#define CT_TUPLE_OFS \
+    (TABLE_CT_OFS + XDP_KEY_CT_BASIC_WORDS * sizeof(uint64_t))
+BUILD_ASSERT_DECL(CT_TUPLE_OFS == offsetof(struct xdp_key, ct_nw_src));
+
 /* Returns the parts of the key that a parser must fill for 'mask'. */
 uint32_t
 table_mask_parts(const struct xdp_key *mask)
@@ -31,6 +36,14 @@ table_mask_parts(const struct xdp_key *mask)
     if (!is_all_zeros((const char *) mask + TABLE_BASIC_SIZE,
                       TABLE_EXT_SIZE)) {
         parts |= XDP_PART_EXTENDED;
+    }
+    if (!is_all_zeros((const char *) mask + TABLE_CT_OFS, TABLE_CT_SIZE)) {
+        parts |= XDP_PART_CT;
+        if (!is_all_zeros((const char *) mask + CT_TUPLE_OFS,
+                          TABLE_TUNNEL_OFS - CT_TUPLE_OFS)) {
+            parts |= XDP_PART_CT_TUPLE;
+        }
+        memset((char *) &rest + TABLE_CT_OFS, 0, TABLE_CT_SIZE);
     }
     if (!is_all_zeros((const char *) mask + TABLE_TUNNEL_OFS,
                       TABLE_TUNNEL_SIZE)) {

@@ -99,10 +99,18 @@ table_slot_fill(struct xdp_flow_table *table, uint32_t slot, uint32_t mask_id,
     rest->n_outputs = table->groups[group].n_outputs;
     rest->growth = xdp_op_growth(key, actions);
     memcpy(rest->ops, actions->ops, actions->n_ops * sizeof *actions->ops);
+    for (size_t i = 0; i < rest->n_ops; i += 1 + rest->ops[i].n_data) {
+        if (rest->ops[i].type == XDP_OP_CT) {
+            ovs_assert(rest->n_cts < XDP_FLOW_MAX_CTS);
+            rest->ct_ops[rest->n_cts++] = i;
+        }
+    }
     memcpy(rest->ext_bits, (const char *) mask + TABLE_BASIC_SIZE,
            TABLE_EXT_SIZE);
     memcpy(rest->ext_words, (const char *) key + TABLE_BASIC_SIZE,
            TABLE_EXT_SIZE);
+    memcpy(rest->ct_bits, (const char *) mask + TABLE_CT_OFS, TABLE_CT_SIZE);
+    memcpy(rest->ct_words, (const char *) key + TABLE_CT_OFS, TABLE_CT_SIZE);
     memcpy(rest->tunnel_bits, (const char *) mask + TABLE_TUNNEL_OFS,
            TABLE_TUNNEL_SIZE);
     memcpy(rest->tunnel_words, (const char *) key + TABLE_TUNNEL_OFS,
