@@ -13,6 +13,7 @@
 #include <linux/if_ether.h>
 #include <bpf/bpf_endian.h>
 
+#include "ct.h"
 #include "hash.h"
 #include "maps.h"
 #include "meter.h"
@@ -183,6 +184,15 @@ actions_run_op(__u32 i, struct actions_ctx *run)
 
     case XDP_OP_METER:
         result = meter_run(run->ctx, run->rest, slot);
+        break;
+
+    case XDP_OP_CT:
+        result = ct_run(run->ctx, run->rest, slot,
+                        op_layers_word(&run->layers));
+        break;
+
+    case XDP_OP_CT_CLEAR:
+        result = ct_clear();
         break;
 
     default:

@@ -21,18 +21,6 @@
 #include "verifier.h"
 #include "vlan.h"
 
-/* Returns the op in slot 'i' of 'rest', where there is one.  The mask is for
- * the verifier alone, and hidden from the compiler, which would leave it
- * out. */
-static __always_inline const struct xdp_op *
-fast_op(const struct xdp_flow_rest *rest, __u32 i)
-{
-    __u64 bounded = i;
-
-    asm volatile("%0 &= %1" : "+r"(bounded) : "i"(XDP_FLOW_MAX_OPS - 1));
-    return &rest->ops[bounded];
-}
-
 /* Runs the ops of 'flow', which has XDP_FLOW_SIMPLE: by far the most common
  * lists, and several times as fast as in a loop. */
 static __always_inline int
@@ -97,13 +85,13 @@ fast_run_rewrite(struct xdp_md *ctx, const struct xdp_flow_rest *rest,
     __u32 n_sets = 0;
     __u32 i = verifier_zero(layers);
 
-    op = fast_op(rest, i);
+    op = op_known(rest, i);
     if (op->type == XDP_OP_SET_ETHERNET) {
         result = set_ethernet_inline(ctx, op);
         i += 2;
         n_sets++;
     }
-    op = fast_op(rest, i);
+    op = op_known(rest, i);
     if (result >= 0 && op->type == XDP_OP_SET_IPV4) {
         result = set_ipv4_inline(ctx, op, layers);
         i += 2;
@@ -113,7 +101,7 @@ fast_run_rewrite(struct xdp_md *ctx, const struct xdp_flow_rest *rest,
         i++;
         n_sets++;
     }
-    op = fast_op(rest, i);
+    op = op_known(rest, i);
     if (result >= 0
         && (op->type == XDP_OP_SET_TCP || op->type == XDP_OP_SET_UDP)) {
         result = set_ports_inline(ctx, op, layers);
@@ -122,12 +110,12 @@ fast_run_rewrite(struct xdp_md *ctx, const struct xdp_flow_rest *rest,
     }
     stats_add(XDP_COUNTER_SET_FIELD, n_sets);
 
-    op = fast_op(rest, i);
+    op = op_known(rest, i);
     if (result >= 0 && op->type == XDP_OP_POP_VLAN) {
         result = vlan_pop(ctx);
         i++;
     }
-    op = fast_op(rest, i);
+    op = op_known(rest, i);
     if (result >= 0 && op->type == XDP_OP_PUSH_VLAN) {
         result = vlan_push(ctx, op->u.push_vlan.tpid, op->u.push_vlan.tci);
         i++;
@@ -135,7 +123,7 @@ fast_run_rewrite(struct xdp_md *ctx, const struct xdp_flow_rest *rest,
     if (result < 0) {
         return op_drop(result);
     }
-    return outputs_send_one(fast_op(rest, i)->u.output.port);
+    return outputs_send_one(op_known(rest, i)->u.output.port);
 }
 
 #endif /* fast.h */

@@ -14,7 +14,8 @@
  * (outputs.h).  Where the copies differ, 'xdp_egress' finishes each of them.
  *
  * A flow may give its packets another pass (recirc.h), in 'xdp_recirc', for
- * instance after it has popped the header of a tunnel (tunnel.h).
+ * instance after it has popped the header of a tunnel (tunnel.h), or sent them
+ * through connection tracking (ct.h).
  *
  * Packets with the headers of the one before skip all but the last step
  * (train.h).
@@ -23,6 +24,7 @@
 #include "maps.h"
 #include "parse.h"
 #include "classify.h"
+#include "ct.h"
 #include "actions.h"
 #include "fast.h"
 #include "guard.h"
@@ -131,6 +133,14 @@ run_flow(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 in_port,
         && !tunnel_is_ours(ctx, flow, rest)) {
         stats_count(XDP_COUNTER_TNL_ODD);
         return upcall(ctx, in_port);
+    }
+    if (rest->n_cts) {
+        int reason = ct_check(ctx, slot);
+
+        if (reason) {
+            stats_count(reason);
+            return upcall(ctx, in_port);
+        }
     }
     if (flow->flags & XDP_FLOW_COPIES_DIFFER && !outputs_reserve(ctx)) {
         stats_count(XDP_COUNTER_NO_METADATA);

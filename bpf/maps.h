@@ -243,6 +243,24 @@ struct xdp_train {
     __u64 tunnel_words[XDP_KEY_TUNNEL_BASIC_WORDS];
 };
 
+/* What ct_check() knows of the packet at one of its XDP_OP_CT: see ct.h. */
+struct xdp_ct_packet {
+    __u64 id;               /* Its tuple, of the words of xdp_conn_hash(). */
+    __u64 address;
+    __u64 more[3];
+    __u32 state;            /* As in the key. */
+    __u32 zone;
+    __u32 conn;             /* Connection, as 'ct_conn' of the scratch. */
+    __u32 valid;
+    __u32 dir;
+
+    /* TCP. */
+    __u32 seq, end;         /* Its data: sequence numbers. */
+    __u32 ack;
+    __u32 win;              /* As in the header. */
+    __u32 pad;
+};
+
 /* What ct_check() has found out for one XDP_OP_CT, and ct_run() does. */
 struct xdp_ct_result {
     __u32 conn;             /* Index in 'xdp_conns'. */
@@ -309,6 +327,7 @@ struct xdp_scratch {
                                  * zone goes on with, or 0. */
     __u32 ct_valid;             /* What that has in 'valid'. */
     __u32 ct_dir;               /* The packet's direction in it. */
+    struct xdp_ct_packet ct_packet;
     struct xdp_ct_result ct_results[XDP_FLOW_MAX_CTS];
 
     /* What bpf_ktime_get_coarse_ns() returned in this tick of the clock, and

@@ -50,6 +50,18 @@ op_at(const struct xdp_flow_rest *rest, __u32 i, __u32 n_data)
     return rest && i < XDP_FLOW_MAX_OPS - n_data ? &rest->ops[i] : NULL;
 }
 
+/* Returns the op in slot 'i' of 'rest', where there is one.  The mask is for
+ * the verifier alone, and hidden from the compiler, which would leave it
+ * out. */
+static __always_inline const struct xdp_op *
+op_known(const struct xdp_flow_rest *rest, __u32 i)
+{
+    __u64 bounded = i;
+
+    asm volatile("%0 &= %1" : "+r"(bounded) : "i"(XDP_FLOW_MAX_OPS - 1));
+    return &rest->ops[bounded];
+}
+
 /* Returns data slot 'n', from 1 on, of 'op'. */
 static __always_inline const union xdp_op_data *
 op_data(const struct xdp_op *op, __u32 n)

@@ -152,19 +152,15 @@ set_ipv6_address(__be32 address[4], const __be32 value[4],
     return changed ? diff : 0;
 }
 
-/* Runs XDP_OP_SET_IPV6_SRC and XDP_OP_SET_IPV6_DST. */
-__noinline int
-set_ipv6_addresses(struct xdp_md *ctx, const struct xdp_flow_rest *rest,
-                   __u32 i, __u64 layers)
+/* Runs 'op', which is XDP_OP_SET_IPV6_SRC or XDP_OP_SET_IPV6_DST. */
+static __always_inline int
+set_ipv6_addresses_inline(struct xdp_md *ctx, const struct xdp_op *op,
+                          __u64 layers)
 {
-    const struct xdp_op *op = op_at(rest, i, 2);
     struct xdp_layers l = op_layers(layers);
     struct ipv6hdr *ip6;
     __u32 diff;
 
-    if (!op) {
-        return OP_DROP_BAD_OP;
-    }
     ip6 = parse_at(ctx, l.net_ofs, sizeof *ip6);
     if (!ip6) {
         return OP_DROP_TOO_SHORT;
@@ -198,6 +194,16 @@ set_ipv6_addresses(struct xdp_md *ctx, const struct xdp_flow_rest *rest,
         }
     }
     return OP_OK;
+}
+
+/* Runs XDP_OP_SET_IPV6_SRC and XDP_OP_SET_IPV6_DST. */
+__noinline int
+set_ipv6_addresses(struct xdp_md *ctx, const struct xdp_flow_rest *rest,
+                   __u32 i, __u64 layers)
+{
+    const struct xdp_op *op = op_at(rest, i, 2);
+
+    return op ? set_ipv6_addresses_inline(ctx, op, layers) : OP_DROP_BAD_OP;
 }
 
 #endif /* set_ip.h */

@@ -1,0 +1,632 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Connection tracking: what XDP_OP_CT does to packets of connections that are
+ * established, as conntrack_execute() of OVS's lib/conntrack.c.
+ *
+ * ct_check() looks, before anything happens to a packet and before it counts,
+ * whether all XDP_OP_CT of its flow can be run on it: whether each leads to a
+ * connection in 'xdp_conns' that is not changed by the packet but in what
+ * userspace and XDP keep together (lib/xdp-abi-conn.h).  Whatever else it is,
+ * userspace gets the packet as it is in this pass.  ct_run() then does what
+ * ct_check() has found out, in its place among the ops.
+ *
+ * The words of connection tracking of the key are those of the last XDP_OP_CT,
+ * in this pass or in an earlier one.
+ */
+
+#ifndef BPF_CT_H
+#define BPF_CT_H 1
+
+#include "ct_packet.h"
+#include "op.h"
+#include "order.h"
+#include "recirc.h"
+#include "set_ip.h"
+#include "set_l4.h"
+#include "stats.h"
+
+/* OVS's names (lib/packets.h). */
+#define CT_CS_NEW               0x01
+#define CT_CS_ESTABLISHED       0x02
+#define CT_CS_REPLY_DIR         0x08
+#define CT_CS_TRACKED           0x20
+#define CT_CS_SRC_NAT           0x40
+#define CT_CS_DST_NAT           0x80
+#define CT_CS_NAT               (CT_CS_SRC_NAT | CT_CS_DST_NAT)
+
+/* By how much acknowledgements may be behind or ahead (lib/conntrack-tcp.c). */
+#define CT_MAX_ACK_WINDOW       (0xffff + 1500)
+
+/* Connections are told that they live on at most so often, in ns. */
+#define CT_RENEW_INTERVAL       1000000000ULL
+
+/* What ct_run() does beside filling the words of the key. */
+enum ct_what {
+    CT_UPDATE = 1 << 0,         /* Time, counters... */
+    CT_UPDATE_TCP = 1 << 1,     /* ...and window. */
+    CT_TRANSLATE = 1 << 2,      /* Addresses and ports. */
+    CT_REMEMBER = 1 << 3,       /* The connection, for the next XDP_OP_CT. */
+};
+
+/* Which address ct_translate_ipv6() is about. */
+enum ct_address {
+    CT_REPLY = 1 << 0,          /* Of a packet of direction 1... */
+    CT_DST = 1 << 1,            /* ...the destination. */
+};
+
+/* Returns the connection at 'index', or NULL if there is no such place. */
+static __always_inline struct xdp_conn *
+ct_conn(__u32 index)
+{
+    return bpf_map_lookup_elem(&xdp_conns, &index);
+}
+
+/* Returns direction 'dir' of 'conn'. */
+static __always_inline struct xdp_conn_dir *
+ct_dir(struct xdp_conn *conn, __u32 dir)
+{
+    return dir ? &conn->dirs[1] : &conn->dirs[0];
+}
+
+/* Returns true if the tuple of 'packet' is that of direction 'dir' of
+ * 'conn'. */
+static __always_inline bool
+ct_is_of(const struct xdp_ct_packet *packet, struct xdp_conn *conn, __u32 dir)
+{
+    const struct xdp_conn_dir *d = ct_dir(conn, dir);
+    __u64 diff = (d->id ^ packet->id) | (d->address ^ packet->address);
+
+    if (packet->id & PARSE_PLACE(1, 1, 7)) {
+        const __u64 *more = dir ? conn->more[1] : conn->more[0];
+
+        diff |= ((more[0] ^ packet->more[0]) | (more[1] ^ packet->more[1])
+                 | (more[2] ^ packet->more[2]));
+    }
+    return !diff;
+}
+
+/* Returns the reference with 'tag' in 'refs', without the tag, or 0. */
+static __always_inline __u32
+ct_find_ref(const __u32 refs[XDP_CONN_REFS], __u32 tag)
+{
+#pragma clang loop unroll(full)
+    for (int i = 0; i < XDP_CONN_REFS; i++) {
+        __u32 ref = *(volatile const __u32 *) &refs[i] ^ tag;
+
+        if (ref - 1 < (1u << XDP_CONN_REF_BITS) - 1) {
+            return ref;
+        }
+    }
+    return 0;
+}
+
+/* Finds the connection that the tuple of the scratch's 'ct_packet' leads to,
+ * and stores it, what it has in 'valid', and the direction there.  Returns
+ * false if there is none. */
+__noinline int
+ct_find(void)
+{
+    struct xdp_scratch *scratch = parse_scratch();
+    struct xdp_ct_packet *packet;
+    struct xdp_conn_place place;
+    struct xdp_conn_refs *refs;
+    __u32 bucket;
+
+    if (!scratch) {
+        return false;
+    }
+    packet = &scratch->ct_packet;
+    place = xdp_conn_place(xdp_conn_hash(packet->id, packet->address,
+                                         packet->more,
+                                         (packet->id
+                                          & PARSE_PLACE(1, 1, 7)) != 0,
+                                         xdp_conn_secret),
+                           xdp_conn_bits);
+    bucket = place.bucket;
+    refs = bpf_map_lookup_elem(&xdp_conn_refs, &bucket);
+    if (!refs) {
+        return false;
+    }
+    for (__u32 i = 0; i < 2; i++) {
+        __u32 ref = ct_find_ref(refs->refs[(place.half ^ i) & 1], place.tag);
+        struct xdp_conn *conn;
+
+        if (!ref) {
+            continue;
+        }
+        conn = ct_conn((ref - 1) / 2);
+        if (!conn) {
+            continue;
+        }
+        packet->valid = *(volatile __u32 *) &conn->valid;
+        if (!packet->valid) {
+            continue;
+        }
+        order_reads(scratch);
+        packet->dir = (ref - 1) & 1;
+        if (ct_is_of(packet, conn, packet->dir)) {
+            packet->conn = (ref - 1) / 2 + 1;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Returns true if 'packet' is within the window of TCP that its direction of
+ * 'conn' has, and stores in '*result' what it makes of it: tcp_conn_update()
+ * of OVS's lib/conntrack-tcp.c for connections that are established. */
+static __always_inline bool
+ct_check_window(const struct xdp_ct_packet *packet, struct xdp_conn *conn,
+                struct xdp_ct_result *result)
+{
+    struct xdp_conn_dir *src = ct_dir(conn, packet->dir);
+    struct xdp_conn_dir *dst = ct_dir(conn, !packet->dir);
+    __u8 src_scale = packet->dir ? conn->scale[1] : conn->scale[0];
+    __u8 dst_scale = packet->dir ? conn->scale[0] : conn->scale[1];
+    __u64 src_window = *(volatile __u64 *) &src->window;
+    __u64 dst_window = *(volatile __u64 *) &dst->window;
+    __u32 dst_max_win = *(volatile __u32 *) &dst->max_win;
+    __u32 src_sent = src_window >> 32, dst_sent = dst_window >> 32;
+    __u32 src_allowed = dst_window;
+    __u32 seq = packet->seq, end = packet->end;
+    __u32 win = packet->win << (src_scale & 15);
+    __s32 skew = dst_sent - packet->ack;
+
+    if (seq == end) {
+        seq = end = src_sent;
+    }
+    result->sent = end;
+    result->allowed = packet->ack + (win ? win : 1);
+    result->win = packet->win;
+    return ((__s32) (src_allowed - end) >= 0
+            && (__s32) (seq - (src_sent - (dst_max_win << (dst_scale & 15))))
+               >= 0
+            && skew >= -CT_MAX_ACK_WINDOW
+            && skew <= CT_MAX_ACK_WINDOW << (src_scale & 15));
+}
+
+/* Reads the mark and the label of 'conn', as they belong together, into
+ * '*markp' and '*result'.  Returns false if they are just being changed. */
+static __always_inline bool
+ct_read_mark(struct xdp_scratch *scratch, struct xdp_conn *conn, __u32 *markp,
+             struct xdp_ct_result *result)
+{
+    __u32 seq = *(volatile __u32 *) &conn->seq;
+
+    order_reads(scratch);
+    *markp = *(volatile __u32 *) &conn->mark;
+    result->label[0] = *(volatile __u64 *) &conn->label[0];
+    result->label[1] = *(volatile __u64 *) &conn->label[1];
+    order_reads(scratch);
+    return !(seq & 1) && seq == *(volatile __u32 *) &conn->seq;
+}
+
+/* Returns true if 'op' leaves 'mark' and the label of 'result' as they are. */
+static __always_inline bool
+ct_keeps_mark(const struct xdp_op *op, __u32 mark,
+              const struct xdp_ct_result *result)
+{
+    if ((op->u.ct.mark | (mark & ~op->u.ct.mark_mask)) != mark) {
+        return false;
+    }
+    if (op->u.ct.flags & XDP_CT_LABEL) {
+        const __u64 *value = op_data(op, 1)->label;
+        const __u64 *mask = op_data(op, 2)->label;
+
+        return (!(((result->label[0] & mask[0]) ^ value[0])
+                  | ((result->label[1] & mask[1]) ^ value[1])));
+    }
+    return true;
+}
+
+/* Looks for the connection of 'packet', as it is at an XDP_OP_CT that it comes
+ * to anew, and for what that makes of its state.  Returns 0 or
+ * XDP_COUNTER_CT_*. */
+static __always_inline int
+ct_check_anew(struct xdp_scratch *scratch, struct xdp_ct_packet *packet,
+              const struct xdp_op *op, struct xdp_ct_result *result)
+{
+    const union xdp_conn_id zone = { .zone = op->u.ct.zone };
+    const union xdp_conn_id zone_bits = { .zone = 0xffff };
+    bool translated;
+    struct xdp_conn *conn;
+    bool found;
+
+    if (packet->zone != op->u.ct.zone) {
+        packet->state = 0;
+    }
+    packet->id = (packet->id & ~zone_bits.word) | zone.word;
+
+    /* A packet whose addresses have been translated here belongs to the
+     * connection that its reply would be one of. */
+    translated = packet->state & CT_CS_NAT;
+    if (translated) {
+        ct_reverse(packet);
+    }
+    found = ct_find();
+    if (translated) {
+        ct_reverse(packet);
+        packet->dir = !packet->dir;
+    }
+    if (!found) {
+        return XDP_COUNTER_CT_NO_ENTRY;
+    }
+    conn = ct_conn(packet->conn - 1);
+    if (!conn) {
+        return XDP_COUNTER_CT_NO_ENTRY;
+    }
+    if (op->u.ct.flags & XDP_CT_FORCE && packet->dir) {
+        return XDP_COUNTER_CT_FORCE;
+    }
+    if (scratch->now >= *(volatile __u64 *) &conn->expiration) {
+        return XDP_COUNTER_CT_EXPIRED;
+    }
+    result->what = CT_UPDATE;
+    if (scratch->layers.l4_proto == IPPROTO_TCP) {
+        if (!ct_check_window(packet, conn, result)) {
+            return XDP_COUNTER_CT_WINDOW;
+        }
+        result->what |= CT_UPDATE_TCP;
+    }
+    if (conn->flags & XDP_CONN_NEW) {
+        packet->state |= CT_CS_NEW;
+    } else {
+        packet->state = ((packet->state & ~CT_CS_NEW) | CT_CS_ESTABLISHED
+                         | (packet->dir ? CT_CS_REPLY_DIR : 0));
+    }
+    return 0;
+}
+
+/* Makes the tuple of 'packet', which is that of its direction of 'conn', what
+ * it becomes by translation: that of the other direction, reversed. */
+static __always_inline void
+ct_translate_tuple(struct xdp_ct_packet *packet, struct xdp_conn *conn)
+{
+    const struct xdp_conn_dir *other = ct_dir(conn, !packet->dir);
+    const __u64 *more = packet->dir ? conn->more[0] : conn->more[1];
+
+    packet->id = other->id;
+    packet->address = other->address;
+    packet->more[0] = more[0];
+    packet->more[1] = more[1];
+    packet->more[2] = more[2];
+    ct_reverse(packet);
+}
+
+/* Looks whether the 'n'th XDP_OP_CT of the flow in 'slot' can be run on the
+ * packet of the scratch, and what it comes to.  Returns 0 or
+ * XDP_COUNTER_CT_*. */
+__noinline int
+ct_check_op(__u32 slot, __u32 n)
+{
+    struct xdp_scratch *scratch = parse_scratch();
+    const struct xdp_flow_rest *rest
+        = bpf_map_lookup_elem(&xdp_flow_rest, &slot);
+    struct xdp_ct_result *result;
+    struct xdp_ct_packet *packet;
+    const struct xdp_op *op;
+    struct xdp_conn *conn;
+    __u32 mark;
+
+    if (!scratch || !rest || n >= XDP_FLOW_MAX_CTS) {
+        return XDP_COUNTER_CT_ODD;
+    }
+    op = op_known(rest, rest->ct_ops[n]);
+    packet = &scratch->ct_packet;
+    result = &scratch->ct_results[n];
+    result->what = 0;
+
+    conn = packet->conn ? ct_conn(packet->conn - 1) : NULL;
+    if (conn && packet->zone == op->u.ct.zone
+        && !(op->u.ct.flags & XDP_CT_FORCE)) {
+        if (*(volatile __u32 *) &conn->valid != packet->valid) {
+            return XDP_COUNTER_CT_NO_ENTRY;
+        }
+    } else {
+        int reason = ct_check_anew(scratch, packet, op, result);
+
+        if (reason) {
+            return reason;
+        }
+        conn = ct_conn(packet->conn - 1);
+        if (!conn) {
+            return XDP_COUNTER_CT_NO_ENTRY;
+        }
+    }
+
+    if (!ct_read_mark(scratch, conn, &mark, result)
+        || !ct_keeps_mark(op, mark, result)) {
+        return XDP_COUNTER_CT_MARK;
+    }
+    result->conn = packet->conn - 1;
+    result->valid = packet->valid;
+    result->dir = packet->dir;
+    if (!(op->u.ct.flags & XDP_CT_NAT)) {
+        result->what |= CT_REMEMBER;
+    } else {
+        __u8 flags = conn->flags & (XDP_CONN_SRC_NAT | XDP_CONN_DST_NAT);
+
+        if (flags && !(packet->state & CT_CS_NAT)) {
+            bool is_src = !!(flags & XDP_CONN_SRC_NAT) == !packet->dir;
+
+            packet->state |= is_src ? CT_CS_SRC_NAT : CT_CS_DST_NAT;
+            result->what |= CT_TRANSLATE;
+            ct_translate_tuple(packet, conn);
+        }
+        packet->conn = 0;
+    }
+    packet->state |= CT_CS_TRACKED;
+    packet->zone = op->u.ct.zone;
+    result->state_word
+        = (PARSE_FIELD(ct_state, packet->state)
+           | PARSE_FIELD(ct_nw_proto, scratch->layers.l4_proto)
+           | PARSE_FIELD(ct_zone, packet->zone)
+           | PARSE_FIELD(ct_mark, mark));
+    return 0;
+}
+
+/* Looks whether all XDP_OP_CT of the flow in 'slot' can be run on the packet
+ * of the scratch.  Returns 0, or XDP_COUNTER_CT_* if the packet must go to
+ * userspace. */
+__noinline int
+ct_check(struct xdp_md *ctx, __u32 slot)
+{
+    struct xdp_scratch *scratch = parse_scratch();
+    const struct xdp_flow_rest *rest
+        = bpf_map_lookup_elem(&xdp_flow_rest, &slot);
+    struct xdp_ct_packet *packet;
+    int reason;
+
+    if (!scratch || !rest || !parse_is_ip(scratch)) {
+        return XDP_COUNTER_CT_ODD;
+    }
+    packet = &scratch->ct_packet;
+    reason = ct_take_packet(ctx, scratch, packet);
+    if (reason) {
+        return reason;
+    }
+    packet->conn = 0;
+    packet->state = 0;
+    packet->zone = 0;
+    if (scratch->tracked) {
+        __u64 word = scratch->words[PARSE_WORD(ct_state)];
+
+        packet->conn = scratch->ct_conn;
+        packet->valid = scratch->ct_valid;
+        packet->dir = scratch->ct_dir;
+        packet->state = HASH_MEMBER(word, ct_state);
+        packet->zone = HASH_MEMBER(word, ct_zone);
+    }
+    for (__u32 i = 0; i < XDP_FLOW_MAX_CTS && i < rest->n_cts; i++) {
+        reason = ct_check_op(slot, i);
+        if (reason) {
+            return reason;
+        }
+    }
+    return 0;
+}
+
+/* Returns what ct_check() has found out for the op in slot 'i' of 'rest'. */
+static __always_inline const struct xdp_ct_result *
+ct_result(const struct xdp_scratch *scratch, const struct xdp_flow_rest *rest,
+          __u32 i)
+{
+    return (i == rest->ct_ops[0] ? &scratch->ct_results[0]
+            : i == rest->ct_ops[1] ? &scratch->ct_results[1]
+            : &scratch->ct_results[2]);
+}
+
+/* Raises the window of direction 'dir' of the connection at 'index' for a
+ * packet of 'sent', 'allowed' (two halves of xdp_conn_window()) and 'win'. */
+__noinline int
+ct_raise(__u32 index, __u32 dir, __u64 window, __u32 win)
+{
+    struct xdp_conn *conn = ct_conn(index);
+    struct xdp_conn_dir *d;
+
+    if (!conn) {
+        return 0;
+    }
+    d = ct_dir(conn, dir);
+    return (xdp_conn_raise_win(&d->max_win, win)
+            && xdp_conn_raise(&d->window, window >> 32, window));
+}
+
+/* Notes in 'conn' that a packet of direction 'dir' with 'bytes' bytes went
+ * by, and lets it live on. */
+static __always_inline void
+ct_update(const struct xdp_scratch *scratch, struct xdp_conn *conn,
+          struct xdp_conn_dir *dir, __u64 bytes)
+{
+    __u64 timeout = conn->timeout;
+    __u64 interval = timeout / 8;
+    __u64 left = *(volatile __u64 *) &conn->expiration - scratch->now;
+
+    interval = interval > CT_RENEW_INTERVAL ? CT_RENEW_INTERVAL : interval;
+    if (left < timeout - interval) {
+        *(volatile __u64 *) &conn->expiration = scratch->now + timeout;
+    }
+    dir->packets++;
+    dir->bytes += bytes;
+}
+
+/* Makes one address of the IPv6 packet, with 'layers', which belongs to the
+ * connection at 'index', what it becomes by translation.  'what' is enum
+ * ct_address. */
+__noinline int
+ct_translate_ipv6(struct xdp_md *ctx, __u32 index, __u32 what, __u64 layers)
+{
+    __u32 dir = what & CT_REPLY;
+    struct xdp_conn *conn = ct_conn(index);
+    struct xdp_op ops[3] = {};
+    union xdp_op_data *value = (union xdp_op_data *) &ops[1];
+    union xdp_op_data *mask = (union xdp_op_data *) &ops[2];
+    const __u64 *more;
+
+    if (!conn) {
+        return OP_DROP_BAD_OP;
+    }
+    more = dir ? conn->more[0] : conn->more[1];
+    mask->label[0] = mask->label[1] = ~0ULL;
+    if (what & CT_DST) {
+        ops[0].type = XDP_OP_SET_IPV6_DST;
+        value->label[0] = ct_dir(conn, !dir)->address;
+        value->label[1] = more[0];
+    } else {
+        ops[0].type = XDP_OP_SET_IPV6_SRC;
+        value->label[0] = more[1];
+        value->label[1] = more[2];
+    }
+    return set_ipv6_addresses_inline(ctx, ops, layers);
+}
+
+/* As ct_translate_ipv6(), for both addresses of IPv4, 'address' being those of
+ * packets in the other direction. */
+__noinline int
+ct_translate_ipv4(struct xdp_md *ctx, __u64 address, __u64 layers)
+{
+    struct xdp_op ops[2] = {};
+    struct xdp_op_ipv4 *mask = &((union xdp_op_data *) &ops[1])->ipv4;
+
+    ops[0].u.ipv4.src = HASH_TAKE(address, 32, 4);
+    ops[0].u.ipv4.dst = HASH_TAKE(address, 32, 0);
+    mask->src = mask->dst = 0xffffffff;
+    return set_ipv4_inline(ctx, ops, layers);
+}
+
+/* Makes the ports, or the identifier, of the packet, with 'layers', those of
+ * the tuple with 'word'. */
+__noinline int
+ct_translate_ports(struct xdp_md *ctx, __u64 word, __u64 layers)
+{
+    union xdp_conn_id id = { .word = word };
+    struct xdp_op ops[1] = {};
+
+    if (id.proto == IPPROTO_TCP || id.proto == IPPROTO_UDP) {
+        ops[0].type = (id.proto == IPPROTO_TCP ? XDP_OP_SET_TCP
+                       : XDP_OP_SET_UDP);
+        ops[0].u.ports.src = id.src;
+        ops[0].u.ports.dst = id.dst;
+        ops[0].u.ports.src_mask = ops[0].u.ports.dst_mask = 0xffff;
+        return set_ports_inline(ctx, ops, layers);
+    }
+    if (id.proto == IPPROTO_ICMP) {
+        struct xdp_layers l = op_layers(layers);
+        __be16 *icmp = parse_at(ctx, l.l4_ofs, PARSE_ICMP_HEADER_LEN);
+
+        if (!icmp) {
+            return OP_DROP_TOO_SHORT;
+        }
+        if (icmp[2] != id.src) {
+            icmp[1] = csum_apply(icmp[1], csum_diff16(0, icmp[2], id.src));
+            icmp[2] = id.src;
+        }
+    }
+    return OP_OK;
+}
+
+/* Makes addresses and ports of the packet, with 'layers', which belongs to
+ * direction 'dir' of 'conn' at 'index', what they become by translation: those
+ * of the other direction, with source and destination exchanged. */
+static __always_inline int
+ct_translate(struct xdp_md *ctx, struct xdp_conn *conn, __u32 index, __u32 dir,
+             __u64 layers)
+{
+    const struct xdp_conn_dir *other = ct_dir(conn, !dir);
+    __u64 id = ct_reverse_id(other->id);
+    int result;
+
+    if (id & PARSE_PLACE(1, 1, 7)) {
+        dir = dir ? CT_REPLY : 0;
+        result = ct_translate_ipv6(ctx, index, dir, layers);
+        if (result >= 0) {
+            result = ct_translate_ipv6(ctx, index, dir | CT_DST, layers);
+        }
+    } else {
+        result = ct_translate_ipv4(ctx, other->address, layers);
+    }
+    return result < 0 ? result : ct_translate_ports(ctx, id, layers);
+}
+
+/* Makes the words of connection tracking of 'scratch' those of a packet of
+ * 'conn', for which ct_check() had 'result'. */
+static __always_inline void
+ct_set_words(struct xdp_scratch *scratch, const struct xdp_conn *conn,
+             const struct xdp_ct_result *result)
+{
+    const struct xdp_conn_dir *orig = &conn->dirs[0];
+    union xdp_conn_id id = { .word = orig->id };
+    __u64 ports = PARSE_PLACE(HASH_TAKE(id.word, 32, 0), 4, 0);
+
+    if (id.proto == IPPROTO_ICMP || id.proto == IPPROTO_ICMPV6) {
+        __u32 type_code = bpf_ntohs(id.dst);
+
+        ports = (PARSE_FIELD(ct_tp_src, bpf_htons(type_code >> 8))
+                 | PARSE_FIELD(ct_tp_dst, bpf_htons(type_code & 0xff)));
+    }
+    scratch->words[PARSE_WORD(ct_state)] = result->state_word;
+    scratch->words[PARSE_WORD(ct_label)] = result->label[0];
+    scratch->words[PARSE_WORD(ct_label) + 1] = result->label[1];
+    scratch->words[PARSE_WORD(ct_tp_src)] = ports;
+    if (id.is_ipv6) {
+        scratch->words[PARSE_WORD(ct_nw_src)] = 0;
+        scratch->words[PARSE_WORD(ct_ipv6_src)] = orig->address;
+        scratch->words[PARSE_WORD(ct_ipv6_src) + 1] = conn->more[0][0];
+        scratch->words[PARSE_WORD(ct_ipv6_dst)] = conn->more[0][1];
+        scratch->words[PARSE_WORD(ct_ipv6_dst) + 1] = conn->more[0][2];
+        scratch->tracked = MAPS_TRACKED_IPV6;
+    } else {
+        scratch->words[PARSE_WORD(ct_nw_src)] = orig->address;
+        scratch->tracked = 1;
+    }
+    scratch->ct_conn = result->what & CT_REMEMBER ? result->conn + 1 : 0;
+    scratch->ct_valid = result->valid;
+    scratch->ct_dir = result->dir;
+}
+
+/* Runs XDP_OP_CT. */
+__noinline int
+ct_run(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
+       __u64 layers)
+{
+    struct xdp_scratch *scratch = parse_scratch();
+    const struct xdp_ct_result *result;
+    struct xdp_conn *conn;
+
+    if (!scratch || !rest) {
+        return OP_DROP_BAD_OP;
+    }
+    result = ct_result(scratch, rest, i);
+    conn = ct_conn(result->conn);
+    if (!conn) {
+        return OP_DROP_BAD_OP;
+    }
+    stats_count(XDP_COUNTER_CT);
+    if (result->what & CT_UPDATE) {
+        if (result->what & CT_UPDATE_TCP) {
+            ct_raise(result->conn, result->dir,
+                     xdp_conn_window(result->sent, result->allowed),
+                     result->win);
+        }
+        ct_update(scratch, conn, ct_dir(conn, result->dir),
+                  ctx->data_end - ctx->data);
+    }
+    ct_set_words(scratch, conn, result);
+    return (result->what & CT_TRANSLATE
+            ? ct_translate(ctx, conn, result->conn, result->dir, layers)
+            : OP_OK);
+}
+
+/* Runs XDP_OP_CT_CLEAR. */
+__noinline int
+ct_clear(void)
+{
+    struct xdp_scratch *scratch = parse_scratch();
+
+    if (scratch && scratch->tracked) {
+        recirc_untrack(scratch);
+    }
+    return OP_OK;
+}
+
+#endif /* ct.h */
