@@ -11,6 +11,7 @@
 
 #include "maps.h"
 #include "order.h"
+#include "parse_common.h"
 #include "stats.h"
 
 #define CLASSIFY_FIRST_CT_WORD (XDP_KEY_BASIC_WORDS + XDP_KEY_EXT_WORDS)
@@ -31,19 +32,20 @@ struct classify_ctx {
 
 /* Compares the packet's key with the words in the rest of the flow in 'slot',
  * as far as its 'parts' say that it has some.  Returns 0 if they match. */
-static __always_inline __u64
-classify_compare_rest(const struct xdp_scratch *scratch, __u32 slot,
-                      __u8 parts)
+__noinline __u64
+classify_compare_rest(__u32 slot, __u32 parts)
 {
     struct xdp_flow_rest *rest = bpf_map_lookup_elem(&xdp_flow_rest, &slot);
-    const __u64 *tunnel = &scratch->words[CLASSIFY_FIRST_TUNNEL_WORD];
-    const __u64 *ext = &scratch->words[XDP_KEY_BASIC_WORDS];
-    const __u64 *ct = &scratch->words[CLASSIFY_FIRST_CT_WORD];
+    struct xdp_scratch *scratch = parse_scratch();
+    const __u64 *tunnel, *ext, *ct;
     __u64 diff = 0;
 
-    if (!rest) {
+    if (!rest || !scratch) {
         return 1;
     }
+    tunnel = &scratch->words[CLASSIFY_FIRST_TUNNEL_WORD];
+    ext = &scratch->words[XDP_KEY_BASIC_WORDS];
+    ct = &scratch->words[CLASSIFY_FIRST_CT_WORD];
     if (parts & XDP_PART_EXTENDED) {
 #pragma clang loop unroll(full)
         for (int i = 0; i < XDP_KEY_EXT_WORDS; i++) {
@@ -110,7 +112,7 @@ classify_check_slot(struct xdp_scratch *scratch, __u32 slot, __u32 *validp)
         diff |= (scratch->words[i] & mask->basic[i]) ^ flow->words[i];
     }
     if (flow->parts & (XDP_PART_EXTENDED | XDP_PART_CT | XDP_PART_TUNNEL)) {
-        diff |= classify_compare_rest(scratch, slot, flow->parts);
+        diff |= classify_compare_rest(slot, flow->parts);
     }
     return diff ? NULL : flow;
 }

@@ -34,7 +34,7 @@
 #define CT_CS_DST_NAT           0x80
 #define CT_CS_NAT               (CT_CS_SRC_NAT | CT_CS_DST_NAT)
 
-/* By how much acknowledgements may be behind or ahead (lib/conntrack-tcp.c). */
+/* By how much acknowledgements may be off (lib/conntrack-tcp.c). */
 #define CT_MAX_ACK_WINDOW       (0xffff + 1500)
 
 /* Connections are told that they live on at most so often, in ns. */

@@ -154,7 +154,7 @@ xdp_conn_window(__u32 sent, __u32 allowed)
 
 /* How often xdp_conn_raise() and xdp_conn_raise_win() try before they give up.
  * Each failure means that somebody else has raised it in the meantime. */
-#define XDP_CONN_TRIES 32
+#define XDP_CONN_TRIES 8
 
 /* Raises both halves of '*window' to at least 'sent' and 'allowed', sequence
  * numbers of TCP (RFC 9293, section 3.4: modulo 2**32).  Returns 1, or 0 if
