@@ -9,6 +9,7 @@
 #ifndef BPF_FAST_H
 #define BPF_FAST_H 1
 
+#include "ct.h"
 #include "hash.h"
 #include "op.h"
 #include "outputs.h"
@@ -124,6 +125,58 @@ fast_run_rewrite(struct xdp_md *ctx, const struct xdp_flow_rest *rest,
         return op_drop(result);
     }
     return outputs_send_one(op_known(rest, i)->u.output.port);
+}
+
+/* As fast_run_rewrite(), of a flow with XDP_OP_CT, for which 'layers' are those
+ * of the packet.  The verifier has looked at each op before. */
+static __always_inline int
+fast_run_tracked(struct xdp_md *ctx, struct xdp_scratch *scratch,
+                 const struct xdp_flow_rest *rest, __u64 layers)
+{
+    __u32 i = verifier_zero(layers);
+    const struct xdp_op *op;
+    int result = OP_OK;
+    __u32 n_sets = 0;
+
+    op = op_known(rest, i);
+    if (op->type == XDP_OP_CT_CLEAR) {
+        ct_clear();
+        i++;
+    }
+    op = op_known(rest, i);
+    if (op->type == XDP_OP_CT) {
+        result = ct_run(ctx, rest, i, layers);
+        i += 1 + op->n_data;
+    }
+    op = op_known(rest, i);
+    if (result >= 0 && op->type == XDP_OP_SET_ETHERNET) {
+        result = set_ethernet(ctx, rest, i);
+        i += 2;
+        n_sets++;
+    }
+    op = op_known(rest, i);
+    if (result >= 0 && op->type == XDP_OP_SET_IPV4) {
+        result = set_ipv4(ctx, rest, i, layers);
+        i += 2;
+        n_sets++;
+    } else if (result >= 0 && op->type == XDP_OP_SET_IPV6) {
+        result = set_ipv6(ctx, rest, i, layers);
+        i++;
+        n_sets++;
+    }
+    op = op_known(rest, i);
+    if (result >= 0 && op->type == XDP_OP_CT) {
+        result = ct_run(ctx, rest, i, layers);
+        i += 1 + op->n_data;
+    }
+    stats_add(XDP_COUNTER_SET_FIELD, n_sets);
+    if (result < 0) {
+        return op_drop(result);
+    }
+    op = op_known(rest, i);
+    return (op->type == XDP_OP_RECIRC
+            ? recirc_start(ctx, scratch, op->u.recirc.id)
+            : outputs_send_one(op->u.output.port));
 }
 
 #endif /* fast.h */

@@ -149,7 +149,9 @@ run_flow(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 in_port,
 
     stats_flow(scratch, slot, length, tcp_flags);
     if (flow->flags & XDP_FLOW_REWRITE) {
-        return fast_run_rewrite(ctx, rest, scratch->layers_word);
+        return (rest->n_cts
+                ? fast_run_tracked(ctx, scratch, rest, scratch->layers_word)
+                : fast_run_rewrite(ctx, rest, scratch->layers_word));
     }
     if (flow->flags & XDP_FLOW_SHORT) {
         return fast_run_short(ctx, scratch, rest);

@@ -10,27 +10,64 @@
 #include "packets.h"
 #include "util.h"
 
-/* Returns true if 'actions' are those of XDP_FLOW_REWRITE. */
+/* A step of a list, which any one op of these may take, or none. */
+typedef enum xdp_op_type op_step[2];
+
+/* Returns how many slots at the beginning of 'actions' the 'n' steps of
+ * 'steps' take. */
+static uint32_t
+take_steps(const struct xdp_flow_actions *actions, const op_step steps[],
+           size_t n)
+{
+    const struct xdp_op *ops = actions->ops;
+    uint32_t i = 0;
+
+    for (size_t step = 0; step < n && i < actions->n_ops; step++) {
+        if (ops[i].type == steps[step][0] || ops[i].type == steps[step][1]) {
+            i += 1 + ops[i].n_data;
+        }
+    }
+    return i;
+}
+
+/* Returns true if 'actions' are those of XDP_FLOW_REWRITE without
+ * XDP_OP_CT. */
 static bool
 is_rewrite(const struct xdp_flow_actions *actions)
 {
-    static const enum xdp_op_type steps[][2] = {
+    static const op_step steps[] = {
         { XDP_OP_SET_ETHERNET, XDP_OP_SET_ETHERNET },
         { XDP_OP_SET_IPV4, XDP_OP_SET_IPV6 },
         { XDP_OP_SET_TCP, XDP_OP_SET_UDP },
         { XDP_OP_POP_VLAN, XDP_OP_POP_VLAN },
         { XDP_OP_PUSH_VLAN, XDP_OP_PUSH_VLAN },
     };
-    const struct xdp_op *ops = actions->ops;
-    uint32_t i = 0;
+    uint32_t i = take_steps(actions, steps, ARRAY_SIZE(steps));
 
-    for (size_t step = 0; step < ARRAY_SIZE(steps) && i < actions->n_ops;
-         step++) {
-        if (ops[i].type == steps[step][0] || ops[i].type == steps[step][1]) {
-            i += 1 + ops[i].n_data;
-        }
+    return (i && i + 1 == actions->n_ops
+            && actions->ops[i].type == XDP_OP_OUTPUT);
+}
+
+/* Returns true if 'actions' are those of XDP_FLOW_REWRITE with XDP_OP_CT. */
+static bool
+is_tracked_rewrite(const struct xdp_flow_actions *actions)
+{
+    static const op_step steps[] = {
+        { XDP_OP_CT_CLEAR, XDP_OP_CT_CLEAR },
+        { XDP_OP_CT, XDP_OP_CT },
+        { XDP_OP_SET_ETHERNET, XDP_OP_SET_ETHERNET },
+        { XDP_OP_SET_IPV4, XDP_OP_SET_IPV6 },
+        { XDP_OP_CT, XDP_OP_CT },
+    };
+    uint32_t i = take_steps(actions, steps, ARRAY_SIZE(steps));
+    bool tracked = false;
+
+    for (uint32_t j = 0; j < i; j += 1 + actions->ops[j].n_data) {
+        tracked |= actions->ops[j].type == XDP_OP_CT;
     }
-    return i && i + 1 == actions->n_ops && ops[i].type == XDP_OP_OUTPUT;
+    return (tracked && i + 1 == actions->n_ops
+            && (actions->ops[i].type == XDP_OP_OUTPUT
+                || actions->ops[i].type == XDP_OP_RECIRC));
 }
 
 /* Returns the enum xdp_flow_flags of a flow with 'actions'. */
@@ -71,7 +108,9 @@ xdp_op_flags(const struct xdp_flow_actions *actions)
                 | (last == &ops[1 + ops[0].n_data] && outputs
                    ? XDP_FLOW_SHORT : 0));
     default:
-        return actions->flags | (is_rewrite(actions) ? XDP_FLOW_REWRITE : 0);
+        return (actions->flags
+                | (is_rewrite(actions) || is_tracked_rewrite(actions)
+                   ? XDP_FLOW_REWRITE : 0));
     }
 }
 
