@@ -62,6 +62,9 @@ struct xdp_flow_table_limits {
     uint32_t n_ports;   /* Ports, a power of 2, >= XDP_PORT_PROBES. */
     uint32_t n_hints;   /* Hints of a CPU: a power of 2, >= XDP_MIN_HINTS, or
                          * 0 for none. */
+    uint32_t verify_checksums; /* No limit, but chosen as these are: do the
+                                * programs verify checksums above IP in what
+                                * they track?  0 or 1. */
 };
 
 /* What a flow does with its packets: the members of "struct xdp_flow" and

@@ -15,6 +15,10 @@ lib_xdp_files = \
 	lib/xdp-abi.h \
 	lib/xdp-command.c \
 	lib/xdp-command.h \
+	lib/xdp-conn-refs.c \
+	lib/xdp-conn-refs.h \
+	lib/xdp-conn-table.c \
+	lib/xdp-conn-table.h \
 	lib/xdp-contract.c \
 	lib/xdp-contract.h \
 	lib/xdp-coverage.c \

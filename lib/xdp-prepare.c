@@ -15,6 +15,7 @@
 #include "entropy.h"
 #include "packets.h"
 #include "util.h"
+#include "xdp-conn-table.h"
 #include "xdp-contract.h"
 #include "xdp-flow-table.h"
 #include "xdp-machine.h"
@@ -33,6 +34,9 @@ static const struct shared_map {
 } shared_maps[] = {
     { XDP_MAP_METERS, xdp_meter_open, xdp_meter_close },
     { XDP_MAP_SEQUENCES, xdp_sequence_open, xdp_sequence_close },
+    { XDP_MAP_CONNS, xdp_conn_table_open, xdp_conn_table_close },
+    { XDP_MAP_CONN_REFS, xdp_conn_table_open_refs,
+      xdp_conn_table_close_refs },
 };
 BUILD_ASSERT_DECL(ARRAY_SIZE(shared_maps) == XDP_N_SHARED_MAPS);
 
@@ -154,6 +158,28 @@ set_tunnel_df(const char *path, struct bpf_object *bpf, char **errp)
 
     return flag ? set_constant(path, bpf, "xdp_tunnel_df", &flag, sizeof flag,
                                errp) : 0;
+}
+
+/* Tells 'bpf', which is not loaded yet and shares the maps with connections,
+ * how to find these, and whether to verify the checksums of their packets. */
+static int
+set_conns(const char *path, struct bpf_object *bpf, uint32_t verify_checksums,
+          char **errp)
+{
+    const uint64_t *secret = xdp_conn_table_secret();
+    uint32_t bits = xdp_conn_table_bits();
+    int error;
+
+    error = set_constant(path, bpf, "xdp_conn_bits", &bits, sizeof bits, errp);
+    if (!error) {
+        error = set_constant(path, bpf, "xdp_conn_secret", secret,
+                             XDP_CONN_KEY_WORDS * sizeof *secret, errp);
+    }
+    if (!error) {
+        error = set_constant(path, bpf, "xdp_ct_checksum", &verify_checksums,
+                             sizeof verify_checksums, errp);
+    }
+    return error;
 }
 
 /* Makes 'bpf', which is not loaded yet, use the map 'shared'.  After success,
@@ -349,6 +375,9 @@ xdp_prepare(const char *path, struct bpf_object *bpf,
             error = share_map(path, bpf, &shared_maps[i], errp);
             prepared->has_shared[i] = !error;
         }
+    }
+    if (!error && xdp_contract_has_op(caps, XDP_OP_CT)) {
+        error = set_conns(path, bpf, limits->verify_checksums, errp);
     }
     return error;
 }

@@ -22,7 +22,7 @@ struct xdp_caps;
 struct xdp_flow_table_limits;
 
 /* Maps that all objects and userspace share. */
-#define XDP_N_SHARED_MAPS 2
+#define XDP_N_SHARED_MAPS 4
 
 /* What a prepared object holds until it is closed. */
 struct xdp_prepared {

@@ -13,6 +13,7 @@
 #include "smap.h"
 #include "util.h"
 #include "xdp-command.h"
+#include "xdp-conn-table.h"
 #include "xdp-custody.h"
 #include "xdp-flow-table.h"
 #include "xdp-port.h"
@@ -127,8 +128,12 @@ xdp_setup_configure(bool on, const struct smap *other_config)
                              XDP_PORT_MAX_MASKS, DEFAULT_MAX_MASKS),
         .n_ports = ROUND_UP_POW2(n_ports),
         .n_hints = get_hints(other_config, n_flows),
+        .verify_checksums = smap_get_bool(other_config, "xdp-ct-checksum",
+                                          false),
     };
 
+    xdp_conn_table_configure(get_limit(other_config, "xdp-max-conns", 0,
+                                       XDP_CONN_MAX, XDP_CONN_DEFAULT_MAX));
     xdp_port_configure(on, &limits);
 }
 

@@ -14,6 +14,7 @@
 #include "ovs-thread.h"
 #include "timeval.h"
 #include "util.h"
+#include "xdp-conn-table.h"
 #include "xdp-coverage.h"
 #include "xdp-custody.h"
 #include "xdp-features.h"
@@ -85,6 +86,18 @@ reclaim(void)
     xdp_port_unload_objects();
 }
 
+/* Frees the entries of connections that were withdrawn before the call. */
+static void
+reclaim_conns(void)
+    OVS_EXCLUDED(xdp_mutex)
+{
+    uint64_t epoch;
+
+    if (xdp_conn_table_begin_reclaim(&epoch) && !xdp_conn_table_wait()) {
+        xdp_conn_table_reclaim(epoch);
+    }
+}
+
 /* Has the masks of all ports tried in the order of their use. */
 static void
 sort_masks(void)
@@ -152,6 +165,7 @@ worker_main(void *monitor_)
                 next_sort = time_msec() + SORT_INTERVAL;
             }
             reclaim();
+            reclaim_conns();
             offer_new_ports();
             reasons = xdp_custody_take_wanted();
             if (time_msec() >= next_system) {

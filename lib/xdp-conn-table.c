@@ -1,0 +1,719 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See xdp-conn-table.h. */
+
+#include <config.h>
+
+#include "xdp-conn-table.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "entropy.h"
+#include "openvswitch/vlog.h"
+#include "ovs-rcu.h"
+#include "ovs-thread.h"
+#include "util.h"
+#include "xdp-conn-refs.h"
+#include "xdp-shared.h"
+
+VLOG_DEFINE_THIS_MODULE(xdp_conn_table);
+
+/* An entry that carried nothing for so long, in ns, may have to make room.
+ * More than a second, to which its last use is known. */
+#define IDLE_TIME UINT64_C(2000000000)
+
+/* Entries that are looked at for one to displace. */
+#define DISPLACE_STEPS 64
+
+/* Slots that are given back at a time, under one lock. */
+#define RECLAIM_BATCH 64
+
+/* Slots that xdp_conn_table_next() looks at under one lock. */
+#define NEXT_BATCH 1024
+
+enum slot_state {
+    SLOT_FREE,
+    SLOT_VALID,                 /* Programs find it. */
+    SLOT_WITHDRAWN,             /* Those may that began before. */
+    SLOT_RELEASED,              /* Our own threads may know it. */
+};
+
+/* What is known of an entry beside it. */
+struct slot {
+    struct xdp_conn_owner *owner; /* NULL if it is gone. */
+    uint64_t epoch;             /* In which it was withdrawn. */
+    uint32_t next;              /* In 'free_list' or 'withdrawn'. */
+    enum slot_state state;
+};
+
+/* Slots that are free after a grace period. */
+struct released {
+    size_t n, allocated;
+    uint32_t *slots;
+};
+
+static struct ovs_mutex mutex = OVS_MUTEX_INITIALIZER;
+
+static struct xdp_shared conns OVS_GUARDED_BY(mutex)
+    = XDP_SHARED_INITIALIZER("xdp_conns", sizeof(struct xdp_conn), 0);
+static struct xdp_shared refs OVS_GUARDED_BY(mutex)
+    = XDP_SHARED_INITIALIZER("xdp_conn_refs", sizeof(struct xdp_conn_refs), 0);
+
+/* Once the maps have been opened these stay as they are.  'entries' is the
+ * memory of 'conns'. */
+static struct xdp_conn *entries;
+static struct xdp_conn_index conn_index;
+static struct slot *slots OVS_GUARDED_BY(mutex);
+static uint32_t n_slots;
+static uint32_t most_conns OVS_GUARDED_BY(mutex);   /* That the maps are for. */
+
+/* For xdp_conn_table_wait(): a map of maps, and one to put into it. */
+static int wait_fd = -1;
+static int wait_inner_fd = -1;
+
+/* As configured. */
+static uint32_t wanted_conns OVS_GUARDED_BY(mutex) = XDP_CONN_DEFAULT_MAX;
+
+static bool is_blocked OVS_GUARDED_BY(mutex);
+static uint32_t n_valid OVS_GUARDED_BY(mutex);
+static uint32_t free_list OVS_GUARDED_BY(mutex) = XDP_CONN_NO_SLOT;
+static uint32_t first_withdrawn OVS_GUARDED_BY(mutex) = XDP_CONN_NO_SLOT;
+static uint32_t last_withdrawn OVS_GUARDED_BY(mutex) = XDP_CONN_NO_SLOT;
+static uint32_t hand OVS_GUARDED_BY(mutex);         /* Next to displace. */
+static uint32_t last_valid OVS_GUARDED_BY(mutex);   /* Last 'valid' given. */
+static uint64_t current_epoch OVS_GUARDED_BY(mutex);
+static uint64_t n_inserted OVS_GUARDED_BY(mutex);
+static uint64_t n_full OVS_GUARDED_BY(mutex);
+static uint64_t n_displaced OVS_GUARDED_BY(mutex);
+static xdp_conn_release_func *release OVS_GUARDED_BY(mutex);
+
+/* True while connections can be inserted. */
+atomic_bool xdp_conn_table_active = ATOMIC_VAR_INIT(false);
+
+/* Slots. */
+
+/* Makes sure that no program finds 'slot' any more, which some do now. */
+static void
+withdraw_slot(uint32_t slot)
+    OVS_REQUIRES(mutex)
+{
+    struct slot *s = &slots[slot];
+
+    __atomic_store_n(&entries[slot].valid, 0, __ATOMIC_SEQ_CST);
+    for (int dir = 0; dir < 2; dir++) {
+        xdp_conn_refs_remove(&conn_index, slot, dir);
+    }
+
+    s->state = SLOT_WITHDRAWN;
+    s->epoch = current_epoch;
+    s->next = XDP_CONN_NO_SLOT;
+    if (last_withdrawn == XDP_CONN_NO_SLOT) {
+        first_withdrawn = slot;
+    } else {
+        slots[last_withdrawn].next = slot;
+    }
+    last_withdrawn = slot;
+    n_valid--;
+}
+
+/* Withdraws all entries. */
+static void
+withdraw_all(void)
+    OVS_REQUIRES(mutex)
+{
+    for (uint32_t i = 0; n_valid && i < n_slots; i++) {
+        if (slots[i].state == SLOT_VALID) {
+            withdraw_slot(i);
+        }
+    }
+}
+
+/* Puts 'slot' into the list of those that are free. */
+static void
+free_slot(uint32_t slot)
+    OVS_REQUIRES(mutex)
+{
+    slots[slot].state = SLOT_FREE;
+    slots[slot].next = free_list;
+    free_list = slot;
+}
+
+/* Withdraws an entry that carried nothing of late, if one is found soon. */
+static bool
+displace(uint64_t now)
+    OVS_REQUIRES(mutex)
+{
+    for (size_t i = 0; i < DISPLACE_STEPS; i++) {
+        const struct xdp_conn *entry = &entries[hand];
+        uint32_t slot = hand;
+
+        hand = (hand + 1) % n_slots;
+        if (slots[slot].state == SLOT_VALID
+            && (__atomic_load_n(&entry->expiration, __ATOMIC_RELAXED)
+                + IDLE_TIME < now + entry->timeout)) {
+            withdraw_slot(slot);
+            n_displaced++;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Returns a slot that was free, or XDP_CONN_NO_SLOT. */
+static uint32_t
+take_slot(uint64_t now)
+    OVS_REQUIRES(mutex)
+{
+    uint32_t slot;
+
+    if (n_valid >= MIN(wanted_conns, most_conns) && !displace(now)) {
+        return XDP_CONN_NO_SLOT;
+    }
+    slot = free_list;
+    if (slot != XDP_CONN_NO_SLOT) {
+        free_list = slots[slot].next;
+    }
+    return slot;
+}
+
+/* Sees to it that no other entry has a tuple of 'entry': conntrack can have an
+ * old connection that has expired, and a new one.  If one of the two ways in
+ * which a packet can be looked up depends on what no program knows, returns
+ * false, and leaves both to userspace for good. */
+static bool
+make_unique(const struct xdp_conn *entry, uint64_t now)
+    OVS_REQUIRES(mutex)
+{
+    bool unique = true;
+
+    for (int dir = 0; dir < 2; dir++) {
+        uint32_t other = xdp_conn_refs_find(&conn_index, entry, dir);
+
+        if (other != XDP_CONN_NO_SLOT) {
+            /* What is about to expire may have already for our caller. */
+            if (entries[other].expiration > now + IDLE_TIME) {
+                atomic_store(&slots[other].owner->closed, true);
+                unique = false;
+            }
+            withdraw_slot(other);
+        }
+    }
+    return unique;
+}
+
+/* The maps. */
+
+/* Decides whether connections can be inserted.  If that has changed for the
+ * worse, withdraws all. */
+static void
+update_active(void)
+    OVS_REQUIRES(mutex)
+{
+    bool active = (conns.n_users && refs.n_users && wanted_conns
+                   && !is_blocked);
+
+    atomic_store(&xdp_conn_table_active, active);
+    if (!active) {
+        withdraw_all();
+    }
+}
+
+/* Creates what xdp_conn_table_wait() needs.  Returns 0 or a positive errno
+ * value. */
+static int
+create_wait_maps(void)
+    OVS_REQUIRES(mutex)
+{
+    LIBBPF_OPTS(bpf_map_create_opts, opts);
+
+    if (wait_fd >= 0) {
+        return 0;
+    }
+    if (wait_inner_fd < 0) {
+        wait_inner_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "xdp_ct_inner",
+                                       sizeof(uint32_t), sizeof(uint32_t), 1,
+                                       NULL);
+        if (wait_inner_fd < 0) {
+            return errno;
+        }
+    }
+    opts.inner_map_fd = wait_inner_fd;
+    wait_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "xdp_ct_wait",
+                             sizeof(uint32_t), sizeof(uint32_t), 1, &opts);
+    return wait_fd < 0 ? errno : 0;
+}
+
+/* Chooses sizes and secrets, and makes all slots free, once for the life of
+ * the process.  Returns 0 or a positive errno value. */
+static int
+prepare(void)
+    OVS_REQUIRES(mutex)
+{
+    int error = create_wait_maps();
+
+    if (error || n_slots) {
+        return error;
+    }
+    error = get_entropy(conn_index.secret, sizeof conn_index.secret);
+    if (error) {
+        return error;
+    }
+    for (size_t i = 0; i < XDP_CONN_KEY_WORDS; i++) {
+        conn_index.secret[i] |= 1;
+    }
+
+    /* A slot that was withdrawn is not free at once. */
+    most_conns = MAX(wanted_conns, 1);
+    n_slots = MIN(most_conns + most_conns / 8 + 64, XDP_CONN_MAX_SLOTS);
+    conns.n = n_slots;
+    conn_index.bits = xdp_conn_refs_bits(most_conns);
+    refs.n = UINT32_C(1) << conn_index.bits;
+
+    slots = xcalloc(n_slots, sizeof *slots);
+    for (uint32_t i = n_slots; i-- > 0; ) {
+        free_slot(i);
+    }
+    return 0;
+}
+
+/* Has 'func' told of owners that are to forget their entry. */
+void
+xdp_conn_table_init(xdp_conn_release_func *func)
+{
+    ovs_mutex_lock(&mutex);
+    release = func;
+    ovs_mutex_unlock(&mutex);
+}
+
+/* Lets there be up to 'n' connections, or none.  The size of the maps is
+ * chosen when they are first opened; later on there can only be fewer. */
+void
+xdp_conn_table_configure(uint32_t n)
+{
+    ovs_mutex_lock(&mutex);
+    if (n != wanted_conns) {
+        wanted_conns = n;
+        update_active();
+    }
+    ovs_mutex_unlock(&mutex);
+}
+
+/* Has no connections inserted while 'blocked' is true. */
+void
+xdp_conn_table_block(bool blocked)
+{
+    ovs_mutex_lock(&mutex);
+    is_blocked = blocked;
+    update_active();
+    ovs_mutex_unlock(&mutex);
+}
+
+/* Returns the file descriptor of 'array', which the caller must give back with
+ * close_map().  On failure, returns -1 with a message in '*errp', which the
+ * caller frees. */
+static int
+open_map(struct xdp_shared *array, char **errp)
+    OVS_REQUIRES(mutex)
+{
+    int error = prepare();
+    int fd = -1;
+
+    if (error) {
+        *errp = xasprintf("preparing the map %s failed (%s)", array->name,
+                          ovs_strerror(error));
+    } else {
+        fd = xdp_shared_open(array, errp);
+        entries = conns.values;
+        conn_index.entries = entries;
+        conn_index.buckets = refs.values;
+        update_active();
+    }
+    return fd;
+}
+
+/* Gives 'array' back. */
+static void
+close_map(struct xdp_shared *array)
+    OVS_REQUIRES(mutex)
+{
+    /* Before the map goes: what programs have counted is in there. */
+    if (array->n_users == 1) {
+        atomic_store(&xdp_conn_table_active, false);
+        withdraw_all();
+    }
+    xdp_shared_close(array);
+}
+
+/* Returns the file descriptor of the map 'xdp_conns', which the caller must
+ * give back with xdp_conn_table_close().  On failure, returns -1 with a
+ * message in '*errp', which the caller frees. */
+int
+xdp_conn_table_open(char **errp)
+{
+    int fd;
+
+    ovs_mutex_lock(&mutex);
+    fd = open_map(&conns, errp);
+    ovs_mutex_unlock(&mutex);
+    return fd;
+}
+
+/* Gives the map back. */
+void
+xdp_conn_table_close(void)
+{
+    ovs_mutex_lock(&mutex);
+    close_map(&conns);
+    ovs_mutex_unlock(&mutex);
+}
+
+/* As xdp_conn_table_open(), for the map 'xdp_conn_refs' and
+ * xdp_conn_table_close_refs(). */
+int
+xdp_conn_table_open_refs(char **errp)
+{
+    int fd;
+
+    ovs_mutex_lock(&mutex);
+    fd = open_map(&refs, errp);
+    ovs_mutex_unlock(&mutex);
+    return fd;
+}
+
+/* Gives the map back. */
+void
+xdp_conn_table_close_refs(void)
+{
+    ovs_mutex_lock(&mutex);
+    close_map(&refs);
+    ovs_mutex_unlock(&mutex);
+}
+
+/* Returns the logarithm of the number of buckets, once a map was opened. */
+uint32_t
+xdp_conn_table_bits(void)
+{
+    return conn_index.bits;
+}
+
+/* Returns the random numbers of the hash, XDP_CONN_KEY_WORDS, once a map was
+ * opened. */
+const uint64_t *
+xdp_conn_table_secret(void)
+{
+    return conn_index.secret;
+}
+
+/* Entries. */
+
+/* Inserts 'entry', in which 'valid' and 'seq' are of no importance, for
+ * 'owner', which has none and whose lock the caller has.  With XDP_CONN_NEW,
+ * only its direction 0 is found.  'now' is CLOCK_MONOTONIC in ns. */
+enum xdp_conn_result
+xdp_conn_table_insert(struct xdp_conn_owner *owner,
+                      const struct xdp_conn *entry, uint64_t now)
+{
+    enum xdp_conn_result result = XDP_CONN_OK;
+    bool active, closed;
+    uint32_t slot;
+
+    ovs_mutex_lock(&mutex);
+    atomic_read(&xdp_conn_table_active, &active);
+    if (!active) {
+        result = XDP_CONN_OFF;
+        goto out;
+    }
+    atomic_read(&owner->closed, &closed);
+    if (closed) {
+        result = XDP_CONN_CLOSED;
+        goto out;
+    }
+    if (!make_unique(entry, now)) {
+        atomic_store(&owner->closed, true);
+        result = XDP_CONN_AMBIGUOUS;
+        goto out;
+    }
+    slot = take_slot(now);
+    if (slot == XDP_CONN_NO_SLOT) {
+        n_full++;
+        result = XDP_CONN_FULL;
+        goto out;
+    }
+
+    /* 'seq' is even. */
+    memcpy(&entries[slot].mark, &entry->mark,
+           sizeof *entry - offsetof(struct xdp_conn, mark));
+    last_valid += last_valid == UINT32_MAX ? 2 : 1;
+    __atomic_store_n(&entries[slot].valid, last_valid, __ATOMIC_RELEASE);
+
+    slots[slot].state = SLOT_VALID;
+    slots[slot].owner = owner;
+    n_valid++;
+    atomic_store(&owner->slot, slot + 1);
+    atomic_store(&owner->stale, false);
+
+    /* Who closes the owner without our lock either sees 'slot' or is seen, and
+     * may not wait for us to free the owner. */
+    atomic_read(&owner->closed, &closed);
+    if (closed) {
+        withdraw_slot(slot);
+        slots[slot].owner = NULL;
+        atomic_store(&owner->slot, 0);
+        result = XDP_CONN_CLOSED;
+    } else if (!xdp_conn_refs_add(&conn_index, slot, 0)
+               || (!(entry->flags & XDP_CONN_NEW)
+                   && !xdp_conn_refs_add(&conn_index, slot, 1))) {
+        withdraw_slot(slot);
+        n_full++;
+        result = XDP_CONN_FULL;
+    } else {
+        n_inserted++;
+    }
+
+out:
+    ovs_mutex_unlock(&mutex);
+    return result;
+}
+
+/* Returns the entry of 'owner', which may have been withdrawn, or NULL.
+ * Without the lock of 'owner', it may be looked at until the next quiescent
+ * state of the thread. */
+struct xdp_conn *
+xdp_conn_table_get(const struct xdp_conn_owner *owner)
+{
+    uint32_t slot;
+
+    atomic_read(&CONST_CAST(struct xdp_conn_owner *, owner)->slot, &slot);
+    return slot ? &entries[slot - 1] : NULL;
+}
+
+/* Makes 'mark' and 'label' those of the entry of 'owner', if there is one.
+ * The caller has the lock of 'owner'. */
+void
+xdp_conn_table_set_attrs(struct xdp_conn_owner *owner, uint32_t mark,
+                         const uint64_t label[2])
+{
+    struct xdp_conn *entry = xdp_conn_table_get(owner);
+
+    if (!entry || (entry->mark == mark && entry->label[0] == label[0]
+                   && entry->label[1] == label[1])) {
+        return;
+    }
+    __atomic_store_n(&entry->seq, entry->seq + 1, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    __atomic_store_n(&entry->mark, mark, __ATOMIC_RELAXED);
+    __atomic_store_n(&entry->label[0], label[0], __ATOMIC_RELAXED);
+    __atomic_store_n(&entry->label[1], label[1], __ATOMIC_RELAXED);
+    __atomic_store_n(&entry->seq, entry->seq + 1, __ATOMIC_RELEASE);
+}
+
+/* Withdraws the slot of 'owner', if it has one that programs find. */
+static void
+withdraw_owner(struct xdp_conn_owner *owner)
+    OVS_REQUIRES(mutex)
+{
+    uint32_t slot;
+
+    atomic_read(&owner->slot, &slot);
+    if (slot && slots[slot - 1].owner == owner
+        && slots[slot - 1].state == SLOT_VALID) {
+        withdraw_slot(slot - 1);
+    }
+}
+
+/* Withdraws the entry of 'owner', if it has one. */
+void
+xdp_conn_table_withdraw(struct xdp_conn_owner *owner)
+{
+    ovs_mutex_lock(&mutex);
+    withdraw_owner(owner);
+    ovs_mutex_unlock(&mutex);
+}
+
+/* Withdraws all entries.  Their owners can have others as soon as they have
+ * forgotten these. */
+void
+xdp_conn_table_withdraw_all(void)
+{
+    ovs_mutex_lock(&mutex);
+    withdraw_all();
+    ovs_mutex_unlock(&mutex);
+}
+
+/* Makes sure that 'owner' has no entry that programs find, and never again
+ * gets one.  If 'gone', it is not told to forget the one that it has, and may
+ * be freed after a grace period. */
+void
+xdp_conn_table_close_owner(struct xdp_conn_owner *owner, bool gone)
+{
+    uint32_t slot;
+
+    atomic_store(&owner->closed, true);
+    atomic_read(&owner->slot, &slot);
+    if (slot) {
+        ovs_mutex_lock(&mutex);
+        withdraw_owner(owner);
+        if (gone && slots[slot - 1].owner == owner) {
+            slots[slot - 1].owner = NULL;
+        }
+        ovs_mutex_unlock(&mutex);
+    }
+}
+
+/* Reclaiming. */
+
+/* Makes the slots in 'released_' free, which no thread can know any more. */
+static void
+free_released(struct released *released_)
+{
+    ovs_mutex_lock(&mutex);
+    for (size_t i = 0; i < released_->n; i++) {
+        free_slot(released_->slots[i]);
+    }
+    ovs_mutex_unlock(&mutex);
+    free(released_->slots);
+    free(released_);
+}
+
+/* If there are entries that were withdrawn, ends the epoch, stores its number
+ * in '*epoch', and returns true: after xdp_conn_table_wait(),
+ * xdp_conn_table_reclaim() can free those of this epoch. */
+bool
+xdp_conn_table_begin_reclaim(uint64_t *epoch)
+{
+    bool any;
+
+    ovs_mutex_lock(&mutex);
+    any = first_withdrawn != XDP_CONN_NO_SLOT;
+    *epoch = current_epoch;
+    current_epoch += any;
+    ovs_mutex_unlock(&mutex);
+    return any;
+}
+
+/* Waits until every program run that was under way at the time of the call and
+ * may have found an entry has ended.  Returns 0 or a positive errno value; then
+ * nothing may be reclaimed.
+ *
+ * See xdp_flow_table_wait(): the kernel waits for the programs of all
+ * objects. */
+int
+xdp_conn_table_wait(void)
+{
+    const uint32_t index = 0;
+
+    if (bpf_map_update_elem(wait_fd, &index, &wait_inner_fd, BPF_ANY)) {
+        static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
+        int error = errno;
+
+        VLOG_WARN_RL(&rl, "waiting for XDP programs failed: %s",
+                     ovs_strerror(error));
+        return error;
+    }
+    return 0;
+}
+
+/* Takes some slots that were withdrawn in 'epoch' or before, and stores their
+ * numbers and their owners.  Returns how many. */
+static size_t
+take_withdrawn(uint64_t epoch, uint32_t numbers[RECLAIM_BATCH],
+               struct xdp_conn_owner *owners[RECLAIM_BATCH])
+    OVS_REQUIRES(mutex)
+{
+    size_t n = 0;
+
+    while (n < RECLAIM_BATCH && first_withdrawn != XDP_CONN_NO_SLOT
+           && slots[first_withdrawn].epoch <= epoch) {
+        struct slot *s = &slots[first_withdrawn];
+
+        numbers[n] = first_withdrawn;
+        owners[n++] = s->owner;
+        s->owner = NULL;
+        s->state = SLOT_RELEASED;
+        first_withdrawn = s->next;
+    }
+    if (first_withdrawn == XDP_CONN_NO_SLOT) {
+        last_withdrawn = XDP_CONN_NO_SLOT;
+    }
+    return n;
+}
+
+/* Has the owners of entries that were withdrawn in 'epoch' or before forget
+ * them, and makes them free as soon as no thread can know them.  Takes the
+ * locks of owners.  The caller is not in a quiescent state, so that owners
+ * that go meanwhile are not freed. */
+void
+xdp_conn_table_reclaim(uint64_t epoch)
+{
+    struct released *released_ = xzalloc(sizeof *released_);
+    struct xdp_conn_owner *owners[RECLAIM_BATCH];
+    uint32_t numbers[RECLAIM_BATCH];
+    xdp_conn_release_func *func;
+    size_t n;
+
+    do {
+        ovs_mutex_lock(&mutex);
+        n = take_withdrawn(epoch, numbers, owners);
+        func = release;
+        ovs_mutex_unlock(&mutex);
+
+        for (size_t i = 0; i < n; i++) {
+            if (owners[i]) {
+                func(owners[i], &entries[numbers[i]]);
+            }
+            if (released_->n >= released_->allocated) {
+                released_->slots = x2nrealloc(released_->slots,
+                                              &released_->allocated,
+                                              sizeof *released_->slots);
+            }
+            released_->slots[released_->n++] = numbers[i];
+        }
+    } while (n);
+    ovsrcu_postpone(free_released, released_);
+}
+
+/* Reporting. */
+
+/* Stores what the table is like in '*stats'. */
+void
+xdp_conn_table_get_stats(struct xdp_conn_table_stats *stats)
+{
+    ovs_mutex_lock(&mutex);
+    *stats = (struct xdp_conn_table_stats) {
+        .max_conns = n_slots ? MIN(wanted_conns, most_conns) : wanted_conns,
+        .n_conns = n_valid,
+        .n_inserted = n_inserted,
+        .n_full = n_full,
+        .n_displaced = n_displaced,
+        .memory = (!conns.n_users ? 0
+                   : (uint64_t) n_slots * sizeof(struct xdp_conn)
+                     + (sizeof(struct xdp_conn_refs)
+                        << conn_index.bits)),
+    };
+    ovs_mutex_unlock(&mutex);
+}
+
+/* Stores in '*entry' the next entry from '*position', which starts at 0, that
+ * programs find.  Returns false if there is none. */
+bool
+xdp_conn_table_next(uint32_t *position, struct xdp_conn *entry)
+{
+    bool found = false;
+
+    while (!found && *position < n_slots) {
+        uint32_t end = MIN(*position + NEXT_BATCH, n_slots);
+
+        ovs_mutex_lock(&mutex);
+        while (!found && *position < end) {
+            found = slots[*position].state == SLOT_VALID;
+            if (found) {
+                *entry = entries[*position];
+            }
+            (*position)++;
+        }
+        ovs_mutex_unlock(&mutex);
+    }
+    return found;
+}
