@@ -18,6 +18,7 @@
 #include "openvswitch/ofp-flow.h"
 #include "unixctl.h"
 #include "util.h"
+#include "xdp-conn-report.h"
 #include "xdp-contract.h"
 #include "xdp-custody-private.h"
 #include "xdp-port.h"
@@ -313,6 +314,7 @@ unixctl_show(struct unixctl_conn *conn, int argc, const char *argv[],
                       custody_totals.n_offered);
         ds_put_format(&s, "flows offloaded: %"PRIu64"\n",
                       custody_totals.n_offloaded);
+        xdp_conn_report_totals(&s);
         LIST_FOR_EACH (object, list_node, xdp_object_list()) {
             show_object(object, &s);
         }
@@ -387,10 +389,29 @@ unixctl_refused(struct unixctl_conn *conn, int argc, const char *argv[],
     free(name);
 }
 
+/* Implements "ovs-appctl xdp/conns [ZONE]". */
+static void
+unixctl_conns(struct unixctl_conn *conn, int argc, const char *argv[],
+              void *aux OVS_UNUSED)
+{
+    struct ds s = DS_EMPTY_INITIALIZER;
+    unsigned int zone = 0;
+
+    if (argc > 1 && (!str_to_uint(argv[1], 10, &zone) || zone > UINT16_MAX)) {
+        unixctl_command_reply_error(conn, "a zone is a number from 0 to "
+                                    "65535");
+        return;
+    }
+    xdp_conn_report_all(argc > 1 ? &zone : NULL, &s);
+    unixctl_command_reply(conn, ds_cstr(&s));
+    ds_destroy(&s);
+}
+
 void
 xdp_command_init(void)
 {
     unixctl_command_register("xdp/show", "[port]", 0, 1, unixctl_show, NULL);
     unixctl_command_register("xdp/refused", "[port]", 0, 1, unixctl_refused,
                              NULL);
+    unixctl_command_register("xdp/conns", "[zone]", 0, 1, unixctl_conns, NULL);
 }

@@ -17,8 +17,12 @@ lib_xdp_files = \
 	lib/xdp-command.h \
 	lib/xdp-conn-refs.c \
 	lib/xdp-conn-refs.h \
+	lib/xdp-conn-report.c \
+	lib/xdp-conn-report.h \
 	lib/xdp-conn-table.c \
 	lib/xdp-conn-table.h \
+	lib/xdp-conntrack.c \
+	lib/xdp-conntrack.h \
 	lib/xdp-contract.c \
 	lib/xdp-contract.h \
 	lib/xdp-coverage.c \

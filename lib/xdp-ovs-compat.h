@@ -82,6 +82,14 @@ xdp_ovs_sequence_next(xdp_ovs_sequence *sequence)
 #define XDP_OVS_MAX_PASSES 7
 #endif
 
+/* Returns the key of direction DIR, 0 or 1, of CONN, a "struct conn". */
+#if XDP_OVS_VERSION >= 305
+#define XDP_OVS_CONN_KEY(CONN, DIR) (&(CONN)->key_node[DIR].key)
+#else
+#define XDP_OVS_CONN_KEY(CONN, DIR) \
+    ((DIR) ? &(CONN)->rev_key : &(CONN)->key)
+#endif
+
 /* Actions that not all versions know: ACTION(NAME, STRING) for each, where
  * NAME is that behind OVS_ACTION_ATTR_, and STRING what users see. */
 #if XDP_OVS_VERSION >= 305

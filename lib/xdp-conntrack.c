@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See xdp-conntrack.h. */
+
+#include <config.h>
+
+#include "xdp-conntrack.h"
+
+#include <limits.h>
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "conntrack-private.h"
+#include "openvswitch/vlog.h"
+#include "ovs-rcu.h"
+#include "ovs-thread.h"
+#include "packets.h"
+#include "xdp-abi.h"
+#include "xdp-ovs-compat.h"
+
+VLOG_DEFINE_THIS_MODULE(xdp_conntrack);
+
+#define NS_PER_MS UINT64_C(1000000)
+
+/* Ports for which the tracker looks at the contents of packets. */
+#define FTP_PORT    21          /* TCP. */
+#define TFTP_PORT   69          /* UDP. */
+
+static struct ovs_mutex mutex = OVS_MUTEX_INITIALIZER;
+
+/* Trackers that there are: one for each datapath. */
+static unsigned int n_trackers OVS_GUARDED_BY(mutex);
+
+/* Returns the connection of 'x'. */
+static struct conn *
+get_conn(const struct xdp_conntrack *x)
+{
+    return CONTAINER_OF(CONST_CAST(struct xdp_conntrack *, x), struct conn,
+                        xdp);
+}
+
+/* Returns true if programs find 'entry'. */
+static bool
+is_valid(const struct xdp_conn *entry)
+{
+    return __atomic_load_n(&entry->valid, __ATOMIC_RELAXED) != 0;
+}
+
+/* Expiration. */
+
+/* Returns when the connection of 'x' expires as far as its 'entry' knows, or
+ * LLONG_MIN if that is of no importance. */
+static long long int
+entry_expiration(const struct xdp_conntrack *x_, const struct xdp_conn *entry)
+{
+    struct xdp_conntrack *x = CONST_CAST(struct xdp_conntrack *, x_);
+    bool stale, closed;
+
+    atomic_read(&x->owner.stale, &stale);
+    atomic_read(&x->owner.closed, &closed);
+    return (stale || closed ? LLONG_MIN
+            : __atomic_load_n(&entry->expiration, __ATOMIC_RELAXED)
+              / NS_PER_MS);
+}
+
+/* Makes 'conn' expire not before its 'entry' says.  Somebody may make it
+ * expire at once, or otherwise, at the same time, which prevails. */
+static void
+raise_expiration(struct conn *conn, const struct xdp_conn *entry)
+{
+    long long int own, shared;
+
+    atomic_read(&conn->expiration, &own);
+    shared = entry_expiration(&conn->xdp, entry);
+    if (shared > own) {
+        atomic_compare_exchange_strong(&conn->expiration, &own, shared);
+    }
+}
+
+bool
+xdp_conntrack_expired__(const struct xdp_conntrack *x, long long int now)
+{
+    const struct xdp_conn *entry = xdp_conn_table_get(&x->owner);
+    struct conn *conn = get_conn(x);
+    long long int expiration;
+
+    if (entry) {
+        raise_expiration(conn, entry);
+    }
+    atomic_read_relaxed(&conn->expiration, &expiration);
+    return now >= expiration;
+}
+
+long long int
+xdp_conntrack_expiration__(const struct xdp_conntrack *x,
+                           long long int expiration)
+{
+    const struct xdp_conn *entry = xdp_conn_table_get(&x->owner);
+
+    return entry ? MAX(expiration, entry_expiration(x, entry)) : expiration;
+}
+
+void
+xdp_conntrack_set_timeout__(struct xdp_conntrack *x, long long int now,
+                            uint32_t timeout)
+{
+    struct xdp_conn *entry = xdp_conn_table_get(&x->owner);
+
+    if (is_valid(entry) && entry->timeout == timeout * NS_PER_MS) {
+        __atomic_store_n(&entry->expiration, (now + timeout) * NS_PER_MS,
+                         __ATOMIC_RELAXED);
+    } else {
+        /* Another state has another timeout. */
+        atomic_store(&x->owner.stale, true);
+        xdp_conn_table_withdraw(&x->owner);
+    }
+}
+
+/* Windows. */
+
+/* Sets 'peers' to what 'windows' and 'max_win' say. */
+static void
+set_peers(const struct xdp_conntrack_peer peers[2],
+          const uint64_t windows[2], const uint16_t max_win[2])
+{
+    for (int i = 0; i < 2; i++) {
+        *peers[i].seqlo = windows[i] >> 32;
+        *peers[!i].seqhi = windows[i];
+        *peers[i].max_win = max_win[i];
+    }
+}
+
+/* Reads the windows of 'entry'. */
+static void
+read_windows(const struct xdp_conn *entry, uint64_t windows[2],
+             uint16_t max_win[2])
+{
+    for (int i = 0; i < 2; i++) {
+        const struct xdp_conn_dir *dir = &entry->dirs[i];
+
+        windows[i] = __atomic_load_n(&dir->window, __ATOMIC_RELAXED);
+        max_win[i] = MIN(__atomic_load_n(&dir->max_win, __ATOMIC_RELAXED),
+                         UINT16_MAX);
+    }
+}
+
+/* Before 'peers', of the connection of 'x', whose lock the caller has, are
+ * looked at: sets them to what XDP knows. */
+void
+xdp_conntrack_merge(struct xdp_conntrack *x,
+                    const struct xdp_conntrack_peer peers[2])
+{
+    const struct xdp_conn *entry = xdp_conn_table_get(&x->owner);
+
+    if (entry) {
+        uint64_t windows[2];
+        uint16_t max_win[2];
+
+        read_windows(entry, windows, max_win);
+        set_peers(peers, windows, max_win);
+    } else if (x->has_windows) {
+        set_peers(peers, x->windows, x->max_win);
+        x->has_windows = false;
+    }
+}
+
+/* Raises the windows of 'entry' to those of 'peers'. */
+static void
+raise_windows(struct xdp_conn *entry,
+              const struct xdp_conntrack_peer peers[2])
+{
+    for (int i = 0; i < 2; i++) {
+        struct xdp_conn_dir *dir = &entry->dirs[i];
+
+        while (!xdp_conn_raise(&dir->window, *peers[i].seqlo,
+                               *peers[!i].seqhi)) {
+            continue;
+        }
+        while (!xdp_conn_raise_win(&dir->max_win, *peers[i].max_win)) {
+            continue;
+        }
+    }
+}
+
+/* Implements xdp_conn_release_func. */
+static void
+release_entry(struct xdp_conn_owner *owner, const struct xdp_conn *entry)
+{
+    struct xdp_conntrack *x = CONTAINER_OF(owner, struct xdp_conntrack, owner);
+    struct conn *conn = get_conn(x);
+
+    ovs_mutex_lock(&conn->lock);
+    raise_expiration(conn, entry);
+    read_windows(entry, x->windows, x->max_win);
+    x->has_windows = XDP_OVS_CONN_KEY(conn, 0)->nw_proto == IPPROTO_TCP;
+    atomic_store(&owner->slot, 0);
+    ovs_mutex_unlock(&conn->lock);
+}
+
+/* Inserting. */
+
+/* Stores the tuple of 'key' in direction 'dir' of 'entry'. */
+static void
+put_tuple(const struct conn_key *key, struct xdp_conn *entry, int dir)
+{
+    union xdp_conn_id id = { .zone = key->zone, .proto = key->nw_proto };
+
+    if (key->nw_proto == IPPROTO_ICMP || key->nw_proto == IPPROTO_ICMPV6) {
+        id.src = key->src.icmp_id;
+        id.dst = htons(key->src.icmp_type << 8 | key->src.icmp_code);
+    } else {
+        id.src = key->src.port;
+        id.dst = key->dst.port;
+    }
+    if (key->dl_type == htons(ETH_TYPE_IPV6)) {
+        uint64_t words[4];
+
+        id.is_ipv6 = 1;
+        memcpy(&words[0], &key->src.addr.ipv6, 16);
+        memcpy(&words[2], &key->dst.addr.ipv6, 16);
+        entry->dirs[dir].address = words[0];
+        for (int i = 0; i < 3; i++) {
+            entry->more[dir][i] = words[1 + i];
+        }
+    } else {
+        ovs_be32 addresses[2] = { key->src.addr.ipv4, key->dst.addr.ipv4 };
+
+        memcpy(&entry->dirs[dir].address, addresses, sizeof addresses);
+    }
+    entry->dirs[dir].id = id.word;
+}
+
+/* Returns true if 'port' is one of the ports of 'key'. */
+static bool
+has_port(const struct conn_key *key, uint16_t port)
+{
+    return key->src.port == htons(port) || key->dst.port == htons(port);
+}
+
+/* Returns true if packets of 'conn' have ports that programs can handle, or
+ * are such of ICMP. */
+static bool
+has_good_protocol(const struct conn *conn)
+{
+    const struct conn_key *key = XDP_OVS_CONN_KEY(conn, 0);
+    const struct conn_key *rev_key = XDP_OVS_CONN_KEY(conn, 1);
+    bool is_ipv6 = key->dl_type == htons(ETH_TYPE_IPV6);
+
+    switch (key->nw_proto) {
+    case IPPROTO_TCP:
+        return !has_port(key, FTP_PORT) && !has_port(rev_key, FTP_PORT);
+    case IPPROTO_UDP:
+        return !has_port(key, TFTP_PORT) && !has_port(rev_key, TFTP_PORT);
+    case IPPROTO_SCTP:
+        /* Its checksum covers the whole packet. */
+        return !(conn->nat_action & (NAT_ACTION_SRC | NAT_ACTION_DST));
+    case IPPROTO_ICMP:
+        return !is_ipv6 && key->src.icmp_type == ICMP4_ECHO_REQUEST;
+    case IPPROTO_ICMPV6:
+        return is_ipv6 && key->src.icmp_type == ICMP6_ECHO_REQUEST;
+    default:
+        return false;
+    }
+}
+
+/* Makes '*entry' what programs have to know of 'conn', whose lock the caller
+ * has, without TCP windows.  Returns false if it cannot be in XDP. */
+static bool
+make_entry(const struct conn *conn_, bool established, long long int now,
+           struct xdp_conn *entry)
+{
+    struct conn *conn = CONST_CAST(struct conn *, conn_);
+    long long int expiration;
+
+    atomic_read_relaxed(&conn->expiration, &expiration);
+    if (conn->alg || conn->alg_related || conn->seq_skew || expiration <= now
+        || !has_good_protocol(conn)) {
+        return false;
+    }
+
+    memset(entry, 0, sizeof *entry);
+    for (int i = 0; i < 2; i++) {
+        put_tuple(XDP_OVS_CONN_KEY(conn, i), entry, i);
+    }
+    if (entry->dirs[0].id == entry->dirs[1].id
+        && entry->dirs[0].address == entry->dirs[1].address
+        && !memcmp(entry->more[0], entry->more[1], sizeof entry->more[0])) {
+        /* From an address and a port to the same. */
+        return false;
+    }
+    entry->flags = (conn->nat_action & NAT_ACTION_SRC ? XDP_CONN_SRC_NAT
+                    : conn->nat_action & NAT_ACTION_DST ? XDP_CONN_DST_NAT
+                    : 0);
+    if (!established) {
+        entry->flags |= XDP_CONN_NEW;
+    }
+    entry->mark = conn->mark;
+    memcpy(entry->label, &conn->label, sizeof entry->label);
+    entry->expiration = expiration * NS_PER_MS;
+    entry->timeout = (expiration - now) * NS_PER_MS;
+    return true;
+}
+
+void
+xdp_conntrack_offer__(struct xdp_conntrack *x, bool established,
+                      long long int now)
+{
+    struct xdp_conn *old = xdp_conn_table_get(&x->owner);
+    struct conn *conn = get_conn(x);
+    struct xdp_conn entry;
+
+    if (old) {
+        if (established && old->flags & XDP_CONN_NEW) {
+            xdp_conn_table_withdraw(&x->owner);
+        }
+    } else if ((established
+                || XDP_OVS_CONN_KEY(conn, 0)->nw_proto == IPPROTO_UDP)
+               && make_entry(conn, established, now, &entry)) {
+        xdp_conn_table_insert(&x->owner, &entry, now * NS_PER_MS);
+    }
+}
+
+/* After 'peers', of the connection of 'x', whose lock the caller has, were
+ * updated by a packet. */
+void
+xdp_conntrack_publish(struct xdp_conntrack *x,
+                      const struct xdp_conntrack_peer peers[2],
+                      long long int now)
+{
+    bool established = peers[0].established && peers[1].established;
+    struct xdp_conn *entry = xdp_conn_table_get(&x->owner);
+    struct xdp_conn new;
+
+    if (entry) {
+        if (!established) {
+            atomic_store(&x->owner.stale, true);
+            xdp_conn_table_withdraw(&x->owner);
+        }
+        /* Those that are withdrawn, too: we take them from there. */
+        raise_windows(entry, peers);
+    } else if (established && make_entry(get_conn(x), true, now, &new)) {
+        for (int i = 0; i < 2; i++) {
+            new.scale[i] = peers[i].scale;
+            new.dirs[i].window = xdp_conn_window(*peers[i].seqlo,
+                                                 *peers[!i].seqhi);
+            new.dirs[i].max_win = *peers[i].max_win;
+        }
+        xdp_conn_table_insert(&x->owner, &new, now * NS_PER_MS);
+    }
+}
+
+void
+xdp_conntrack_set_attrs__(struct xdp_conntrack *x)
+{
+    const struct conn *conn = get_conn(x);
+    uint64_t label[2];
+
+    memcpy(label, &conn->label, sizeof label);
+    xdp_conn_table_set_attrs(&x->owner, conn->mark, label);
+}
+
+/* Trackers. */
+
+/* For ovsrcu_postpone(). */
+static void
+withdraw_again(char *aux OVS_UNUSED)
+{
+    xdp_conn_table_withdraw_all();
+}
+
+/* After a timeout policy has changed: the connections come back with their
+ * next packets. */
+void
+xdp_conntrack_policy_changed(void)
+{
+    xdp_conn_table_withdraw_all();
+
+    /* Threads may be about to insert some with the old timeout. */
+    ovsrcu_postpone(withdraw_again, (char *) NULL);
+}
+
+/* After connections were removed by a command: when this returns, no packet is
+ * under way in XDP that belongs to them.  Waits for programs. */
+void
+xdp_conntrack_flushed(void)
+{
+    uint64_t epoch;
+
+    if (xdp_conn_table_begin_reclaim(&epoch)) {
+        xdp_conn_table_wait();
+    }
+}
+
+/* Changes the number of trackers by 'change', and lets connections into XDP if
+ * there is just one now: a tuple does not say which one it belongs to. */
+static void
+count_trackers(int change)
+{
+    ovs_mutex_lock(&mutex);
+    n_trackers += change;
+    if (n_trackers == 2 && change > 0) {
+        VLOG_WARN("there is more than one userspace datapath; connections are "
+                  "not offloaded to XDP meanwhile");
+    }
+    xdp_conn_table_block(n_trackers > 1);
+    ovs_mutex_unlock(&mutex);
+}
+
+/* When a tracker begins to exist. */
+void
+xdp_conntrack_init(void)
+{
+    xdp_conn_table_init(release_entry);
+    count_trackers(1);
+}
+
+/* When a tracker has ceased to exist, and all of its connections have. */
+void
+xdp_conntrack_destroy(void)
+{
+    count_trackers(-1);
+}
