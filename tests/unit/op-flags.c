@@ -43,6 +43,8 @@ static const struct letter {
     { 'r', XDP_OP_RECIRC, 0 },
     { 'T', XDP_OP_TNL_PUSH, 2 },
     { 'P', XDP_OP_TNL_POP, 0 },
+    { 'k', XDP_OP_CT_CLEAR, 0 },
+    { 'c', XDP_OP_CT, 2 },
     { 'x', XDP_OP_SET_ICMP, 0 },
     { 'X', XDP_OP_SET_ARP, 3 },
 };
@@ -73,7 +75,9 @@ spell(const struct xdp_flow_actions *actions, char s[XDP_FLOW_MAX_OPS + 1])
 
 /* The fast lists, as lib/xdp-abi.h describes them, and what else the flags
  * say. */
-enum pattern { SIMPLE, SIMPLE_POP, SHORT, REWRITE, DIFFER, N_PATTERNS };
+enum pattern {
+    SIMPLE, SIMPLE_POP, SHORT, REWRITE, TRACKED, DIFFER, N_PATTERNS
+};
 static regex_t patterns[N_PATTERNS];
 
 static void
@@ -84,6 +88,7 @@ init_patterns(void)
         [SIMPLE_POP] = "^-o$",
         [SHORT] = "^(h?r|P|To)$",
         [REWRITE] = "^e?[46]?[tu]?-?[+]?o$",
+        [TRACKED] = "^k?(ce?[46]?c?|e?[46]?c)[or]$",
         [DIFFER] = "o[^o]+o",
     };
 
@@ -123,7 +128,7 @@ fast_flags(const char *s)
     return (matches(s, SIMPLE_POP) ? XDP_FLOW_SIMPLE | XDP_FLOW_POP_VLAN
             : matches(s, SIMPLE) ? XDP_FLOW_SIMPLE
             : matches(s, SHORT) ? XDP_FLOW_SHORT
-            : matches(s, REWRITE) ? XDP_FLOW_REWRITE
+            : matches(s, REWRITE) || matches(s, TRACKED) ? XDP_FLOW_REWRITE
             : 0);
 }
 
@@ -199,38 +204,63 @@ append(struct xdp_flow_actions *actions, const struct letter *letter,
     actions->n_ops += 1 + letter->n_data;
 }
 
-/* All lists of up to four ops, and of up to six of those that can be in the
- * longest fast list. */
-static void
-test_op_flags_lists(void)
+/* Returns the letter 'name'. */
+static const struct letter *
+find_letter(char name)
 {
-    enum { MAX_LETTERS = 6 };
-    unsigned int digits[MAX_LETTERS] = { 0 };
+    for (size_t i = 0; i < ARRAY_SIZE(letters); i++) {
+        if (letters[i].name == name) {
+            return &letters[i];
+        }
+    }
+    OVS_NOT_REACHED();
+}
+
+/* Checks all lists of up to 'max' of the ops 'names'. */
+static void
+check_lists(const char *names, unsigned int max)
+{
+    const unsigned int base = strlen(names);
+    unsigned int digits[XDP_FLOW_MAX_OPS] = { 0 };
     unsigned int n = 0;
 
-    init_patterns();
     for (unsigned int turn = 0; ; turn++) {
         struct xdp_flow_actions actions;
         char s[XDP_FLOW_MAX_OPS + 1];
-        unsigned int base, i;
+        unsigned int i;
 
         memset(&actions, 0, sizeof actions);
         for (i = 0; i < n; i++) {
-            append(&actions, &letters[digits[i]], turn);
+            append(&actions, find_letter(names[digits[i]]), turn);
         }
         spell(&actions, s);
         actions.flags = own_flags(s);
         check_flags(&actions);
 
         /* Add one. */
-        base = n <= 4 ? ARRAY_SIZE(letters) : 8;
         for (i = 0; i < n && ++digits[i] == base; i++) {
             digits[i] = 0;
         }
-        if (i == n && ++n > MAX_LETTERS) {
+        if (i == n && ++n > max) {
             break;
         }
     }
+}
+
+/* All lists of up to four ops, and longer ones of those that can be in the
+ * longest fast lists. */
+static void
+test_op_flags_lists(void)
+{
+    char all[ARRAY_SIZE(letters) + 1] = "";
+
+    for (size_t i = 0; i < ARRAY_SIZE(letters); i++) {
+        all[i] = letters[i].name;
+    }
+    init_patterns();
+    check_lists(all, 4);
+    check_lists("e46tu-+o", 6);
+    check_lists("kce46or", 6);
     destroy_patterns();
 }
 
