@@ -14,6 +14,7 @@
 #include "openvswitch/vlog.h"
 #include "ovs-rcu.h"
 #include "ovs-thread.h"
+#include "seq.h"
 #include "util.h"
 #include "xdp-conn-refs.h"
 #include "xdp-shared.h"
@@ -92,6 +93,28 @@ static xdp_conn_release_func *release OVS_GUARDED_BY(mutex);
 /* True while connections can be inserted. */
 atomic_bool xdp_conn_table_active = ATOMIC_VAR_INIT(false);
 
+/* Returns how many connections there can be. */
+static uint32_t
+get_max_conns(void)
+    OVS_REQUIRES(mutex)
+{
+    return n_slots ? MIN(wanted_conns, most_conns) : wanted_conns;
+}
+
+/* Returns what changes when entries are withdrawn. */
+static struct seq *
+get_seq(void)
+{
+    static struct ovsthread_once once = OVSTHREAD_ONCE_INITIALIZER;
+    static struct seq *seq;
+
+    if (ovsthread_once_start(&once)) {
+        seq = seq_create();
+        ovsthread_once_done(&once);
+    }
+    return seq;
+}
+
 /* Slots. */
 
 /* Makes sure that no program finds 'slot' any more, which some do now. */
@@ -111,6 +134,7 @@ withdraw_slot(uint32_t slot)
     s->next = XDP_CONN_NO_SLOT;
     if (last_withdrawn == XDP_CONN_NO_SLOT) {
         first_withdrawn = slot;
+        seq_change(get_seq());
     } else {
         slots[last_withdrawn].next = slot;
     }
@@ -166,15 +190,13 @@ static uint32_t
 take_slot(uint64_t now)
     OVS_REQUIRES(mutex)
 {
-    uint32_t slot;
+    uint32_t slot = free_list;
 
-    if (n_valid >= MIN(wanted_conns, most_conns) && !displace(now)) {
+    if (slot == XDP_CONN_NO_SLOT
+        || (n_valid >= get_max_conns() && !displace(now))) {
         return XDP_CONN_NO_SLOT;
     }
-    slot = free_list;
-    if (slot != XDP_CONN_NO_SLOT) {
-        free_list = slots[slot].next;
-    }
+    free_list = slots[slot].next;
     return slot;
 }
 
@@ -295,6 +317,9 @@ xdp_conn_table_configure(uint32_t n)
     ovs_mutex_lock(&mutex);
     if (n != wanted_conns) {
         wanted_conns = n;
+        if (n_valid > get_max_conns()) {
+            withdraw_all();
+        }
         update_active();
     }
     ovs_mutex_unlock(&mutex);
@@ -577,6 +602,20 @@ free_released(struct released *released_)
     free(released_);
 }
 
+/* Returns a number that changes when there are entries to reclaim. */
+uint64_t
+xdp_conn_table_seq(void)
+{
+    return seq_read(get_seq());
+}
+
+/* Has poll_block() wake up when xdp_conn_table_seq() is not 'seq'. */
+void
+xdp_conn_table_seq_wait(uint64_t seq)
+{
+    seq_wait(get_seq(), seq);
+}
+
 /* If there are entries that were withdrawn, ends the epoch, stores its number
  * in '*epoch', and returns true: after xdp_conn_table_wait(),
  * xdp_conn_table_reclaim() can free those of this epoch. */
@@ -682,7 +721,7 @@ xdp_conn_table_get_stats(struct xdp_conn_table_stats *stats)
 {
     ovs_mutex_lock(&mutex);
     *stats = (struct xdp_conn_table_stats) {
-        .max_conns = n_slots ? MIN(wanted_conns, most_conns) : wanted_conns,
+        .max_conns = get_max_conns(),
         .n_conns = n_valid,
         .n_inserted = n_inserted,
         .n_full = n_full,

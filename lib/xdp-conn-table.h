@@ -25,8 +25,8 @@
  *
  * All functions may be called from any thread, with any locks, except that
  * xdp_conn_table_wait() waits for programs and xdp_conn_table_reclaim() takes
- * the locks of owners.  There is one lock here, and nothing else is locked
- * under it.  The caller of xdp_conn_table_insert(), xdp_conn_table_set_attrs()
+ * the locks of owners.  There is one lock here, under which nothing is locked
+ * but a "struct seq".  The caller of xdp_conn_table_insert(), xdp_conn_table_set_attrs()
  * and the function of xdp_conn_table_init() has the lock of the owner, which
  * this module does not know.
  *
@@ -105,6 +105,8 @@ void xdp_conn_table_withdraw_all(void);
 void xdp_conn_table_close_owner(struct xdp_conn_owner *, bool gone);
 
 /* Reuse of what programs may still look at. */
+uint64_t xdp_conn_table_seq(void);
+void xdp_conn_table_seq_wait(uint64_t seq);
 bool xdp_conn_table_begin_reclaim(uint64_t *epoch);
 int xdp_conn_table_wait(void);
 void xdp_conn_table_reclaim(uint64_t epoch);

@@ -153,6 +153,7 @@ worker_main(void *monitor_)
     for (;;) {
         uint64_t seq = xdp_custody_seq();
         uint64_t shortage = xdp_custody_shortage_seq();
+        uint64_t conns = xdp_conn_table_seq();
         bool pending;
 
         xdp_features_monitor_run(monitor, handle_event, NULL);
@@ -192,6 +193,7 @@ worker_main(void *monitor_)
             poll_timer_wait_until(next);
         } else {
             xdp_custody_wait(seq);
+            xdp_conn_table_seq_wait(conns);
             poll_timer_wait_until(next_sort);
         }
         if (time_msec() < published + 2 * COVERAGE_CLEAR_INTERVAL) {

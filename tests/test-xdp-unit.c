@@ -52,6 +52,7 @@ static const struct unit_case *const suites[] = {
     unit_subtable,
     unit_meter,
     unit_sequence,
+    unit_conns,
     unit_upcall,
     unit_object,
 };

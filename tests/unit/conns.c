@@ -1,0 +1,589 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Unit tests of the connections in XDP: how programs find them, and what
+ * becomes of an entry.
+ */
+
+#include <config.h>
+
+#undef NDEBUG
+#include <bpf/bpf.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "openvswitch/dynamic-string.h"
+#include "ovs-rcu.h"
+#include "ovs-thread.h"
+#include "unit.h"
+#include "util.h"
+#include "xdp-abi.h"
+#include "xdp-conn-refs.h"
+#include "xdp-conn-report.h"
+#include "xdp-conn-table.h"
+
+#define SECOND UINT64_C(1000000000)
+#define REF_MASK ((UINT32_C(1) << XDP_CONN_REF_BITS) - 1)
+
+/* Connections that the table of this process is for, and the time. */
+#define N_CONNS 1000
+static uint64_t now = 1000 * SECOND;
+
+/* An owner that remembers what it was told. */
+struct owner {
+    struct xdp_conn_owner up;
+    uint64_t window;            /* Of direction 0 when it was released. */
+    unsigned int n_released;
+};
+
+/* Implements xdp_conn_release_func. */
+static void
+release(struct xdp_conn_owner *up, const struct xdp_conn *entry)
+{
+    struct owner *owner = CONTAINER_OF(up, struct owner, up);
+
+    owner->window = entry->dirs[0].window;
+    owner->n_released++;
+    atomic_store(&up->slot, 0);
+}
+
+/* Makes '*entry' connection 'i' of UDP, with 'timeout'. */
+static void
+make_entry(uint32_t i, uint64_t timeout, struct xdp_conn *entry)
+{
+    union xdp_conn_id id = { .zone = 5, .proto = IPPROTO_UDP };
+
+    memset(entry, 0, sizeof *entry);
+    entry->expiration = now + timeout;
+    entry->timeout = timeout;
+    id.src = htons(1000);
+    id.dst = htons(2000);
+    entry->dirs[0].id = id.word;
+    entry->dirs[0].address = (uint64_t) i << 32 | 1;
+    entry->dirs[1].id = id.word;
+    entry->dirs[1].address = UINT64_C(1) << 32 | i;
+}
+
+/* The maps, as a program has them. */
+static int conns_fd, refs_fd;
+
+/* Opens the maps, with room for N_CONNS connections. */
+static bool
+open_table(void)
+{
+    char *message;
+
+    xdp_conn_table_configure(N_CONNS);
+    xdp_conn_table_init(release);
+    conns_fd = xdp_conn_table_open(&message);
+    if (conns_fd < 0) {
+        free(message);
+        return false;
+    }
+    refs_fd = xdp_conn_table_open_refs(&message);
+    if (refs_fd < 0) {
+        xdp_conn_table_close();
+        free(message);
+        return false;
+    }
+    return true;
+}
+
+/* Closes the maps. */
+static void
+close_table(void)
+{
+    xdp_conn_table_close_refs();
+    xdp_conn_table_close();
+}
+
+/* For ovsrcu_postpone(): tells that a grace period has ended. */
+static void
+set_flag(atomic_bool *flag)
+{
+    atomic_store(flag, true);
+}
+
+/* Reclaims what was withdrawn, and waits until it is free. */
+static bool
+reclaim(void)
+{
+    static atomic_bool done;
+    uint64_t epoch;
+    bool any = xdp_conn_table_begin_reclaim(&epoch);
+    bool is_done;
+
+    if (any) {
+        if (xdp_conn_table_wait()) {
+            return false;
+        }
+        xdp_conn_table_reclaim(epoch);
+    }
+    atomic_store(&done, false);
+    ovsrcu_postpone(set_flag, &done);
+    do {
+        ovsrcu_quiesce();
+        atomic_read(&done, &is_done);
+    } while (!is_done);
+    return any;
+}
+
+/* Finds the tuple of direction 'dir' of 'tuple' as a program does, and stores
+ * in '*entry' what is there and in '*found_dir' the direction. */
+static bool
+find(const struct xdp_conn *tuple, int dir, struct xdp_conn *entry,
+     int *found_dir)
+{
+    const union xdp_conn_id id = { .word = tuple->dirs[dir].id };
+    const uint64_t hash = xdp_conn_hash(
+        id.word, tuple->dirs[dir].address, tuple->more[dir], id.is_ipv6,
+        (const __u64 *) xdp_conn_table_secret());
+    const struct xdp_conn_place place
+        = xdp_conn_place(hash, xdp_conn_table_bits());
+    struct xdp_conn_refs bucket;
+
+    if (bpf_map_lookup_elem(refs_fd, &place.bucket, &bucket)) {
+        return false;
+    }
+    for (uint32_t half = 0; half < 2; half++) {
+        const uint32_t *refs = bucket.refs[place.half ^ half];
+
+        for (size_t i = 0; i < XDP_CONN_REFS; i++) {
+            if (refs[i] && (refs[i] & ~REF_MASK) == place.tag) {
+                uint32_t where = (refs[i] & REF_MASK) - 1;
+                uint32_t index = where / 2;
+
+                *found_dir = where & 1;
+                if (!bpf_map_lookup_elem(conns_fd, &index, entry)
+                    && entry->valid
+                    && entry->dirs[where & 1].id == id.word
+                    && (entry->dirs[where & 1].address
+                        == tuple->dirs[dir].address)
+                    && !memcmp(entry->more[where & 1], tuple->more[dir],
+                               sizeof tuple->more[0])) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
+}
+
+/* Returns true if programs find both directions of 'tuple', or none. */
+static bool
+both_are(const struct xdp_conn *tuple, bool found)
+{
+    struct xdp_conn entry;
+    int dir;
+
+    for (int i = 0; i < 2; i++) {
+        if (find(tuple, i, &entry, &dir) != found || (found && dir != i)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Returns how many connections are in the table. */
+static uint32_t
+n_conns(void)
+{
+    struct xdp_conn_table_stats stats;
+
+    xdp_conn_table_get_stats(&stats);
+    return stats.n_conns;
+}
+
+/* Connections come, are found, and go. */
+static void
+test_conns(void)
+{
+    struct owner owner = { .n_released = 0 };
+    struct xdp_conn entry, found, other;
+    uint32_t valid, slot;
+    int dir;
+
+    make_entry(7, 30 * SECOND, &entry);
+    CHECK(xdp_conn_table_insert(&owner.up, &entry, now) == XDP_CONN_OFF);
+    CHECK(open_table());
+    CHECK(both_are(&entry, false));
+    CHECK(xdp_conn_table_insert(&owner.up, &entry, now) == XDP_CONN_OK);
+    CHECK(both_are(&entry, true));
+    CHECK(n_conns() == 1);
+    make_entry(8, 30 * SECOND, &other);
+    CHECK(both_are(&other, false));
+    CHECK(find(&entry, 0, &found, &dir));
+    valid = found.valid;
+
+    /* A program raises the window when the entry has been withdrawn. */
+    slot = owner.up.slot;
+    xdp_conn_table_withdraw(&owner.up);
+    CHECK(both_are(&entry, false));
+    CHECK(n_conns() == 0);
+    CHECK(owner.up.slot == slot);
+    CHECK(xdp_conn_raise(&xdp_conn_table_get(&owner.up)->dirs[0].window, 3,
+                         4));
+    CHECK(reclaim());
+    CHECK(owner.n_released == 1 && owner.window == xdp_conn_window(3, 4));
+    CHECK(!owner.up.slot && !xdp_conn_table_get(&owner.up));
+    CHECK(!reclaim());
+
+    /* Again, in the same place. */
+    CHECK(xdp_conn_table_insert(&owner.up, &entry, now) == XDP_CONN_OK);
+    CHECK(owner.up.slot == slot);
+    CHECK(find(&entry, 0, &found, &dir));
+    CHECK(found.valid && found.valid != valid && !found.dirs[0].window);
+
+    /* Just the original direction. */
+    xdp_conn_table_withdraw_all();
+    CHECK(reclaim());
+    entry.flags = XDP_CONN_NEW;
+    CHECK(xdp_conn_table_insert(&owner.up, &entry, now) == XDP_CONN_OK);
+    CHECK(find(&entry, 0, &found, &dir) && !find(&entry, 1, &found, &dir));
+
+    /* When the maps go, so do the connections, with what they know. */
+    close_table();
+    CHECK(n_conns() == 0 && reclaim() && owner.n_released == 3);
+}
+
+/* What of an owner that is not to have an entry any more. */
+static void
+test_conns_owners(void)
+{
+    struct owner owner = { .n_released = 0 }, gone = { .n_released = 0 };
+    struct xdp_conn entry, other;
+
+    CHECK(open_table());
+    make_entry(1, 30 * SECOND, &entry);
+    make_entry(2, 30 * SECOND, &other);
+    CHECK(xdp_conn_table_insert(&owner.up, &entry, now) == XDP_CONN_OK);
+    CHECK(xdp_conn_table_insert(&gone.up, &other, now) == XDP_CONN_OK);
+    xdp_conn_table_close_owner(&owner.up, false);
+    xdp_conn_table_close_owner(&gone.up, true);
+    CHECK(both_are(&entry, false) && both_are(&other, false));
+    CHECK(reclaim());
+    CHECK(owner.n_released == 1 && !owner.up.slot);
+    CHECK(gone.n_released == 0);
+    CHECK(xdp_conn_table_insert(&owner.up, &entry, now) == XDP_CONN_CLOSED);
+
+    /* None while tuples may belong to several datapaths. */
+    gone = (struct owner) { .n_released = 0 };
+    CHECK(xdp_conn_table_insert(&gone.up, &other, now) == XDP_CONN_OK);
+    xdp_conn_table_block(true);
+    CHECK(both_are(&other, false) && reclaim());
+    CHECK(xdp_conn_table_insert(&gone.up, &other, now) == XDP_CONN_OFF);
+    xdp_conn_table_block(false);
+    CHECK(xdp_conn_table_insert(&gone.up, &other, now) == XDP_CONN_OK);
+
+    /* Or if there shall be none. */
+    xdp_conn_table_configure(0);
+    CHECK(both_are(&other, false) && reclaim());
+    CHECK(xdp_conn_table_insert(&gone.up, &other, now) == XDP_CONN_OFF);
+    close_table();
+    reclaim();
+}
+
+/* Two connections with one tuple. */
+static void
+test_conns_ambiguous(void)
+{
+    struct owner owner = { .n_released = 0 }, second = { .n_released = 0 };
+    struct owner third = { .n_released = 0 };
+    struct xdp_conn entry, other;
+
+    /* An old one that has expired makes room. */
+    CHECK(open_table());
+    make_entry(1, SECOND, &entry);
+    CHECK(xdp_conn_table_insert(&owner.up, &entry, now) == XDP_CONN_OK);
+    make_entry(1, 30 * SECOND, &other);
+    CHECK(xdp_conn_table_insert(&second.up, &other, now) == XDP_CONN_OK);
+    CHECK(both_are(&entry, true) && n_conns() == 1);
+    CHECK(reclaim() && owner.n_released == 1 && second.n_released == 0);
+
+    /* Of two that have not, neither stays: the reply of one is what the other
+     * begins with. */
+    make_entry(3, 30 * SECOND, &entry);
+    entry.dirs[0] = other.dirs[1];
+    CHECK(xdp_conn_table_insert(&third.up, &entry, now)
+          == XDP_CONN_AMBIGUOUS);
+    CHECK(n_conns() == 0 && both_are(&other, false));
+    CHECK(reclaim() && second.n_released == 1);
+    CHECK(xdp_conn_table_insert(&second.up, &other, now) == XDP_CONN_CLOSED);
+    CHECK(xdp_conn_table_insert(&third.up, &entry, now) == XDP_CONN_CLOSED);
+    close_table();
+}
+
+/* A full table, and who has to make room in it. */
+static void
+test_conns_full(void)
+{
+    struct owner *owners = xcalloc(N_CONNS + 1, sizeof *owners);
+    struct xdp_conn_table_stats before, after;
+    struct xdp_conn entry;
+    uint32_t n_found = 0;
+
+    CHECK(open_table());
+    xdp_conn_table_get_stats(&before);
+    CHECK(before.max_conns == N_CONNS && before.memory);
+    for (uint32_t i = 0; i < N_CONNS; i++) {
+        make_entry(i, 30 * SECOND, &entry);
+        CHECK(xdp_conn_table_insert(&owners[i].up, &entry, now)
+              == XDP_CONN_OK);
+    }
+    for (uint32_t i = 0; i < N_CONNS; i++) {
+        make_entry(i, 30 * SECOND, &entry);
+        CHECK(both_are(&entry, true));
+    }
+
+    /* All have been busy. */
+    make_entry(N_CONNS, 30 * SECOND, &entry);
+    CHECK(xdp_conn_table_insert(&owners[N_CONNS].up, &entry, now)
+          == XDP_CONN_FULL);
+    xdp_conn_table_get_stats(&after);
+    CHECK(after.n_conns == N_CONNS && after.n_full == before.n_full + 1);
+
+    /* All but one have not been for a while. */
+    now += 5 * SECOND;
+    xdp_conn_table_get(&owners[7].up)->expiration = now + 30 * SECOND;
+    make_entry(N_CONNS, 30 * SECOND, &entry);
+    CHECK(xdp_conn_table_insert(&owners[N_CONNS].up, &entry, now)
+          == XDP_CONN_OK);
+    CHECK(both_are(&entry, true));
+    for (uint32_t i = 0; i < N_CONNS; i++) {
+        make_entry(i, 30 * SECOND, &entry);
+        n_found += both_are(&entry, true);
+    }
+    make_entry(7, 30 * SECOND, &entry);
+    CHECK(n_found == N_CONNS - 1 && both_are(&entry, true));
+    xdp_conn_table_get_stats(&after);
+    CHECK(after.n_conns == N_CONNS);
+    CHECK(after.n_displaced == before.n_displaced + 1);
+
+    /* All of them are told. */
+    xdp_conn_table_withdraw_all();
+    CHECK(n_conns() == 0);
+    CHECK(reclaim());
+    for (uint32_t i = 0; i <= N_CONNS; i++) {
+        CHECK(owners[i].n_released == 1);
+    }
+    close_table();
+    free(owners);
+}
+
+/* Tags that are the same, halves and buckets that are full. */
+static void
+test_conns_refs(void)
+{
+    enum { N = 2 * XDP_CONN_REFS + 1 };
+    static struct xdp_conn entries[N];
+    struct xdp_conn_refs bucket;
+    struct xdp_conn_index index = {
+        .entries = entries,
+        .buckets = &bucket,
+    };
+    uint32_t n = 0, half = 0, tag = 0;
+
+    CHECK(xdp_conn_refs_bits(1) == 0 && xdp_conn_refs_bits(65536) == 15);
+    CHECK(xdp_conn_refs_bits(65537) == 16);
+    CHECK(xdp_conn_refs_bits(XDP_CONN_MAX) == 21);
+    for (size_t i = 0; i < XDP_CONN_KEY_WORDS; i++) {
+        index.secret[i] = 0x9ddfea08eb382d69 * (2 * i + 1);
+    }
+
+    /* Three with one tag and one half. */
+    memset(&bucket, 0, sizeof bucket);
+    for (uint32_t i = 0; n < 3; i++) {
+        struct xdp_conn_place place;
+
+        make_entry(i, SECOND, &entries[n]);
+        place = xdp_conn_place(xdp_conn_hash(entries[n].dirs[0].id,
+                                             entries[n].dirs[0].address,
+                                             NULL, false,
+                                             (const __u64 *) index.secret),
+                               0);
+        if (!n || (place.tag == tag && place.half == half)) {
+            tag = place.tag;
+            half = place.half;
+            n++;
+        }
+    }
+    CHECK(xdp_conn_refs_add(&index, 0, 0));
+    CHECK(bucket.refs[half][0] == (tag | 1));
+    CHECK(xdp_conn_refs_add(&index, 1, 0));
+    CHECK(bucket.refs[!half][0] == (tag | 3) && !bucket.refs[half][1]);
+    CHECK(!xdp_conn_refs_add(&index, 2, 0));
+    for (uint32_t i = 0; i < 3; i++) {
+        CHECK(xdp_conn_refs_find(&index, &entries[i], 0)
+              == (i < 2 ? i : XDP_CONN_NO_SLOT));
+    }
+    xdp_conn_refs_remove(&index, 2, 0);
+    xdp_conn_refs_remove(&index, 0, 0);
+    CHECK(!bucket.refs[half][0] && bucket.refs[!half][0]);
+    CHECK(xdp_conn_refs_find(&index, &entries[1], 0) == 1);
+    CHECK(xdp_conn_refs_add(&index, 2, 0));
+    CHECK(bucket.refs[half][0] == (tag | 5));
+
+    /* As many as fit, of different tags, wherever they belong. */
+    memset(&bucket, 0, sizeof bucket);
+    n = 0;
+    for (uint32_t i = 0; n < 2 * XDP_CONN_REFS; i++) {
+        make_entry(i, SECOND, &entries[n]);
+        n += xdp_conn_refs_add(&index, n, 0);
+        CHECK(i < 10000);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        CHECK(xdp_conn_refs_find(&index, &entries[i], 0) == i);
+    }
+    for (uint32_t i = 20000; i < 20100; i++) {
+        make_entry(i, SECOND, &entries[n]);
+        CHECK(!xdp_conn_refs_add(&index, n, 0));
+    }
+
+    /* Addresses of IPv6 count as a whole. */
+    memset(&bucket, 0, sizeof bucket);
+    for (uint32_t i = 0; i < 4; i++) {
+        union xdp_conn_id id = { .proto = IPPROTO_TCP, .is_ipv6 = 1 };
+
+        make_entry(1, SECOND, &entries[i]);
+        entries[i].dirs[0].id = id.word;
+        if (i) {
+            entries[i].more[0][i - 1] = 1;
+        }
+        CHECK(xdp_conn_refs_find(&index, &entries[i], 0) == XDP_CONN_NO_SLOT);
+        CHECK(xdp_conn_refs_add(&index, i, 0));
+        CHECK(xdp_conn_refs_find(&index, &entries[i], 0) == i);
+    }
+}
+
+/* What a thread that changes attributes works on. */
+struct attrs_aux {
+    struct xdp_conn_owner *owner;
+    atomic_bool stop;
+};
+
+/* Changes mark and label all the time, all words to the same value. */
+static void *
+change_attrs(void *aux_)
+{
+    struct attrs_aux *aux = aux_;
+    bool stop = false;
+
+    for (uint32_t i = 0; !stop; i++) {
+        const uint64_t label[2] = { i, i };
+
+        xdp_conn_table_set_attrs(aux->owner, i, label);
+        atomic_read(&aux->stop, &stop);
+    }
+    return NULL;
+}
+
+/* No program sees a part of a change. */
+static void
+test_conns_attrs(void)
+{
+    struct owner owner = { .n_released = 0 };
+    struct attrs_aux aux = { .owner = &owner.up };
+    const volatile struct xdp_conn *e;
+    uint64_t label[2] = { 5, 6 };
+    struct xdp_conn entry;
+    uint32_t seq;
+    int n_seen = 0;
+    pthread_t thread;
+
+    CHECK(open_table());
+    xdp_conn_table_set_attrs(&owner.up, 1, label);
+    make_entry(1, 30 * SECOND, &entry);
+    entry.mark = 3;
+    CHECK(xdp_conn_table_insert(&owner.up, &entry, now) == XDP_CONN_OK);
+    e = xdp_conn_table_get(&owner.up);
+    CHECK(e->mark == 3 && !e->label[0] && !(e->seq & 1));
+    seq = e->seq;
+    xdp_conn_table_set_attrs(&owner.up, 4, label);
+    CHECK(e->mark == 4 && e->label[0] == 5 && e->label[1] == 6);
+    CHECK(e->seq == seq + 2);
+    xdp_conn_table_set_attrs(&owner.up, 4, label);
+    CHECK(e->seq == seq + 2);
+
+    label[0] = label[1] = 4;
+    xdp_conn_table_set_attrs(&owner.up, 4, label);
+    atomic_init(&aux.stop, false);
+    thread = ovs_thread_create("attrs", change_attrs, &aux);
+    for (int i = 0; i < 2000000; i++) {
+        uint32_t before = e->seq, mark;
+        uint64_t lo, hi;
+
+        atomic_thread_fence(memory_order_acquire);
+        mark = e->mark;
+        lo = e->label[0];
+        hi = e->label[1];
+        atomic_thread_fence(memory_order_acquire);
+        if (!(before & 1) && e->seq == before) {
+            n_seen++;
+            if (mark != lo || mark != hi) {
+                fail("mark %u, label %llx %llx", mark,
+                     (unsigned long long) lo, (unsigned long long) hi);
+                break;
+            }
+        }
+    }
+    atomic_store(&aux.stop, true);
+    xpthread_join(thread, NULL);
+    CHECK(n_seen > 0);
+    close_table();
+    reclaim();
+}
+
+/* What users see. */
+static void
+test_conns_report(void)
+{
+    struct ds s = DS_EMPTY_INITIALIZER;
+    struct owner owner = { .n_released = 0 };
+    struct xdp_conn entry;
+    unsigned int zone = 5;
+
+    make_entry(0, 30 * SECOND, &entry);
+    entry.dirs[0].address = (OVS_FORCE uint64_t) htonl(0x0a000001)
+                            | (uint64_t) htonl(0x0a000002) << 32;
+    entry.dirs[1].address = (OVS_FORCE uint64_t) htonl(0x0a000002)
+                            | (uint64_t) htonl(0x0a000009) << 32;
+    entry.dirs[0].packets = 3;
+    entry.dirs[0].bytes = 180;
+    entry.dirs[1].packets = 4;
+    entry.dirs[1].bytes = 240;
+    entry.flags = XDP_CONN_SRC_NAT;
+    entry.mark = 0xab;
+    entry.label[0] = 0x12;
+    xdp_conn_report_entry(&entry, now / 1000000, &s);
+    CHECK(!strcmp(ds_cstr(&s),
+                  "udp,orig=(src=10.0.0.1,dst=10.0.0.2,sport=1000,dport=2000,"
+                  "packets=3,bytes=180),reply=(src=10.0.0.2,dst=10.0.0.9,"
+                  "sport=1000,dport=2000,packets=4,bytes=240),zone=5,"
+                  "state=established,nat=src,mark=0xab,labels=0x12,"
+                  "timeout=30\n"));
+
+    CHECK(open_table());
+    entry.dirs[0].packets = 0;
+    CHECK(xdp_conn_table_insert(&owner.up, &entry, now) == XDP_CONN_OK);
+    ds_clear(&s);
+    xdp_conn_report_all(&zone, &s);
+    CHECK(!strncmp(ds_cstr(&s), "udp,orig=", 9));
+    zone = 6;
+    ds_clear(&s);
+    xdp_conn_report_all(&zone, &s);
+    CHECK(!s.length);
+    close_table();
+    reclaim();
+    ds_destroy(&s);
+}
+
+const struct unit_case unit_conns[] = {
+    { "conns", test_conns, NEED_BPF },
+    { "conns-owners", test_conns_owners, NEED_BPF },
+    { "conns-ambiguous", test_conns_ambiguous, NEED_BPF },
+    { "conns-full", test_conns_full, NEED_BPF },
+    { "conns-refs", test_conns_refs, NEED_NOTHING },
+    { "conns-attrs", test_conns_attrs, NEED_BPF },
+    { "conns-report", test_conns_report, NEED_BPF },
+    { NULL, NULL, 0 }
+};
