@@ -5,21 +5,16 @@
 
 #include "xdp-conn-table.h"
 
-#include <bpf/bpf.h>
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "entropy.h"
-#include "openvswitch/vlog.h"
 #include "ovs-rcu.h"
 #include "ovs-thread.h"
 #include "seq.h"
 #include "util.h"
 #include "xdp-conn-refs.h"
+#include "xdp-grace.h"
 #include "xdp-shared.h"
-
-VLOG_DEFINE_THIS_MODULE(xdp_conn_table);
 
 /* An entry that carried nothing for so long, in ns, may have to make room.
  * More than a second, to which its last use is known. */
@@ -69,10 +64,6 @@ static struct xdp_conn_index conn_index;
 static struct slot *slots OVS_GUARDED_BY(mutex);
 static uint32_t n_slots;
 static uint32_t most_conns OVS_GUARDED_BY(mutex);   /* That the maps are for. */
-
-/* For xdp_conn_table_wait(): a map of maps, and one to put into it. */
-static int wait_fd = -1;
-static int wait_inner_fd = -1;
 
 /* As configured. */
 static uint32_t wanted_conns OVS_GUARDED_BY(mutex) = XDP_CONN_DEFAULT_MAX;
@@ -242,41 +233,16 @@ update_active(void)
     }
 }
 
-/* Creates what xdp_conn_table_wait() needs.  Returns 0 or a positive errno
- * value. */
-static int
-create_wait_maps(void)
-    OVS_REQUIRES(mutex)
-{
-    LIBBPF_OPTS(bpf_map_create_opts, opts);
-
-    if (wait_fd >= 0) {
-        return 0;
-    }
-    if (wait_inner_fd < 0) {
-        wait_inner_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "xdp_ct_inner",
-                                       sizeof(uint32_t), sizeof(uint32_t), 1,
-                                       NULL);
-        if (wait_inner_fd < 0) {
-            return errno;
-        }
-    }
-    opts.inner_map_fd = wait_inner_fd;
-    wait_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "xdp_ct_wait",
-                             sizeof(uint32_t), sizeof(uint32_t), 1, &opts);
-    return wait_fd < 0 ? errno : 0;
-}
-
 /* Chooses sizes and secrets, and makes all slots free, once for the life of
  * the process.  Returns 0 or a positive errno value. */
 static int
 prepare(void)
     OVS_REQUIRES(mutex)
 {
-    int error = create_wait_maps();
+    int error;
 
-    if (error || n_slots) {
-        return error;
+    if (n_slots) {
+        return 0;
     }
     error = get_entropy(conn_index.secret, sizeof conn_index.secret);
     if (error) {
@@ -345,6 +311,9 @@ open_map(struct xdp_shared *array, char **errp)
     int error = prepare();
     int fd = -1;
 
+    if (!error) {
+        error = xdp_grace_open();
+    }
     if (error) {
         *errp = xasprintf("preparing the map %s failed (%s)", array->name,
                           ovs_strerror(error));
@@ -353,6 +322,9 @@ open_map(struct xdp_shared *array, char **errp)
         entries = conns.values;
         conn_index.entries = entries;
         conn_index.buckets = refs.values;
+        if (fd < 0) {
+            xdp_grace_close();
+        }
         update_active();
     }
     return fd;
@@ -369,6 +341,7 @@ close_map(struct xdp_shared *array)
         withdraw_all();
     }
     xdp_shared_close(array);
+    xdp_grace_close();
 }
 
 /* Returns the file descriptor of the map 'xdp_conns', which the caller must
@@ -617,7 +590,7 @@ xdp_conn_table_seq_wait(uint64_t seq)
 }
 
 /* If there are entries that were withdrawn, ends the epoch, stores its number
- * in '*epoch', and returns true: after xdp_conn_table_wait(),
+ * in '*epoch', and returns true: after xdp_grace_wait(),
  * xdp_conn_table_reclaim() can free those of this epoch. */
 bool
 xdp_conn_table_begin_reclaim(uint64_t *epoch)
@@ -630,28 +603,6 @@ xdp_conn_table_begin_reclaim(uint64_t *epoch)
     current_epoch += any;
     ovs_mutex_unlock(&mutex);
     return any;
-}
-
-/* Waits until every program run that was under way at the time of the call and
- * may have found an entry has ended.  Returns 0 or a positive errno value; then
- * nothing may be reclaimed.
- *
- * See xdp_flow_table_wait(): the kernel waits for the programs of all
- * objects. */
-int
-xdp_conn_table_wait(void)
-{
-    const uint32_t index = 0;
-
-    if (bpf_map_update_elem(wait_fd, &index, &wait_inner_fd, BPF_ANY)) {
-        static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
-        int error = errno;
-
-        VLOG_WARN_RL(&rl, "waiting for XDP programs failed: %s",
-                     ovs_strerror(error));
-        return error;
-    }
-    return 0;
 }
 
 /* Takes some slots that were withdrawn in 'epoch' or before, and stores their

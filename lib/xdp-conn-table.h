@@ -24,11 +24,11 @@
  * =============
  *
  * All functions may be called from any thread, with any locks, except that
- * xdp_conn_table_wait() waits for programs and xdp_conn_table_reclaim() takes
- * the locks of owners.  There is one lock here, under which nothing is locked
- * but a "struct seq".  The caller of xdp_conn_table_insert(), xdp_conn_table_set_attrs()
- * and the function of xdp_conn_table_init() has the lock of the owner, which
- * this module does not know.
+ * xdp_conn_table_reclaim() takes the locks of owners.  There is one lock here,
+ * under which nothing is locked but what is as low.  The caller of
+ * xdp_conn_table_insert(), xdp_conn_table_set_attrs() and the function of
+ * xdp_conn_table_init() has the lock of the owner, which this module does not
+ * know.
  *
  * The memory of the entries is always valid; see lib/xdp-shared.h.
  */
@@ -108,7 +108,6 @@ void xdp_conn_table_close_owner(struct xdp_conn_owner *, bool gone);
 uint64_t xdp_conn_table_seq(void);
 void xdp_conn_table_seq_wait(uint64_t seq);
 bool xdp_conn_table_begin_reclaim(uint64_t *epoch);
-int xdp_conn_table_wait(void);
 void xdp_conn_table_reclaim(uint64_t epoch);
 
 /* Reporting. */

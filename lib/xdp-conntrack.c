@@ -16,6 +16,7 @@
 #include "ovs-thread.h"
 #include "packets.h"
 #include "xdp-abi.h"
+#include "xdp-grace.h"
 #include "xdp-ovs-compat.h"
 
 VLOG_DEFINE_THIS_MODULE(xdp_conntrack);
@@ -389,7 +390,7 @@ xdp_conntrack_flushed(void)
     uint64_t epoch;
 
     if (xdp_conn_table_begin_reclaim(&epoch)) {
-        xdp_conn_table_wait();
+        xdp_grace_wait();
     }
 }
 

@@ -41,6 +41,8 @@ lib_xdp_files = \
 	lib/xdp-flow-table-private.h \
 	lib/xdp-flow-table.c \
 	lib/xdp-flow-table.h \
+	lib/xdp-grace.c \
+	lib/xdp-grace.h \
 	lib/xdp-machine.c \
 	lib/xdp-machine.h \
 	lib/xdp-meter.c \

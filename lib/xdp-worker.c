@@ -18,6 +18,7 @@
 #include "xdp-coverage.h"
 #include "xdp-custody.h"
 #include "xdp-features.h"
+#include "xdp-grace.h"
 #include "xdp-port.h"
 #include "xdp-program.h"
 
@@ -93,7 +94,7 @@ reclaim_conns(void)
 {
     uint64_t epoch;
 
-    if (xdp_conn_table_begin_reclaim(&epoch) && !xdp_conn_table_wait()) {
+    if (xdp_conn_table_begin_reclaim(&epoch) && !xdp_grace_wait()) {
         xdp_conn_table_reclaim(epoch);
     }
 }

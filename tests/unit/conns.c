@@ -21,6 +21,7 @@
 #include "xdp-conn-refs.h"
 #include "xdp-conn-report.h"
 #include "xdp-conn-table.h"
+#include "xdp-grace.h"
 
 #define SECOND UINT64_C(1000000000)
 #define REF_MASK ((UINT32_C(1) << XDP_CONN_REF_BITS) - 1)
@@ -114,7 +115,7 @@ reclaim(void)
     bool is_done;
 
     if (any) {
-        if (xdp_conn_table_wait()) {
+        if (xdp_grace_wait()) {
             return false;
         }
         xdp_conn_table_reclaim(epoch);
