@@ -61,6 +61,8 @@ make_entry(uint32_t i, uint64_t timeout, struct xdp_conn *entry)
     id.dst = htons(2000);
     entry->dirs[0].id = id.word;
     entry->dirs[0].address = (uint64_t) i << 32 | 1;
+    id.src = htons(2000);
+    id.dst = htons(1000);
     entry->dirs[1].id = id.word;
     entry->dirs[1].address = UINT64_C(1) << 32 | i;
 }
@@ -538,16 +540,18 @@ test_conns_attrs(void)
 static void
 test_conns_report(void)
 {
+    const ovs_be32 addresses[2][2] = {
+        { htonl(0x0a000001), htonl(0x0a000002) },
+        { htonl(0x0a000002), htonl(0x0a000009) },
+    };
     struct ds s = DS_EMPTY_INITIALIZER;
     struct owner owner = { .n_released = 0 };
     struct xdp_conn entry;
     unsigned int zone = 5;
 
     make_entry(0, 30 * SECOND, &entry);
-    entry.dirs[0].address = (OVS_FORCE uint64_t) htonl(0x0a000001)
-                            | (uint64_t) htonl(0x0a000002) << 32;
-    entry.dirs[1].address = (OVS_FORCE uint64_t) htonl(0x0a000002)
-                            | (uint64_t) htonl(0x0a000009) << 32;
+    memcpy(&entry.dirs[0].address, addresses[0], sizeof addresses[0]);
+    memcpy(&entry.dirs[1].address, addresses[1], sizeof addresses[1]);
     entry.dirs[0].packets = 3;
     entry.dirs[0].bytes = 180;
     entry.dirs[1].packets = 4;
@@ -559,7 +563,7 @@ test_conns_report(void)
     CHECK(!strcmp(ds_cstr(&s),
                   "udp,orig=(src=10.0.0.1,dst=10.0.0.2,sport=1000,dport=2000,"
                   "packets=3,bytes=180),reply=(src=10.0.0.2,dst=10.0.0.9,"
-                  "sport=1000,dport=2000,packets=4,bytes=240),zone=5,"
+                  "sport=2000,dport=1000,packets=4,bytes=240),zone=5,"
                   "state=established,nat=src,mark=0xab,labels=0x12,"
                   "timeout=30\n"));
 
