@@ -207,7 +207,7 @@ make_unique(const struct xdp_conn *entry, uint64_t now)
         if (other != XDP_CONN_NO_SLOT) {
             /* What is about to expire may have already for our caller. */
             if (entries[other].expiration > now + IDLE_TIME) {
-                atomic_store(&slots[other].owner->closed, true);
+                atomic_store(&slots[other].owner->barred, true);
                 unique = false;
             }
             withdraw_slot(other);
@@ -406,6 +406,18 @@ xdp_conn_table_secret(void)
 
 /* Entries. */
 
+/* Returns true if 'owner' may have an entry. */
+bool
+xdp_conn_table_is_open(const struct xdp_conn_owner *owner_)
+{
+    struct xdp_conn_owner *owner = CONST_CAST(struct xdp_conn_owner *, owner_);
+    bool barred, closed;
+
+    atomic_read(&owner->barred, &barred);
+    atomic_read(&owner->closed, &closed);
+    return !barred && !closed;
+}
+
 /* Inserts 'entry', in which 'valid' and 'seq' are of no importance, for
  * 'owner', which has none and whose lock the caller has.  With XDP_CONN_NEW,
  * only its direction 0 is found.  'now' is CLOCK_MONOTONIC in ns. */
@@ -423,13 +435,12 @@ xdp_conn_table_insert(struct xdp_conn_owner *owner,
         result = XDP_CONN_OFF;
         goto out;
     }
-    atomic_read(&owner->closed, &closed);
-    if (closed) {
+    if (!xdp_conn_table_is_open(owner)) {
         result = XDP_CONN_CLOSED;
         goto out;
     }
     if (!make_unique(entry, now)) {
-        atomic_store(&owner->closed, true);
+        atomic_store(&owner->barred, true);
         result = XDP_CONN_AMBIGUOUS;
         goto out;
     }

@@ -50,7 +50,8 @@
 struct xdp_conn_owner {
     atomic_uint32_t slot;       /* Of its entry, plus 1, or 0.  Changes under
                                  * the lock of the owner. */
-    atomic_bool closed;         /* Never again gets one. */
+    atomic_bool barred;         /* Never again gets one... */
+    atomic_bool closed;         /* ...and is to have none. */
     atomic_bool stale;          /* What the entry has for an expiration is of no
                                  * importance any more. */
 };
@@ -59,7 +60,7 @@ struct xdp_conn_owner {
 enum xdp_conn_result {
     XDP_CONN_OK,
     XDP_CONN_OFF,               /* The table is not in use. */
-    XDP_CONN_CLOSED,            /* The owner is closed. */
+    XDP_CONN_CLOSED,            /* The owner is barred or closed. */
     XDP_CONN_FULL,              /* No room. */
     XDP_CONN_AMBIGUOUS,         /* A tuple is that of another entry, too. */
 };
@@ -94,6 +95,7 @@ uint32_t xdp_conn_table_bits(void);
 const uint64_t *xdp_conn_table_secret(void);
 
 /* Entries. */
+bool xdp_conn_table_is_open(const struct xdp_conn_owner *);
 enum xdp_conn_result xdp_conn_table_insert(struct xdp_conn_owner *,
                                            const struct xdp_conn *,
                                            uint64_t now);

@@ -272,12 +272,11 @@ make_entry(const struct conn *conn_, bool established, long long int now,
 {
     struct conn *conn = CONST_CAST(struct conn *, conn_);
     long long int expiration;
-    bool closed;
 
     atomic_read_relaxed(&conn->expiration, &expiration);
-    atomic_read_relaxed(&conn->xdp.owner.closed, &closed);
-    if (closed || conn->alg || conn->alg_related || conn->seq_skew
-        || expiration <= now || !has_good_protocol(conn)) {
+    if (!xdp_conn_table_is_open(&conn->xdp.owner) || conn->alg
+        || conn->alg_related || conn->seq_skew || expiration <= now
+        || !has_good_protocol(conn)) {
         return false;
     }
 
