@@ -63,7 +63,7 @@ static struct xdp_conn *entries;
 static struct xdp_conn_index conn_index;
 static struct slot *slots OVS_GUARDED_BY(mutex);
 static uint32_t n_slots;
-static uint32_t most_conns OVS_GUARDED_BY(mutex);   /* That the maps are for. */
+static uint32_t most_conns OVS_GUARDED_BY(mutex); /* That the maps are for. */
 
 /* As configured. */
 static uint32_t wanted_conns OVS_GUARDED_BY(mutex) = XDP_CONN_DEFAULT_MAX;

@@ -52,8 +52,8 @@ struct xdp_conn_owner {
                                  * the lock of the owner. */
     atomic_bool barred;         /* Never again gets one... */
     atomic_bool closed;         /* ...and is to have none. */
-    atomic_bool stale;          /* What the entry has for an expiration is of no
-                                 * importance any more. */
+    atomic_bool stale;          /* When the entry expires is of no importance
+                                 * any more. */
 };
 
 /* What became of xdp_conn_table_insert(). */

@@ -80,9 +80,9 @@ xdp_conntrack_has_entry(const struct xdp_conntrack *x)
 }
 
 /* Returns true if the connection of 'x', whose lock the caller has, has an
- * entry, had one or may get one: when one of TCP is updated, that comes between
- * xdp_conntrack_merge() and xdp_conntrack_publish(), or else these are not
- * needed. */
+ * entry, had one or may get one: then an update of one of TCP comes between
+ * xdp_conntrack_merge() and xdp_conntrack_publish(), which are not needed
+ * otherwise. */
 static inline bool
 xdp_conntrack_matters(const struct xdp_conntrack *x)
 {

@@ -76,8 +76,8 @@ xdp_grace_close(void)
 }
 
 /* Waits until every program run that was under way at the time of the call has
- * ended, if anybody has called xdp_grace_open().  Returns 0 or a positive errno
- * value.
+ * ended, if anybody has called xdp_grace_open().  Returns 0 or a positive
+ * errno value.
  *
  * The kernel waits so on its own behalf before an update of a map of maps
  * returns (maybe_wait_bpf_programs() in kernel/bpf/syscall.c), and does not

@@ -82,6 +82,19 @@ xdp_ovs_sequence_next(xdp_ovs_sequence *sequence)
 #define XDP_OVS_MAX_PASSES 7
 #endif
 
+/* conntrack_execute() of packets without helper, with the default timeouts. */
+#if XDP_OVS_VERSION >= 305
+#define xdp_ovs_conntrack_execute(CT, BATCH, TYPE, FORCE, COMMIT, ZONE, MARK, \
+                                  LABEL, NAT, NOW) \
+    conntrack_execute(CT, BATCH, TYPE, FORCE, COMMIT, ZONE, MARK, LABEL, \
+                      NULL, NAT, NOW, 0)
+#else
+#define xdp_ovs_conntrack_execute(CT, BATCH, TYPE, FORCE, COMMIT, ZONE, MARK, \
+                                  LABEL, NAT, NOW) \
+    conntrack_execute(CT, BATCH, TYPE, FORCE, COMMIT, ZONE, MARK, LABEL, \
+                      0, 0, NULL, NAT, NOW, 0)
+#endif
+
 /* Returns the key of direction DIR, 0 or 1, of CONN, a "struct conn". */
 #if XDP_OVS_VERSION >= 305
 #define XDP_OVS_CONN_KEY(CONN, DIR) (&(CONN)->key_node[DIR].key)

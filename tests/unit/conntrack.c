@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Unit tests of what OVS's connection tracker does for XDP: packets go through
+ * the tracker, and the part of programs is played here.
+ */
+
+#include <config.h>
+
+#undef NDEBUG
+#include <bpf/bpf.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conntrack-tp.h"
+#include "conntrack.h"
+#include "csum.h"
+#include "dp-packet.h"
+#include "flow.h"
+#include "packets.h"
+#include "timeval.h"
+#include "unit.h"
+#include "util.h"
+#include "xdp-abi.h"
+#include "xdp-conn-table.h"
+#include "xdp-grace.h"
+#include "xdp-ovs-compat.h"
+
+#define ZONE 9
+#define CLIENT htonl(0x0a000001)
+#define SERVER htonl(0x0a000002)
+
+/* What all cases have. */
+static struct conntrack *ct;
+static long long int now;
+static int conns_fd;
+
+/* Begins a case, with an empty tracker and the maps. */
+static bool
+begin(void)
+{
+    char *message;
+
+    now = time_msec();
+    conns_fd = xdp_conn_table_open(&message);
+    if (conns_fd >= 0 && xdp_conn_table_open_refs(&message) < 0) {
+        xdp_conn_table_close();
+        conns_fd = -1;
+    }
+    if (conns_fd < 0) {
+        free(message);
+        return false;
+    }
+    ct = conntrack_init();
+    return true;
+}
+
+/* Ends it. */
+static void
+end(void)
+{
+    conntrack_destroy(ct);
+    xdp_conn_table_close_refs();
+    xdp_conn_table_close();
+}
+
+/* Sends a packet with the 'size' bytes of 'l4', whose checksum is at
+ * 'csum_ofs', to the server, or if 'reply' from there.  Sets the mark to
+ * '*mark' if that is not NULL.  Returns the state that the tracker sees. */
+static uint8_t
+send_packet(uint8_t proto, bool reply, const void *l4, size_t size,
+            size_t csum_ofs, const uint32_t *mark)
+{
+    const uint32_t set_mark[2] = { mark ? *mark : 0, UINT32_MAX };
+    struct dp_packet *packet = dp_packet_new(256);
+    struct dp_packet_batch batch;
+    struct eth_header *eth;
+    struct ip_header *ip;
+    struct flow flow;
+    ovs_be16 sum;
+    uint8_t state;
+    char *data;
+
+    eth = dp_packet_put_zeros(packet, sizeof *eth);
+    eth->eth_type = htons(ETH_TYPE_IP);
+    ip = dp_packet_put_zeros(packet, sizeof *ip);
+    ip->ip_ihl_ver = IP_IHL_VER(5, 4);
+    ip->ip_tot_len = htons(sizeof *ip + size);
+    ip->ip_ttl = 64;
+    ip->ip_proto = proto;
+    put_16aligned_be32(&ip->ip_src, reply ? SERVER : CLIENT);
+    put_16aligned_be32(&ip->ip_dst, reply ? CLIENT : SERVER);
+    ip->ip_csum = csum(ip, sizeof *ip);
+    data = dp_packet_put(packet, l4, size);
+    sum = csum_finish(csum_continue(packet_csum_pseudoheader(ip), data,
+                                    size));
+    memcpy(data + csum_ofs, &sum, sizeof sum);
+
+    flow_extract(packet, &flow);
+    pkt_metadata_init(&packet->md, u32_to_odp(1));
+    dp_packet_batch_init_packet(&batch, packet);
+    xdp_ovs_conntrack_execute(ct, &batch, htons(ETH_TYPE_IP), false, true,
+                              ZONE, mark ? set_mark : NULL, NULL, NULL, now);
+    state = packet->md.ct_state;
+    dp_packet_delete_batch(&batch, true);
+    return state;
+}
+
+/* As send_packet(), of a segment of TCP without data. */
+static uint8_t
+send_tcp(bool reply, uint16_t flags, uint32_t seq, uint32_t ack)
+{
+    struct tcp_header tcp = {
+        .tcp_src = htons(reply ? 80 : 1234),
+        .tcp_dst = htons(reply ? 1234 : 80),
+        .tcp_ctl = TCP_CTL(flags, 5),
+        .tcp_winsz = htons(60000),
+    };
+
+    put_16aligned_be32(&tcp.tcp_seq, htonl(seq));
+    put_16aligned_be32(&tcp.tcp_ack, htonl(ack));
+    return send_packet(IPPROTO_TCP, reply, &tcp, sizeof tcp,
+                       offsetof(struct tcp_header, tcp_csum), NULL);
+}
+
+/* As send_packet(), of a datagram of UDP. */
+static uint8_t
+send_udp(bool reply, const uint32_t *mark)
+{
+    struct udp_header udp = {
+        .udp_src = htons(reply ? 53 : 1234),
+        .udp_dst = htons(reply ? 1234 : 53),
+        .udp_len = htons(sizeof udp),
+    };
+
+    return send_packet(IPPROTO_UDP, reply, &udp, sizeof udp,
+                       offsetof(struct udp_header, udp_csum), mark);
+}
+
+/* Stores in '*entry' the only connection that programs find, and its place.
+ * Returns false if there is not just one. */
+static bool
+get_only(struct xdp_conn *entry, uint32_t *index)
+{
+    struct xdp_conn other;
+    uint32_t position = 0;
+
+    if (!xdp_conn_table_next(&position, entry)) {
+        return false;
+    }
+    *index = position - 1;
+    return !xdp_conn_table_next(&position, &other);
+}
+
+/* Returns true if there is none. */
+static bool
+is_empty(void)
+{
+    struct xdp_conn entry;
+    uint32_t position = 0;
+
+    return !xdp_conn_table_next(&position, &entry);
+}
+
+/* What the worker does. */
+static bool
+reclaim(void)
+{
+    uint64_t epoch;
+
+    if (!xdp_conn_table_begin_reclaim(&epoch) || xdp_grace_wait()) {
+        return false;
+    }
+    xdp_conn_table_reclaim(epoch);
+    return true;
+}
+
+/* A connection of TCP that XDP carries 3 gigabytes of. */
+static void
+test_conntrack_tcp(void)
+{
+    const uint32_t received = 5001 + 2500000000u;
+    const uint32_t sent = 1001 + 3000000000u;
+    struct xdp_conn entry;
+    uint32_t index;
+
+    CHECK(begin());
+    CHECK(send_tcp(false, TCP_SYN, 1000, 0) == (CS_TRACKED | CS_NEW));
+    CHECK(send_tcp(true, TCP_SYN | TCP_ACK, 5000, 1001)
+          == (CS_TRACKED | CS_ESTABLISHED | CS_REPLY_DIR));
+    CHECK(is_empty());
+    CHECK(send_tcp(false, TCP_ACK, 1001, 5001)
+          == (CS_TRACKED | CS_ESTABLISHED));
+    CHECK(get_only(&entry, &index));
+    CHECK(entry.timeout == UINT64_C(86400000000000));
+    CHECK(entry.expiration == now * 1000000 + entry.timeout);
+    CHECK(!entry.flags && !entry.scale[0] && !entry.scale[1]);
+    CHECK(entry.dirs[0].window == xdp_conn_window(1000, 5001 + 60000));
+    CHECK(entry.dirs[1].window == xdp_conn_window(5001, 1001 + 60000));
+    CHECK(entry.dirs[0].max_win == 60000);
+
+    /* What userspace carries is published. */
+    CHECK(send_tcp(true, TCP_ACK, 5001, 1002)
+          == (CS_TRACKED | CS_ESTABLISHED | CS_REPLY_DIR));
+    CHECK(get_only(&entry, &index));
+    CHECK(entry.dirs[1].window == xdp_conn_window(5001, 1002 + 60000));
+
+    /* It is not in the window yet... */
+    CHECK(send_tcp(false, TCP_FIN | TCP_ACK, sent, 5001)
+          == (CS_TRACKED | CS_INVALID));
+    CHECK(get_only(&entry, &index));
+
+    /* ...but when XDP has been there. */
+    entry.dirs[0].window = xdp_conn_window(sent, 5001 + 60000);
+    entry.dirs[1].window = xdp_conn_window(5001, sent + 60000);
+    CHECK(!bpf_map_update_elem(conns_fd, &index, &entry, BPF_ANY));
+    CHECK(send_tcp(false, TCP_FIN | TCP_ACK, sent, 5001)
+          == (CS_TRACKED | CS_ESTABLISHED));
+    CHECK(is_empty());
+
+    /* What XDP was still at counts, too. */
+    entry.valid = 0;
+    entry.dirs[0].window = xdp_conn_window(sent + 1, received + 60000);
+    entry.dirs[1].window = xdp_conn_window(received, sent + 60001);
+    CHECK(!bpf_map_update_elem(conns_fd, &index, &entry, BPF_ANY));
+    CHECK(reclaim());
+    CHECK(send_tcp(true, TCP_FIN | TCP_ACK, received, sent + 1)
+          == (CS_TRACKED | CS_ESTABLISHED | CS_REPLY_DIR));
+    CHECK(send_tcp(false, TCP_ACK, sent + 1, received + 1)
+          == (CS_TRACKED | CS_ESTABLISHED));
+    CHECK(is_empty());
+    end();
+}
+
+/* A connection of UDP, from its second packet on. */
+static void
+test_conntrack_udp(void)
+{
+    struct timeout_policy policy = { .policy.id = 0 };
+    struct conntrack *other;
+    struct xdp_conn entry;
+    uint32_t mark = 7;
+    uint32_t index;
+
+    CHECK(begin());
+    CHECK(send_udp(false, NULL) == (CS_TRACKED | CS_NEW));
+    CHECK(is_empty());
+    CHECK(send_udp(false, NULL) == (CS_TRACKED | CS_NEW));
+    CHECK(get_only(&entry, &index) && entry.flags == XDP_CONN_NEW);
+    CHECK(entry.timeout == UINT64_C(60000000000));
+
+    /* Another state, another entry. */
+    CHECK(send_udp(true, NULL)
+          == (CS_TRACKED | CS_ESTABLISHED | CS_REPLY_DIR));
+    CHECK(is_empty() && reclaim());
+    CHECK(send_udp(false, NULL) == (CS_TRACKED | CS_ESTABLISHED));
+    CHECK(get_only(&entry, &index) && !entry.flags);
+    CHECK(entry.timeout == UINT64_C(30000000000));
+
+    /* It lives as long as XDP says, in the table and after that. */
+    entry.expiration += UINT64_C(40000000000);
+    CHECK(!bpf_map_update_elem(conns_fd, &index, &entry, BPF_ANY));
+    now += 60000;
+    CHECK(send_udp(false, NULL) == (CS_TRACKED | CS_ESTABLISHED));
+    CHECK(get_only(&entry, &index));
+    CHECK(entry.expiration == (now + 30000) * UINT64_C(1000000));
+    entry.expiration += UINT64_C(40000000000);
+    CHECK(!bpf_map_update_elem(conns_fd, &index, &entry, BPF_ANY));
+    timeout_policy_update(ct, &policy);
+    CHECK(is_empty() && reclaim());
+    now += 60000;
+    CHECK(send_udp(false, &mark) == (CS_TRACKED | CS_ESTABLISHED));
+
+    /* The mark was set after it was inserted. */
+    CHECK(get_only(&entry, &index));
+    CHECK(entry.mark == 7 && !(entry.seq & 1));
+
+    /* It dies, too. */
+    now += 30000;
+    CHECK(send_udp(false, NULL) == (CS_TRACKED | CS_NEW));
+    CHECK(send_udp(true, NULL)
+          == (CS_TRACKED | CS_ESTABLISHED | CS_REPLY_DIR));
+    CHECK(get_only(&entry, &index) && !entry.mark);
+
+    /* With a second datapath, and without it. */
+    other = conntrack_init();
+    CHECK(is_empty() && reclaim());
+    CHECK(send_udp(true, NULL)
+          == (CS_TRACKED | CS_ESTABLISHED | CS_REPLY_DIR));
+    CHECK(is_empty());
+    conntrack_destroy(other);
+    CHECK(send_udp(true, NULL)
+          == (CS_TRACKED | CS_ESTABLISHED | CS_REPLY_DIR));
+    CHECK(get_only(&entry, &index));
+
+    CHECK(!conntrack_flush(ct, NULL));
+    CHECK(is_empty());
+    end();
+}
+
+const struct unit_case unit_conntrack[] = {
+    { "conntrack-tcp", test_conntrack_tcp, NEED_BPF },
+    { "conntrack-udp", test_conntrack_udp, NEED_BPF },
+    { NULL, NULL, 0 }
+};
