@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conntrack-tp.h"
 #include "conntrack.h"
+#include "conntrack-tp.h"
 #include "csum.h"
 #include "dp-packet.h"
 #include "flow.h"
