@@ -44,7 +44,8 @@ static const struct letter {
     { 'T', XDP_OP_TNL_PUSH, 2 },
     { 'P', XDP_OP_TNL_POP, 0 },
     { 'k', XDP_OP_CT_CLEAR, 0 },
-    { 'c', XDP_OP_CT, 2 },
+    { 'c', XDP_OP_CT, 0 },
+    { 'C', XDP_OP_CT, 2 },      /* Also called 'c'. */
     { 'x', XDP_OP_SET_ICMP, 0 },
     { 'X', XDP_OP_SET_ARP, 3 },
 };
