@@ -15,7 +15,7 @@
  *
  * Only lists of ops that ask for little in the scratch are run so:
  * XDP_FLOW_SIMPLE needs nothing but the time there, and train_restore()
- * restores what XDP_FLOW_SHORT and XDP_FLOW_REWRITE need.
+ * restores what XDP_FLOW_SHORT and XDP_FLOW_REWRITE, without XDP_OP_CT, need.
  *
  * A second pass follows from the first one, which does not change the packet,
  * or else pops the header of a tunnel.  Behind that, there is another header
@@ -242,7 +242,12 @@ train_can_run(struct xdp_scratch *scratch, const struct xdp_flow *flow,
     scratch->train.layers_word = (scratch->layers_word
                                   & ~PARSE_LAYER(l4_size, 0xffff));
     if (flow->flags & XDP_FLOW_REWRITE) {
-        return true;
+        const struct xdp_flow_rest *rest
+            = bpf_map_lookup_elem(&xdp_flow_rest, &slot);
+
+        /* What becomes of a packet that is tracked follows from more than its
+         * headers, and ct_check() asks for the key. */
+        return rest && !rest->n_cts;
     }
     if (flow->flags & XDP_FLOW_TNL_POP) {
         return !scratch->key.nw_frag;
