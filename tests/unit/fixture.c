@@ -172,10 +172,12 @@ __u64 *
 slot_bits(struct found_flow *found, size_t i)
 {
     size_t ext = i - XDP_KEY_BASIC_WORDS;
+    size_t ct = ext - XDP_KEY_EXT_WORDS;
 
     return (i < XDP_KEY_BASIC_WORDS ? &found->mask.basic[i]
             : ext < XDP_KEY_EXT_WORDS ? &found->rest.ext_bits[ext]
-            : &found->rest.tunnel_bits[ext - XDP_KEY_EXT_WORDS]);
+            : ct < XDP_KEY_CT_WORDS ? &found->rest.ct_bits[ct]
+            : &found->rest.tunnel_bits[ct - XDP_KEY_CT_WORDS]);
 }
 
 /* Returns word 'i' of the key in 'found'. */
@@ -183,10 +185,12 @@ __u64 *
 slot_words(struct found_flow *found, size_t i)
 {
     size_t ext = i - XDP_KEY_BASIC_WORDS;
+    size_t ct = ext - XDP_KEY_EXT_WORDS;
 
     return (i < XDP_KEY_BASIC_WORDS ? &found->flow.words[i]
             : ext < XDP_KEY_EXT_WORDS ? &found->rest.ext_words[ext]
-            : &found->rest.tunnel_words[ext - XDP_KEY_EXT_WORDS]);
+            : ct < XDP_KEY_CT_WORDS ? &found->rest.ct_words[ct]
+            : &found->rest.tunnel_words[ct - XDP_KEY_CT_WORDS]);
 }
 
 /* Searches the maps of 'f' for the flow of a packet with 'key', the way a

@@ -36,6 +36,7 @@ test_table_slot(void)
     mask.in_port = UINT32_MAX;
     key.pad1 = mask.pad1 = 0;
     key.pad2 = mask.pad2 = 0;
+    key.pad3 = mask.pad3 = 0;
 
     /* Word 2 is left out, and as many as a mask has no room for. */
     mask.dl_src[0] = mask.dl_src[1] = mask.dl_src[2] = 0;
@@ -44,6 +45,11 @@ test_table_slot(void)
     memset(mask.ipv6_src, 0, sizeof mask.ipv6_src);
     memset(mask.ipv6_dst, 0, sizeof mask.ipv6_dst);
     memset(mask.nd_target, 0, sizeof mask.nd_target);
+    memset(mask.arp_sha, 0, sizeof mask.arp_sha);
+    memset(mask.arp_tha, 0, sizeof mask.arp_tha);
+    mask.ipv6_label = 0;
+    memset(mask.ct_ipv6_src, 0, sizeof mask.ct_ipv6_src);
+    memset(mask.ct_ipv6_dst, 0, sizeof mask.ct_ipv6_dst);
     memset(mask.tun_opts, 0, sizeof mask.tun_opts);
     memset(mask.tun_ipv6_src, 0, sizeof mask.tun_ipv6_src);
     for (size_t i = 0; i < XDP_FLOW_MAX_OPS; i++) {
@@ -57,7 +63,8 @@ test_table_slot(void)
     memset(&expected, 0, sizeof expected);
     expected.flow.parts = (XDP_PART_NETWORK | XDP_PART_TRANSPORT
                            | XDP_PART_EXTENDED | XDP_PART_TUNNEL
-                           | XDP_PART_TUNNEL_RARE);
+                           | XDP_PART_TUNNEL_RARE | XDP_PART_CT
+                           | XDP_PART_CT_TUPLE);
     expected.rest.n_ops = actions.n_ops;
     expected.rest.growth = INT16_MIN;
     memcpy(expected.rest.ops, actions.ops, sizeof expected.rest.ops);
@@ -75,7 +82,7 @@ test_table_slot(void)
             n++;
         }
     }
-    CHECK(n == XDP_KEY_WORDS - 13 && tmask.n_words == n);
+    CHECK(n == XDP_KEY_WORDS - 19 && tmask.n_words == n);
     CHECK(!memcmp(&flow, &expected, sizeof flow));
 
     /* No ops. */
@@ -87,6 +94,53 @@ test_table_slot(void)
     CHECK(flow.flow.valid && flow.flow.valid != expected.flow.valid);
     expected.flow.valid = flow.flow.valid;
     CHECK(!memcmp(&flow, &expected, sizeof flow));
+    xdp_flow_table_remove(f.table, tf, &s);
+    fixture_destroy(&f);
+}
+
+/* A slot says which of its ops track the packet. */
+static void
+test_table_slot_cts(void)
+{
+    struct xdp_flow_actions actions = { .n_ops = 0 };
+    struct xdp_flow_table_stats s;
+    struct xdp_key key, mask;
+    struct xdp_table_flow *tf;
+    struct found_flow flow;
+    struct fixture f;
+    uint32_t slot;
+
+    fixture_init(&f, 4, 4);
+    make_flow(1, 100, 0, &key, &mask);
+    actions.parts = XDP_PART_NETWORK;
+    actions.ops[0].type = XDP_OP_SET_ETHERNET;
+    actions.ops[0].n_data = 1;
+    actions.ops[1].type = XDP_OP_CT;    /* Data that looks like it. */
+    actions.ops[2].type = XDP_OP_CT;
+    actions.ops[2].n_data = 2;
+    actions.ops[3].type = actions.ops[4].type = XDP_OP_CT;
+    actions.ops[5].type = XDP_OP_CT_CLEAR;
+    actions.ops[6].type = XDP_OP_CT;
+    actions.ops[7].type = XDP_OP_CT;
+    actions.ops[8].type = XDP_OP_RECIRC;
+    actions.n_ops = 9;
+    CHECK(!xdp_flow_table_insert(f.table, &key, &mask, &actions, &tf));
+    CHECK(fixture_find(&f, &key, &slot, &flow));
+    BUILD_ASSERT_DECL(XDP_FLOW_MAX_CTS == 3);
+    CHECK(flow.rest.n_cts == 3);
+    CHECK(flow.rest.ct_ops[0] == 2 && flow.rest.ct_ops[1] == 6
+          && flow.rest.ct_ops[2] == 7);
+    CHECK(!flow.flow.flags);
+    CHECK(flow.flow.parts == (XDP_PART_NETWORK | XDP_PART_TRANSPORT
+                              | XDP_PART_EXTENDED));
+
+    memset(&actions.ops[6], 0, 2 * sizeof actions.ops[6]);
+    actions.ops[6] = actions.ops[8];
+    actions.n_ops = 7;
+    CHECK(!xdp_flow_table_modify(f.table, tf, &actions));
+    CHECK(fixture_find(&f, &key, &slot, &flow));
+    CHECK(flow.rest.n_cts == 1 && flow.rest.ct_ops[0] == 2
+          && !flow.rest.ct_ops[1] && !flow.rest.ct_ops[2]);
     xdp_flow_table_remove(f.table, tf, &s);
     fixture_destroy(&f);
 }
@@ -138,6 +192,12 @@ test_table_flags(void)
         { { XDP_OP_TNL_PUSH, XDP_OP_OUTPUT }, XDP_FLOW_SHORT },
         { { XDP_OP_TNL_PUSH, XDP_OP_PUSH_VLAN, XDP_OP_OUTPUT }, 0 },
         { { XDP_OP_TNL_PUSH, XDP_OP_PUSH_VLAN }, 0 },
+        { { XDP_OP_CT, XDP_OP_OUTPUT }, XDP_FLOW_REWRITE },
+        { { XDP_OP_SET_ETHERNET, XDP_OP_SET_IPV4, XDP_OP_CT, XDP_OP_RECIRC },
+          XDP_FLOW_REWRITE },
+        { { XDP_OP_CT_CLEAR, XDP_OP_RECIRC }, 0 },
+        { { XDP_OP_PUSH_VLAN, XDP_OP_CT }, 0 },
+        { { XDP_OP_HASH, XDP_OP_CT, XDP_OP_RECIRC }, 0 },
     };
     struct xdp_flow_table_stats s;
     struct xdp_table_flow *tf;
@@ -292,6 +352,7 @@ test_table_stats_kept(void)
 
 const struct unit_case unit_table_slot[] = {
     { "table-slot", test_table_slot, NEED_BPF },
+    { "table-slot-cts", test_table_slot_cts, NEED_BPF },
     { "table-flags", test_table_flags, NEED_BPF },
     { "table-stats", test_table_stats, NEED_BPF },
     { "table-stats-kept", test_table_stats_kept, NEED_BPF },
