@@ -37,6 +37,16 @@ xdp_upcall_magic(uint64_t *magic)
     return error;
 }
 
+/* Returns how many bytes the words of connection tracking are that a packet
+ * with 'meta' has in front of it. */
+static uint32_t
+ct_len(const struct xdp_upcall_meta *meta)
+{
+    return (!(meta->flags & XDP_UPCALL_CT) ? 0
+            : meta->flags & XDP_UPCALL_CT_IPV6 ? XDP_KEY_CT_WORDS * 8
+            : XDP_KEY_CT_IPV4_WORDS * 8);
+}
+
 /* If 'packet' was received from an AF_XDP socket and has metadata, takes them
  * off, stores them in '*meta' and returns true. */
 bool
@@ -53,7 +63,8 @@ xdp_upcall_take_meta(struct dp_packet *packet, struct xdp_upcall_meta *meta)
     p = (char *) dp_packet_data(packet) - sizeof *meta;
     memcpy(meta, p, sizeof *meta);
     if (meta->magic != magic
-        || meta->tunnel_len > dp_packet_size(packet)) {
+        || meta->tunnel_len > dp_packet_size(packet)
+        || ct_len(meta) > dp_packet_size(packet) - meta->tunnel_len) {
         return false;
     }
 
@@ -102,6 +113,48 @@ xdp_upcall_take_tunnel(struct dp_packet *packet,
     tnl->metadata.present.len = key.tun_opts_len;
 }
 
+/* Takes the words of connection tracking, of which 'meta' says that they are
+ * there, off 'packet', and makes its metadata what they say.  Behind a tunnel,
+ * the tunnel words must have been taken.  Which connection it is, userspace
+ * finds out itself if it has to: 'md.conn' is left alone. */
+void
+xdp_upcall_take_ct(struct dp_packet *packet,
+                   const struct xdp_upcall_meta *meta)
+{
+    const char *p = dp_packet_pull(packet, ct_len(meta));
+    struct pkt_metadata *md = &packet->md;
+    struct xdp_key key;
+
+    memset(&key, 0, sizeof key);
+    memcpy((char *) &key + offsetof(struct xdp_key, ct_state), p,
+           ct_len(meta));
+    md->ct_state = key.ct_state;
+    md->ct_zone = key.ct_zone;
+    md->ct_mark = key.ct_mark;
+    BUILD_ASSERT_DECL(sizeof md->ct_label == sizeof key.ct_label);
+    memcpy(&md->ct_label, key.ct_label, sizeof md->ct_label);
+
+    memset(&md->ct_orig_tuple, 0, sizeof md->ct_orig_tuple);
+    md->ct_orig_tuple_ipv6 = meta->flags & XDP_UPCALL_CT_IPV6;
+    if (md->ct_orig_tuple_ipv6) {
+        struct ovs_key_ct_tuple_ipv6 *tuple = &md->ct_orig_tuple.ipv6;
+
+        memcpy(&tuple->ipv6_src, key.ct_ipv6_src, sizeof key.ct_ipv6_src);
+        memcpy(&tuple->ipv6_dst, key.ct_ipv6_dst, sizeof key.ct_ipv6_dst);
+        tuple->src_port = key.ct_tp_src;
+        tuple->dst_port = key.ct_tp_dst;
+        tuple->ipv6_proto = key.ct_nw_proto;
+    } else {
+        struct ovs_key_ct_tuple_ipv4 *tuple = &md->ct_orig_tuple.ipv4;
+
+        tuple->ipv4_src = key.ct_nw_src;
+        tuple->ipv4_dst = key.ct_nw_dst;
+        tuple->src_port = key.ct_tp_src;
+        tuple->dst_port = key.ct_tp_dst;
+        tuple->ipv4_proto = key.ct_nw_proto;
+    }
+}
+
 /* Takes the metadata off 'packet', which came from port 'port_no' of the
  * datapath, if it has any.  If XDP was in a later pass with it, makes it what
  * it was there, for userspace to go on, and returns true. */
@@ -120,6 +173,9 @@ xdp_upcall_resume(struct dp_packet *packet, odp_port_t port_no)
         pkt_metadata_init_tnl(&packet->md);
         packet->md.in_port.odp_port = u32_to_odp(meta.tunnel_port);
         xdp_upcall_take_tunnel(packet, &meta, &packet->md.tunnel);
+    }
+    if (meta.flags & XDP_UPCALL_CT) {
+        xdp_upcall_take_ct(packet, &meta);
     }
     packet->md.recirc_id = meta.recirc_id;
     packet->md.dp_hash = meta.dp_hash;

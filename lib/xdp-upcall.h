@@ -25,6 +25,7 @@ int xdp_upcall_magic(uint64_t *magic);
 bool xdp_upcall_take_meta(struct dp_packet *, struct xdp_upcall_meta *);
 void xdp_upcall_take_tunnel(struct dp_packet *, const struct xdp_upcall_meta *,
                             struct flow_tnl *);
+void xdp_upcall_take_ct(struct dp_packet *, const struct xdp_upcall_meta *);
 bool xdp_upcall_resume(struct dp_packet *, odp_port_t port_no);
 
 #endif /* xdp-upcall.h */

@@ -60,6 +60,20 @@ test_upcall_meta(void)
     memcpy((char *) dp_packet_data(&packet) - sizeof meta, &meta,
            sizeof meta);
     CHECK(!xdp_upcall_take_meta(&packet, &got));
+    meta.tunnel_len = dp_packet_size(&packet) - XDP_KEY_CT_IPV4_WORDS * 8;
+    meta.flags = XDP_UPCALL_CT;
+    memcpy((char *) dp_packet_data(&packet) - sizeof meta, &meta,
+           sizeof meta);
+    CHECK(xdp_upcall_take_meta(&packet, &got));
+    meta.tunnel_len++;
+    memcpy((char *) dp_packet_data(&packet) - sizeof meta, &meta,
+           sizeof meta);
+    CHECK(!xdp_upcall_take_meta(&packet, &got));
+    meta.tunnel_len = dp_packet_size(&packet) - XDP_KEY_CT_WORDS * 8 + 1;
+    meta.flags = XDP_UPCALL_CT | XDP_UPCALL_CT_IPV6;
+    memcpy((char *) dp_packet_data(&packet) - sizeof meta, &meta,
+           sizeof meta);
+    CHECK(!xdp_upcall_take_meta(&packet, &got));
     packet.source = DPBUF_STUB;
     dp_packet_uninit(&packet);
 }
@@ -124,8 +138,107 @@ test_upcall_tunnel(void)
     }
 }
 
+/* A packet goes on in its pass with all that XDP knew of it, and with nothing
+ * left in front of it, with and without a tunnel and a connection. */
+static void
+test_upcall_resume(void)
+{
+    uint64_t magic;
+
+    CHECK(!xdp_upcall_magic(&magic));
+    for (int i = 0; i < 6; i++) {
+        bool in_tunnel = i & 1, tracked = i >= 2, has_ipv6 = i >= 4;
+        struct xdp_upcall_meta meta = {
+            .magic = magic,
+            .recirc_id = 77,
+            .dp_hash = 5,
+            .flags = (XDP_UPCALL_LATER_PASS
+                      | (tracked ? XDP_UPCALL_CT : 0)
+                      | (has_ipv6 ? XDP_UPCALL_CT_IPV6 : 0)),
+            .tunnel_port = in_tunnel ? 9 : 0,
+            .tunnel_len = in_tunnel ? XDP_UPCALL_TUNNEL_WORDS * 8 : 0,
+        };
+        const ovs_u128 label = { .u64 = { .hi = 0x1234, .lo = 0x5678 } };
+        struct dp_packet packet;
+        struct pkt_metadata *md = &packet.md;
+        uint64_t buffer[64];
+        struct xdp_key key;
+
+        memset(&key, 0, sizeof key);
+        key.tun_ip_src = htonl(0x01020304);
+        key.tun_ip_dst = htonl(0x05060708);
+        key.tun_tun_id = htonll(88);
+        key.ct_state = CS_TRACKED | CS_ESTABLISHED | CS_REPLY_DIR;
+        key.ct_nw_proto = IPPROTO_TCP;
+        key.ct_zone = 0x4321;
+        key.ct_mark = 0x55667788;
+        memcpy(key.ct_label, &label, sizeof key.ct_label);
+        key.ct_tp_src = htons(0x1122);
+        key.ct_tp_dst = htons(0x3344);
+        if (has_ipv6) {
+            memset(key.ct_ipv6_src, 0x66, sizeof key.ct_ipv6_src);
+            memset(key.ct_ipv6_dst, 0x99, sizeof key.ct_ipv6_dst);
+        } else {
+            key.ct_nw_src = htonl(0x0a0b0c0d);
+            key.ct_nw_dst = htonl(0x0e0f1011);
+        }
+
+        dp_packet_use_stub(&packet, buffer, sizeof buffer);
+        memset(md, 0xcc, sizeof *md);
+        dp_packet_put(&packet, &meta, sizeof meta);
+        if (in_tunnel) {
+            dp_packet_put(&packet, &key.tun_ip_src, meta.tunnel_len);
+        }
+        if (tracked) {
+            dp_packet_put(&packet, &key.ct_state,
+                          (has_ipv6 ? XDP_KEY_CT_WORDS
+                           : XDP_KEY_CT_IPV4_WORDS) * 8);
+        }
+        dp_packet_put(&packet, "packet", 6);
+        dp_packet_pull(&packet, sizeof meta);
+        packet.source = DPBUF_AFXDP;
+        CHECK(xdp_upcall_resume(&packet, u32_to_odp(3)));
+        packet.source = DPBUF_STUB;
+
+        CHECK(dp_packet_size(&packet) == 6
+              && !memcmp(dp_packet_data(&packet), "packet", 6));
+        CHECK(md->recirc_id == 77 && md->dp_hash == 5);
+        CHECK(md->in_port.odp_port == u32_to_odp(in_tunnel ? 9 : 3));
+        CHECK(md->orig_in_port == u32_to_odp(3));
+        CHECK(md->tunnel.ip_dst == (in_tunnel ? key.tun_ip_dst : 0));
+        CHECK(!in_tunnel || md->tunnel.tun_id == htonll(88));
+        CHECK(md->ct_state == (tracked ? key.ct_state : 0) && !md->conn);
+        if (tracked) {
+            CHECK(md->ct_zone == 0x4321 && md->ct_mark == 0x55667788);
+            CHECK(ovs_u128_equals(md->ct_label, label));
+            CHECK(md->ct_orig_tuple_ipv6 == has_ipv6);
+        }
+        if (has_ipv6) {
+            const struct ovs_key_ct_tuple_ipv6 *tuple
+                = &md->ct_orig_tuple.ipv6;
+
+            CHECK(!memcmp(&tuple->ipv6_src, key.ct_ipv6_src, 16)
+                  && !memcmp(&tuple->ipv6_dst, key.ct_ipv6_dst, 16));
+            CHECK(tuple->src_port == htons(0x1122)
+                  && tuple->dst_port == htons(0x3344)
+                  && tuple->ipv6_proto == IPPROTO_TCP);
+        } else if (tracked) {
+            const struct ovs_key_ct_tuple_ipv4 *tuple
+                = &md->ct_orig_tuple.ipv4;
+
+            CHECK(tuple->ipv4_src == key.ct_nw_src
+                  && tuple->ipv4_dst == key.ct_nw_dst);
+            CHECK(tuple->src_port == htons(0x1122)
+                  && tuple->dst_port == htons(0x3344)
+                  && tuple->ipv4_proto == IPPROTO_TCP);
+        }
+        dp_packet_uninit(&packet);
+    }
+}
+
 const struct unit_case unit_upcall[] = {
     { "upcall-tunnel", test_upcall_tunnel, NEED_NOTHING },
     { "upcall-meta", test_upcall_meta, NEED_NOTHING },
+    { "upcall-resume", test_upcall_resume, NEED_NOTHING },
     { NULL, NULL, 0 }
 };
