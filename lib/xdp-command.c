@@ -61,6 +61,15 @@ static const char *counter_names[XDP_COUNTER_MAX] = {
         = "handed to userspace, too large for an output port",
     [XDP_COUNTER_UNPARSED] = "handed to userspace, too odd to parse",
     [XDP_COUNTER_NESTED] = "handed to userspace, CPU busy with another packet",
+    [XDP_COUNTER_CT] = "ct actions",
+    [XDP_COUNTER_CT_NO_ENTRY] = "handed to userspace, no such connection",
+    [XDP_COUNTER_CT_FLAGS] = "handed to userspace, TCP flags",
+    [XDP_COUNTER_CT_WINDOW] = "handed to userspace, outside the TCP window",
+    [XDP_COUNTER_CT_MARK] = "handed to userspace, new mark or label",
+    [XDP_COUNTER_CT_EXPIRED] = "handed to userspace, connection expired",
+    [XDP_COUNTER_CT_FRAGMENT] = "handed to userspace, fragment to track",
+    [XDP_COUNTER_CT_FORCE] = "handed to userspace, connection begins anew",
+    [XDP_COUNTER_CT_ODD] = "handed to userspace, too odd to track",
 };
 
 /* Appends the state of 'object' to 's'. */
