@@ -53,6 +53,17 @@ static const struct key_field {
     KEY_FIELD(mpls_lse),
     KEY_FIELD(igmp_group_ip4),
     KEY_FIELD(dp_hash),
+    KEY_FIELD(ct_state),
+    KEY_FIELD(ct_zone),
+    KEY_FIELD(ct_mark),
+    KEY_FIELD(ct_label),
+    KEY_FIELD(ct_nw_proto),
+    KEY_FIELD(ct_nw_src),
+    KEY_FIELD(ct_nw_dst),
+    KEY_FIELD(ct_tp_src),
+    KEY_FIELD(ct_tp_dst),
+    KEY_FIELD(ct_ipv6_src),
+    KEY_FIELD(ct_ipv6_dst),
     KEY_FIELD(tun_ip_src),
     KEY_FIELD(tun_ip_dst),
     KEY_FIELD(tun_tun_id),
@@ -389,6 +400,8 @@ xdp_op_to_string(enum xdp_op_type type)
     case XDP_OP_RECIRC: return "recirc";
     case XDP_OP_TNL_PUSH: return "tnl_push";
     case XDP_OP_TNL_POP: return "tnl_pop";
+    case XDP_OP_CT: return "ct";
+    case XDP_OP_CT_CLEAR: return "ct_clear";
     case XDP_OP_NONE:
     default:
         return NULL;

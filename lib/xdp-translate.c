@@ -102,9 +102,10 @@ cross_out_zero(const void *value, void *rest, size_t size)
 }
 
 /* Crosses out in '*rest' the matches of 'flow' on what is zero in every packet
- * in XDP, in each pass and with or without a tunnel, that zero satisfies. */
+ * in XDP, with or without a tunnel, that zero satisfies.  If not 'tracked',
+ * that is also true of all that is about connections. */
 static void
-cross_out_zeros(const struct flow *flow, struct flow *rest)
+cross_out_zeros(const struct flow *flow, bool tracked, struct flow *rest)
 {
 #define ZERO(FIELD) \
     cross_out_zero(&flow->FIELD, &rest->FIELD, sizeof rest->FIELD)
@@ -115,10 +116,11 @@ cross_out_zeros(const struct flow *flow, struct flow *rest)
     ZERO(tunnel.erspan_hwid);
     ZERO(tunnel.gtpu_flags);
     ZERO(tunnel.gtpu_msgtype);
+    if (tracked) {
+        return;
+    }
 
-    /* Connection tracking is userspace's, and what has gone there does not
-     * come back: no packet in XDP is tracked, and flow_extract() has zero in
-     * all of these for packets that are not. */
+    /* What flow_extract() has for packets that are not tracked. */
     ZERO(ct_state);
     ZERO(ct_zone);
     ZERO(ct_mark);
@@ -186,6 +188,7 @@ xdp_translate_match(const struct match *match, uint32_t in_port,
     uint64_t *mask = (uint64_t *) &tr->mask;
     const char *lacking = "unnamed";
     uint32_t n_words = 0;
+    bool tracked;
 
     memset(&tr->key, 0, sizeof tr->key);
     memset(&tr->mask, 0, sizeof tr->mask);
@@ -263,9 +266,26 @@ xdp_translate_match(const struct match *match, uint32_t in_port,
     FIELD(tun_erspan_ver, tunnel.erspan_ver);
     FIELD(tun_ipv6_src, tunnel.ipv6_src);
     FIELD(tun_ipv6_dst, tunnel.ipv6_dst);
+
+    /* Packets come to be tracked in an earlier pass of theirs in XDP, since
+     * what has gone to userspace does not come back. */
+    tracked = flow->recirc_id && xdp_contract_has_op(caps, XDP_OP_CT);
+    if (tracked) {
+        FIELD(ct_state, ct_state);
+        FIELD(ct_zone, ct_zone);
+        FIELD(ct_mark, ct_mark);
+        FIELD(ct_label, ct_label);
+        FIELD(ct_nw_proto, ct_nw_proto);
+        FIELD(ct_nw_src, ct_nw_src);
+        FIELD(ct_nw_dst, ct_nw_dst);
+        FIELD(ct_tp_src, ct_tp_src);
+        FIELD(ct_tp_dst, ct_tp_dst);
+        FIELD(ct_ipv6_src, ct_ipv6_src);
+        FIELD(ct_ipv6_dst, ct_ipv6_dst);
+    }
 #undef FIELD
 
-    cross_out_zeros(flow, &rest);
+    cross_out_zeros(flow, tracked, &rest);
     if (caps->fields.tun_opts_len
         && !is_all_zeros(&caps->fields.tun_opts, sizeof caps->fields.tun_opts)
         && !move_tunnel_opts(&flow->tunnel, &rest.tunnel, &tr->key,

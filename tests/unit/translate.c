@@ -52,6 +52,7 @@ all_caps(struct xdp_caps *caps)
     memset(&caps->fields, 0xff, sizeof caps->fields);
     caps->fields.pad1 = 0;
     caps->fields.pad2 = 0;
+    caps->fields.pad3 = 0;
     caps->ops = UINT64_MAX;
     caps->max_words = XDP_MASK_MAX_WORDS;
     caps->max_ops = XDP_FLOW_MAX_OPS;
