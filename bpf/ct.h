@@ -315,6 +315,10 @@ ct_check_op(__u32 slot, __u32 n)
     packet = &scratch->ct_packet;
     result = &scratch->ct_results[n];
     result->what = 0;
+    if (op->u.ct.flags & XDP_CT_AFRESH) {
+        packet->conn = 0;
+        packet->state = 0;
+    }
 
     conn = packet->conn ? ct_conn(packet->conn - 1) : NULL;
     if (conn && packet->zone == op->u.ct.zone

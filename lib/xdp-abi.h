@@ -265,7 +265,8 @@ enum xdp_op_type {
                              * OVS_ACTION_ATTR_CT, of a packet that belongs to
                              * a connection in 'xdp_conns'.  Others go to
                              * userspace before any op is run. */
-    XDP_OP_CT_CLEAR = 25,   /* As OVS_ACTION_ATTR_CT_CLEAR. */
+    XDP_OP_CT_CLEAR = 25,   /* As OVS_ACTION_ATTR_CT_CLEAR, where no XDP_OP_CT
+                             * follows: see XDP_CT_AFRESH. */
 };
 
 /* As the attributes of OVS_ACTION_ATTR_CT. */
@@ -274,6 +275,7 @@ enum xdp_ct_flags {
                                  * comes to is known of each connection. */
     XDP_CT_FORCE = 1 << 1,      /* OVS_CT_ATTR_FORCE_COMMIT. */
     XDP_CT_LABEL = 1 << 2,      /* There is a label to set. */
+    XDP_CT_AFRESH = 1 << 3,     /* OVS_ACTION_ATTR_CT_CLEAR comes before. */
 };
 
 /* What follows the outer IP header.  As in OVS's lib/netdev-native-tnl.c. */

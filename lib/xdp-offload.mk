@@ -86,6 +86,7 @@ lib_xdp_files = \
 	lib/xdp-totals.c \
 	lib/xdp-totals.h \
 	lib/xdp-translate-actions.c \
+	lib/xdp-translate-ct.c \
 	lib/xdp-translate-op.c \
 	lib/xdp-translate-private.h \
 	lib/xdp-translate-set.c \

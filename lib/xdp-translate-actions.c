@@ -232,7 +232,6 @@ static enum xdp_reason
 translate_meter(struct translator *t, const struct nlattr *a)
 {
     struct xdp_op op = { .type = 0 };
-    enum xdp_reason reason;
     uint32_t id;
 
     if (nl_attr_get_size(a) < sizeof id) {
@@ -251,15 +250,7 @@ translate_meter(struct translator *t, const struct nlattr *a)
     }
     op.u.meter.id = id;
     t->metered = true;
-    reason = translate_put_op(t, XDP_OP_METER, &op, NULL, 0);
-    if (!reason && t->overflow) {
-        ovs_strlcpy(t->tr->detail, t->overflow, sizeof t->tr->detail);
-        return XDP_REASON_N_OPS;
-    }
-
-    /* It counts packets, whether they go anywhere or not. */
-    t->end = t->tr->actions.n_ops;
-    return reason;
+    return translate_put_needed_op(t, XDP_OP_METER, &op, NULL, 0);
 }
 
 /* Translates the hash 'a'. */
@@ -294,7 +285,7 @@ translate_hash(struct translator *t, const struct nlattr *a)
     }
     op.u.hash.alg = hash.hash_alg;
     op.u.hash.basis = hash.hash_basis;
-    t->tr->actions.parts = TRANSLATE_HASH_PARTS;
+    t->tr->actions.parts = TRANSLATE_ALL_PARTS;
     return translate_put_op(t, XDP_OP_HASH, &op, NULL, 0);
 }
 
@@ -305,6 +296,7 @@ translate_recirc(struct translator *t, const struct nlattr *a,
                  const struct nlattr *next)
 {
     struct xdp_op op = { .type = 0 };
+    enum xdp_reason reason;
 
     if (nl_attr_get_size(a) < sizeof op.u.recirc.id || !nl_attr_get_u32(a)) {
         return translate_refuse(t, XDP_REASON_ACTION, ", malformed");
@@ -316,11 +308,15 @@ translate_recirc(struct translator *t, const struct nlattr *a,
         return translate_refuse(t, XDP_REASON_ORDER, " before other actions");
     }
     op.u.recirc.id = nl_attr_get_u32(a);
+    reason = translate_untrack(t);
+    if (reason) {
+        return reason;
+    }
 
     /* A later pass, here or in userspace, may ask for the hash of the packet
      * as it is now. */
-    t->tr->actions.parts = TRANSLATE_HASH_PARTS;
-    return translate_put_last_op(t, XDP_OP_RECIRC, &op);
+    t->tr->actions.parts = TRANSLATE_ALL_PARTS;
+    return translate_put_needed_op(t, XDP_OP_RECIRC, &op, NULL, 0);
 }
 
 /* Refuses the userspace or sample action 'a', and says what it is for. */
@@ -400,8 +396,11 @@ translate_action(struct translator *t, const struct nlattr *a,
         }
         return translate_list(t, nl_attr_get(a), nl_attr_get_size(a));
 
+    case OVS_ACTION_ATTR_CT:
+        return translate_ct(t, a);
+
     case OVS_ACTION_ATTR_CT_CLEAR:
-        /* No packet in XDP is tracked. */
+        translate_ct_clear(t);
         return XDP_REASON_NONE;
 
     case OVS_ACTION_ATTR_DROP:
@@ -426,7 +425,6 @@ translate_action(struct translator *t, const struct nlattr *a,
         return refuse_userspace(t, a);
 
     case OVS_ACTION_ATTR_UNSPEC:
-    case OVS_ACTION_ATTR_CT:
     case OVS_ACTION_ATTR_PUSH_ETH:
     case OVS_ACTION_ATTR_POP_ETH:
     case OVS_ACTION_ATTR_PUSH_NSH:

@@ -22,6 +22,58 @@ translate_refuse(const struct translator *t, enum xdp_reason reason,
     return reason;
 }
 
+/* Returns true if the op 'type' with the data slots 'data' changes nothing by
+ * which the connection of a packet is found.  (What address translation does
+ * there, the program knows.) */
+static bool
+keeps_tuple(enum xdp_op_type type, const union xdp_op_data *data)
+{
+    switch (type) {
+    case XDP_OP_OUTPUT:
+    case XDP_OP_PUSH_VLAN:
+    case XDP_OP_POP_VLAN:
+    case XDP_OP_SET_ETHERNET:
+    case XDP_OP_SET_IPV6:
+    case XDP_OP_TRUNC:
+    case XDP_OP_METER:
+    case XDP_OP_HASH:
+    case XDP_OP_RECIRC:
+    case XDP_OP_CT:
+    case XDP_OP_CT_CLEAR:
+        return true;
+
+    case XDP_OP_SET_IPV4:
+        return !data->ipv4.src && !data->ipv4.dst;
+
+    case XDP_OP_NONE:
+    case XDP_OP_SET_IPV6_SRC:
+    case XDP_OP_SET_IPV6_DST:
+    case XDP_OP_SET_TCP:
+    case XDP_OP_SET_UDP:
+    case XDP_OP_SET_ICMP:
+    case XDP_OP_SET_ARP:
+    case XDP_OP_SET_ND_TARGET:
+    case XDP_OP_SET_ND_LL:
+    case XDP_OP_PUSH_MPLS:
+    case XDP_OP_POP_MPLS:
+    case XDP_OP_SET_MPLS:
+    case XDP_OP_TNL_PUSH:
+    case XDP_OP_TNL_POP:
+    default:
+        return false;
+    }
+}
+
+/* Returns true if the op 'type' with the first slot '*op' leaves the packet as
+ * it is. */
+static bool
+keeps_packet(enum xdp_op_type type, const struct xdp_op *op)
+{
+    return (type == XDP_OP_OUTPUT || type == XDP_OP_METER
+            || type == XDP_OP_HASH || type == XDP_OP_CT_CLEAR
+            || (type == XDP_OP_CT && !(op->u.ct.flags & XDP_CT_NAT)));
+}
+
 /* Appends the op 'type' with the first slot '*op' and 'n' data slots, from
  * 'data'. */
 enum xdp_reason
@@ -42,8 +94,10 @@ translate_put_op(struct translator *t, enum xdp_op_type type,
         t->overflow = t->overflow ? t->overflow : t->name;
         return XDP_REASON_NONE;
     }
-    t->changed |= (type != XDP_OP_OUTPUT && type != XDP_OP_METER
-                   && type != XDP_OP_HASH);
+    t->changed |= !keeps_packet(type, op);
+    if (!t->new_tuple && !keeps_tuple(type, data)) {
+        t->new_tuple = t->name;
+    }
     *p = *op;
     p->type = type;
     p->n_data = n;
@@ -54,12 +108,14 @@ translate_put_op(struct translator *t, enum xdp_op_type type,
     return XDP_REASON_NONE;
 }
 
-/* Appends the op 'type', 'op', which gives the packet another pass. */
+/* As translate_put_op(), for an op that is needed whether an output follows or
+ * not. */
 enum xdp_reason
-translate_put_last_op(struct translator *t, enum xdp_op_type type,
-                      const struct xdp_op *op)
+translate_put_needed_op(struct translator *t, enum xdp_op_type type,
+                        const struct xdp_op *op,
+                        const union xdp_op_data *data, size_t n)
 {
-    enum xdp_reason reason = translate_put_op(t, type, op, NULL, 0);
+    enum xdp_reason reason = translate_put_op(t, type, op, data, n);
 
     if (!reason && t->overflow) {
         ovs_strlcpy(t->tr->detail, t->overflow, sizeof t->tr->detail);

@@ -4,8 +4,8 @@
  * Not to be included elsewhere.
  *
  * Calls go one way: the list of actions (-actions.c) uses what sets fields
- * (-set.c) and what pushes and pops the headers of tunnels (-tunnel.c), and
- * all of them put ops (-op.c).
+ * (-set.c), what pushes and pops the headers of tunnels (-tunnel.c), and what
+ * tracks connections (-ct.c), and all of them put ops (-op.c).
  *
  * A "struct translator" belongs to one call of xdp_translate_actions(): no
  * lock is needed.
@@ -20,8 +20,8 @@
 
 #include "xdp-translate.h"
 
-/* What hashes are of. */
-#define TRANSLATE_HASH_PARTS \
+/* What hashes are of, and how connections are found. */
+#define TRANSLATE_ALL_PARTS \
     (XDP_PART_NETWORK | XDP_PART_TRANSPORT | XDP_PART_EXTENDED)
 
 /* A translation under way. */
@@ -41,6 +41,10 @@ struct translator {
     bool tunneled;              /* Was a tunnel's header pushed? */
     bool truncates;             /* Was there a truncation... */
     bool truncated;             /* ...and the output that it is for? */
+    size_t n_cts;               /* How often the packet is tracked. */
+    bool untracks;              /* Was there a ct_clear since? */
+    const char *new_tuple;      /* First action that changed what connections
+                                 * are found by, or NULL. */
     const char *overflow;       /* First action that did not fit, or NULL. */
 };
 
@@ -50,8 +54,9 @@ enum xdp_reason translate_refuse(const struct translator *, enum xdp_reason,
 enum xdp_reason translate_put_op(struct translator *, enum xdp_op_type,
                                  const struct xdp_op *,
                                  const union xdp_op_data *, size_t n);
-enum xdp_reason translate_put_last_op(struct translator *, enum xdp_op_type,
-                                      const struct xdp_op *);
+enum xdp_reason translate_put_needed_op(struct translator *, enum xdp_op_type,
+                                        const struct xdp_op *,
+                                        const union xdp_op_data *, size_t n);
 bool translate_is_dl_type(const struct translator *, uint16_t dl_type);
 bool translate_is_mpls(const struct translator *);
 
@@ -64,5 +69,10 @@ enum xdp_reason translate_tnl_push(struct translator *, const struct nlattr *);
 enum xdp_reason translate_tnl_pop(struct translator *, const struct nlattr *,
                                   const struct nlattr *next);
 bool translate_can_follow_push(const struct nlattr *);
+
+/* xdp-translate-ct.c. */
+enum xdp_reason translate_ct(struct translator *, const struct nlattr *);
+void translate_ct_clear(struct translator *);
+enum xdp_reason translate_untrack(struct translator *);
 
 #endif /* xdp-translate-private.h */

@@ -160,7 +160,7 @@ translate_tnl_push(struct translator *t, const struct nlattr *a)
         }
         op.u.tnl_push.port_min = tnl_udp_port_min;
         op.u.tnl_push.n_ports = tnl_udp_port_max - tnl_udp_port_min;
-        t->tr->actions.parts = TRANSLATE_HASH_PARTS;
+        t->tr->actions.parts = TRANSLATE_ALL_PARTS;
     }
     memset(data, 0, sizeof data);
     memcpy(data, push.header, push.header_len);
@@ -206,8 +206,8 @@ translate_tnl_pop(struct translator *t, const struct nlattr *a,
     op.u.tnl_pop.type = port.tunnel;
     op.u.tnl_pop.n_tags = actions->n_ops;
     actions->flags |= XDP_FLOW_TNL_POP;
-    actions->parts = TRANSLATE_HASH_PARTS;
-    return translate_put_last_op(t, XDP_OP_TNL_POP, &op);
+    actions->parts = TRANSLATE_ALL_PARTS;
+    return translate_put_needed_op(t, XDP_OP_TNL_POP, &op, NULL, 0);
 }
 
 /* Returns true if an action of 'type' can follow the push of a tunnel's

@@ -39,6 +39,7 @@ static const struct unit_case *const suites[] = {
     unit_translate_actions,
     unit_translate_set,
     unit_translate_tunnel,
+    unit_translate_ct,
     unit_op_flags,
     unit_userspace,
     unit_port,                  /* Before what leaves maps to be closed. */

@@ -166,6 +166,9 @@ op_n_data(const struct xdp_op *op)
     case XDP_OP_SET_ARP:
         return 3;
 
+    case XDP_OP_CT:
+        return op->u.ct.flags & XDP_CT_LABEL ? 2 : 0;
+
     case XDP_OP_NONE:
     case XDP_OP_OUTPUT:
     case XDP_OP_PUSH_VLAN:
@@ -182,6 +185,7 @@ op_n_data(const struct xdp_op *op)
     case XDP_OP_TNL_POP:
     case XDP_OP_SET_MPLS:
     case XDP_OP_TRUNC:
+    case XDP_OP_CT_CLEAR:
     default:
         return 0;
     }
@@ -252,6 +256,15 @@ check_op_values(const struct xdp_op *op)
         CHECK(op[1].type == XDP_OP_OUTPUT);
         break;
 
+    case XDP_OP_CT:
+        CHECK(!(op->u.ct.mark & ~op->u.ct.mark_mask));
+        if (op->u.ct.flags & XDP_CT_LABEL) {
+            check_masked(&data[0], &data[1], sizeof data[0]);
+        }
+        CHECK(!(op->u.ct.flags & ~(XDP_CT_NAT | XDP_CT_FORCE | XDP_CT_LABEL
+                                   | XDP_CT_AFRESH)));
+        break;
+
     default:
         break;
     }
@@ -265,7 +278,8 @@ check_actions(const struct xdp_flow_actions *actions,
     bool outputs[32] = { false };
     size_t n_outputs = 0;
     bool differ = false;
-    bool later = false, pushed = false, popped = false;
+    bool later = false, pushed = false, popped = false, cleared = false;
+    size_t n_cts = 0;
     size_t i = 0;
 
     CHECK(actions->n_ops <= caps->max_ops);
@@ -295,6 +309,11 @@ check_actions(const struct xdp_flow_actions *actions,
             pushed = true;
         }
         popped |= op->type == XDP_OP_TNL_POP;
+        if (op->type == XDP_OP_CT) {
+            CHECK(!n_outputs && ++n_cts <= XDP_FLOW_MAX_CTS);
+        }
+        CHECK(!cleared || op->type == XDP_OP_RECIRC);
+        cleared = op->type == XDP_OP_CT_CLEAR;
         if (op->type == XDP_OP_OUTPUT) {
             CHECK(op->u.output.port < ARRAY_SIZE(outputs));
             CHECK(op->u.output.ifindex == op->u.output.port + 1);
@@ -306,6 +325,8 @@ check_actions(const struct xdp_flow_actions *actions,
             later |= n_outputs > 0;
         }
     }
+    CHECK(!cleared);
+    CHECK(!n_cts || actions->parts);
     CHECK(n_outputs <= caps->max_outputs);
     CHECK(!(actions->flags & ~(XDP_FLOW_COPIES_DIFFER
                                | XDP_FLOW_EXPLICIT_DROP
@@ -335,6 +356,10 @@ check_translation(const struct xdp_translation *tr,
         n_words += mask[i] != 0;
     }
     CHECK(n_words <= caps->max_words);
+    if (!tr->key.recirc_id) {
+        CHECK(is_all_zeros(&tr->mask.ct_state,
+                           XDP_KEY_CT_WORDS * sizeof *mask));
+    }
     check_actions(&tr->actions, caps);
 }
 

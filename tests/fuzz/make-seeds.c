@@ -70,10 +70,26 @@ static const struct seed {
     { 0x0806, 0, 0, "set(arp(sip=1.1.1.1,tip=2.2.2.2,op=2,"
       "sha=02:00:00:00:00:01,tha=02:00:00:00:00:02)),1" },
     { 0x0806, 0, 0, "set(arp(sip=1.1.1.1/255.255.0.0,op=2)),1" },
+    { 0x0800, 0, 0, "ct(zone=5),recirc(5)" },
+    { 0x0800, 0, 0, "ct(zone=5,nat),ct(zone=6),recirc(5)" },
+    { 0x0800, 0, 0, "ct,ct_clear,ct(commit),ct,ct,1" },
+    { 0x0800, 0, 0, "ct(commit,mark=0x1/0x3,label=0x5/0xf,timeout=7),1,2" },
+    { 0x0800, 0, 0, "ct(force_commit,zone=5,nat(src=10.0.0.1)),1" },
+    { 0x0800, 0, 0, "ct(commit,helper=ftp),1" },
+    { 0x0800, 0, 0, "set(ipv4(src=1.1.1.1)),ct,recirc(5)" },
+    { 0x0800, 0, 0, "1,ct(zone=5),2" },
     { 0x0800, 0, 0, "set(skb_mark(5)),1" },
     { 0x0800, 0, 0, "set(skb_priority(5)),1" },
     { 0x0800, 0, 0, "set(tunnel(tun_id=1,src=1.1.1.1,dst=2.2.2.2,ttl=64,"
       "flags(df|key))),1" },
+};
+
+/* Megaflows of a later pass that match connections, too. */
+static const struct seed tracked_seeds[] = {
+    { 0x0800, 0, 0, "1" },
+    { 0x0800, 0, 0, "ct_clear,recirc(5)" },
+    { 0x0800, IPPROTO_TCP, 0, "ct(zone=5),recirc(5)" },
+    { 0x86dd, IPPROTO_TCP, 0, "ct_clear,ct(zone=5,nat(dst=::1)),1" },
 };
 
 /* Appends a piece of a match to 'b': member MEMBER of "struct flow", which is
@@ -110,10 +126,13 @@ put_action(struct ofpbuf *actions, enum ovs_action_attr type)
     }
 }
 
-/* Writes 'seed' with the byte 'caps' to the file 'path'. */
+/* Writes 'seed', one of 'tracked_seeds' or not, with the byte 'caps' to a file
+ * of 'number' in the directory 'dir'. */
 static void
-write_seed(const struct seed *seed, uint8_t caps, const char *path)
+write_seed(const struct seed *seed, bool tracked, uint8_t caps,
+           const char *dir, size_t number)
 {
+    char *path = xasprintf("%s/seed-%02"PRIuSIZE, dir, number);
     struct simap port_names = SIMAP_INITIALIZER(&port_names);
     struct ofpbuf actions;
     struct ofpbuf b;
@@ -126,12 +145,20 @@ write_seed(const struct seed *seed, uint8_t caps, const char *path)
         ovs_fatal(0, "bad actions: %s", seed->actions);
     }
     ofpbuf_init(&b, 0);
-    ofpbuf_put(&b, &(uint8_t) { 3 + (seed->nw_proto != 0) }, 1);
+    ofpbuf_put(&b, &(uint8_t) { 3 + (seed->nw_proto != 0)
+                                + (tracked ? 5 : 0) }, 1);
     PUT_PIECE(&b, packet_type, htonl(PT_ETH));
     PUT_PIECE(&b, dl_type, htons(seed->dl_type));
     PUT_PIECE(&b, nw_frag, 0);
     if (seed->nw_proto) {
         PUT_PIECE(&b, nw_proto, seed->nw_proto);
+    }
+    if (tracked) {
+        PUT_PIECE(&b, recirc_id, 4);
+        PUT_PIECE(&b, ct_state, CS_TRACKED | CS_ESTABLISHED);
+        PUT_PIECE(&b, ct_zone, 5);
+        PUT_PIECE(&b, ct_mark, 1);
+        PUT_PIECE(&b, ct_nw_src, htonl(0x0a000001));
     }
     ofpbuf_put(&b, &caps, sizeof caps);
     ofpbuf_put(&b, actions.data, actions.size);
@@ -142,6 +169,7 @@ write_seed(const struct seed *seed, uint8_t caps, const char *path)
     }
     ofpbuf_uninit(&b);
     ofpbuf_uninit(&actions);
+    free(path);
 }
 
 int
@@ -152,10 +180,12 @@ main(int argc, char *argv[])
         ovs_fatal(0, "usage: %s DIRECTORY", argv[0]);
     }
     for (size_t i = 0; i < ARRAY_SIZE(seeds); i++) {
-        char *path = xasprintf("%s/seed-%02"PRIuSIZE, argv[1], i);
-
-        write_seed(&seeds[i], i % 8 == 7 ? FUZZ_CAPS_SHORT : 0, path);
-        free(path);
+        write_seed(&seeds[i], false, i % 8 == 7 ? FUZZ_CAPS_SHORT : 0,
+                   argv[1], i);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(tracked_seeds); i++) {
+        write_seed(&tracked_seeds[i], true, 0, argv[1],
+                   ARRAY_SIZE(seeds) + i);
     }
     return 0;
 }

@@ -285,7 +285,7 @@ enum action {
     ACTION_OUTPUT_1, ACTION_OUTPUT_2, ACTION_PUSH_VLAN, ACTION_POP_VLAN,
     ACTION_SET_ETH, ACTION_SET_IPV4, ACTION_SET_UDP, ACTION_HASH,
     ACTION_RECIRC, ACTION_TNL_PUSH, ACTION_TNL_POP, ACTION_METER,
-    ACTION_TRUNC, ACTION_DROP, N_ACTIONS
+    ACTION_TRUNC, ACTION_DROP, ACTION_CT, N_ACTIONS
 };
 
 /* Appends 'action' to 'b'. */
@@ -350,6 +350,9 @@ put_action(struct ofpbuf *b, enum action action)
         break;
     case ACTION_DROP:
         nl_msg_put_u32(b, OVS_ACTION_ATTR_DROP, 9);
+        break;
+    case ACTION_CT:
+        nl_msg_put_flag(b, OVS_ACTION_ATTR_CT);
         break;
     case N_ACTIONS:
     default:

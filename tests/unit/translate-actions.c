@@ -152,12 +152,6 @@ test_translate_drop(void)
     nl_msg_put_u32(&b, OVS_ACTION_ATTR_DROP, 3);
     nl_msg_end_nested(&b, ofs);
     check_actions_refused(&b, &caps, XDP_REASON_ORDER, "drop in clone");
-
-    /* Nothing to clear. */
-    nl_msg_put_flag(&b, OVS_ACTION_ATTR_CT_CLEAR);
-    put_output(&b, 1);
-    CHECK(!translate_actions(&b, &caps, &tr));
-    CHECK(tr.actions.n_ops == 1 && is_output(&tr, 0, 1));
 }
 
 /* Appends a truncation to 'b'. */
@@ -389,7 +383,6 @@ test_translate_other_actions(void)
     static const char *names[OVS_ACTION_ATTR_MAX + 1] = {
         [OVS_ACTION_ATTR_USERSPACE] = "userspace",
         [OVS_ACTION_ATTR_SAMPLE] = "sample",
-        [OVS_ACTION_ATTR_CT] = "ct",
         [OVS_ACTION_ATTR_PUSH_ETH] = "push_eth",
         [OVS_ACTION_ATTR_POP_ETH] = "pop_eth",
         [OVS_ACTION_ATTR_PUSH_NSH] = "push_nsh",
