@@ -257,7 +257,7 @@ test_object_default(void)
     CHECK(caps.max_words == XDP_MASK_MAX_WORDS);
     CHECK(caps.max_ops == XDP_FLOW_MAX_OPS);
     CHECK(caps.max_outputs == XDP_FLOW_MAX_OPS);
-    CHECK(caps.ops == (UINT64_C(2) << XDP_OP_TNL_POP) - (1 << XDP_OP_OUTPUT));
+    CHECK(caps.ops == (UINT64_C(2) << XDP_OP_CT_CLEAR) - (1 << XDP_OP_OUTPUT));
 }
 
 /* What others declare. */
