@@ -226,8 +226,6 @@ static __always_inline int
 ct_check_anew(struct xdp_scratch *scratch, struct xdp_ct_packet *packet,
               const struct xdp_op *op, struct xdp_ct_result *result)
 {
-    const union xdp_conn_id zone = { .zone = op->u.ct.zone };
-    const union xdp_conn_id zone_bits = { .zone = 0xffff };
     bool translated;
     struct xdp_conn *conn;
     bool found;
@@ -235,8 +233,6 @@ ct_check_anew(struct xdp_scratch *scratch, struct xdp_ct_packet *packet,
     if (packet->zone != op->u.ct.zone) {
         packet->state = 0;
     }
-    packet->id = (packet->id & ~zone_bits.word) | zone.word;
-
     /* A packet whose addresses have been translated here belongs to the
      * connection that its reply would be one of. */
     translated = packet->state & CT_CS_NAT;
@@ -305,6 +301,7 @@ ct_check_op(__u32 slot, __u32 n)
     struct xdp_ct_result *result;
     struct xdp_ct_packet *packet;
     const struct xdp_op *op;
+    union xdp_conn_id id;
     struct xdp_conn *conn;
     __u32 mark;
 
@@ -319,10 +316,16 @@ ct_check_op(__u32 slot, __u32 n)
         packet->conn = 0;
         packet->state = 0;
     }
+    id.word = packet->id;
+    id.zone = op->u.ct.zone;
+    packet->id = id.word;
 
+    /* Userspace, too, goes on with the connection only as long as nothing has
+     * changed addresses or ports since. */
     conn = packet->conn ? ct_conn(packet->conn - 1) : NULL;
     if (conn && packet->zone == op->u.ct.zone
-        && !(op->u.ct.flags & XDP_CT_FORCE)) {
+        && !(op->u.ct.flags & XDP_CT_FORCE)
+        && ct_is_of(packet, conn, packet->dir)) {
         if (*(volatile __u32 *) &conn->valid != packet->valid) {
             return XDP_COUNTER_CT_NO_ENTRY;
         }

@@ -139,11 +139,6 @@ fast_run_tracked(struct xdp_md *ctx, struct xdp_scratch *scratch,
     __u32 n_sets = 0;
 
     op = op_known(rest, i);
-    if (op->type == XDP_OP_CT_CLEAR) {
-        ct_clear();
-        i++;
-    }
-    op = op_known(rest, i);
     if (op->type == XDP_OP_CT) {
         result = ct_run(ctx, rest, i, layers);
         i += 1 + op->n_data;

@@ -504,9 +504,9 @@ enum xdp_flow_flags {
                                      * least one, and an output: SET_ETHERNET;
                                      * SET_IPV4 or SET_IPV6; SET_TCP or
                                      * SET_UDP; POP_VLAN; PUSH_VLAN.  With
-                                     * XDP_OP_CT: any of CT_CLEAR; CT;
-                                     * SET_ETHERNET; SET_IPV4 or SET_IPV6; CT;
-                                     * and an output or a recirculation. */
+                                     * XDP_OP_CT: any of CT; SET_ETHERNET;
+                                     * SET_IPV4 or SET_IPV6; CT; and an output
+                                     * or a recirculation. */
 };
 
 /* What 'xdp_flowtable' leaves in front of a packet, as XDP metadata, for

@@ -53,7 +53,6 @@ static bool
 is_tracked_rewrite(const struct xdp_flow_actions *actions)
 {
     static const op_step steps[] = {
-        { XDP_OP_CT_CLEAR, XDP_OP_CT_CLEAR },
         { XDP_OP_CT, XDP_OP_CT },
         { XDP_OP_SET_ETHERNET, XDP_OP_SET_ETHERNET },
         { XDP_OP_SET_IPV4, XDP_OP_SET_IPV6 },

@@ -89,7 +89,7 @@ init_patterns(void)
         [SIMPLE_POP] = "^-o$",
         [SHORT] = "^(h?r|P|To)$",
         [REWRITE] = "^e?[46]?[tu]?-?[+]?o$",
-        [TRACKED] = "^k?(ce?[46]?c?|e?[46]?c)[or]$",
+        [TRACKED] = "^(ce?[46]?c?|e?[46]?c)[or]$",
         [DIFFER] = "o[^o]+o",
     };
 
