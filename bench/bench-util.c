@@ -5,6 +5,7 @@
 
 #include "bench-util.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
 #include <sched.h>
@@ -116,6 +117,30 @@ bench_ifindex(const char *device)
                   device);
     }
     return ifindex;
+}
+
+/* Returns the sum of the 16-bit words of the 'size' bytes at 'data'. */
+uint32_t
+bench_sum(const void *data, size_t size)
+{
+    const uint8_t *bytes = data;
+    uint32_t sum = 0;
+    size_t i;
+
+    for (i = 0; i < size; i += 2) {
+        sum += bytes[i] << 8 | bytes[i + 1];
+    }
+    return sum;
+}
+
+/* Returns the checksum (RFC 1071) of what has the sum 'sum'. */
+__be16
+bench_csum(uint32_t sum)
+{
+    while (sum >> 16) {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    return htons(~sum & 0xffff);
 }
 
 /* Opens the BPF object file 'path'. */

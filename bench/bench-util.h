@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <linux/types.h>
+
 struct bpf_object;
 struct bpf_program;
 
@@ -26,6 +28,9 @@ uint64_t bench_parse_number(const char *name, const char *s, uint64_t min,
                             uint64_t max);
 void bench_pin_cpu(unsigned int cpu);
 unsigned int bench_ifindex(const char *device);
+
+uint32_t bench_sum(const void *, size_t);
+__be16 bench_csum(uint32_t sum);
 
 struct bpf_object *bench_open(const char *path);
 struct bpf_program *bench_load(struct bpf_object *, const char *name);

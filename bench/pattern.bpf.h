@@ -25,6 +25,16 @@ struct {
     __type(value, __u64);
 } bench_order SEC(".maps");
 
+/* Returns the checksum of what has the sum 'sum' without address 'src'. */
+static __always_inline __be16
+pattern_csum(__u32 sum, __u32 src)
+{
+    sum += (src >> 16) + (src & 0xffff);
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return bpf_htons(~sum & 0xffff);
+}
+
 /* Makes the frame of 'ctx' one of the next flow; '*next' is the position in
  * 'bench_order'.  Returns false if the frame is too short. */
 static __always_inline bool
@@ -42,7 +52,14 @@ pattern_write(struct xdp_md *ctx, __u32 *next)
      * zeros for granted that 'pattern' has before it is written. */
     barrier_var(headers);
     __builtin_memcpy(data, headers, BENCH_HEADERS_LEN);
-    if (pattern.tunnel) {
+    if (pattern.headers_len == BENCH_HEADERS_TCP) {
+        if (data + BENCH_HEADERS_TCP > data_end) {
+            return false;
+        }
+        __builtin_memcpy(data + BENCH_HEADERS_LEN,
+                         headers + BENCH_HEADERS_LEN,
+                         BENCH_HEADERS_TCP - BENCH_HEADERS_LEN);
+    } else if (pattern.headers_len == BENCH_HEADERS_MAX) {
         if (data + BENCH_HEADERS_MAX > data_end) {
             return false;
         }
@@ -55,18 +72,22 @@ pattern_write(struct xdp_md *ctx, __u32 *next)
         __u32 index = *next;
         __u64 *flow = bpf_map_lookup_elem(&bench_order, &index);
         struct iphdr *ip = data + (pattern.ip_ofs & 127);
-        __u32 src, sum;
+        struct tcphdr *tcp = (void *) (ip + 1);
+        __u32 src;
 
         *next = index + 1 < pattern.n_order ? index + 1 : 0;
         if (!flow || (void *) (ip + 1) > data_end) {
             return false;
         }
         src = BENCH_FRAME_SRC + *flow;
-        sum = pattern.ip_csum + (src >> 16) + (src & 0xffff);
-        sum = (sum & 0xffff) + (sum >> 16);
-        sum = (sum & 0xffff) + (sum >> 16);
         ip->saddr = bpf_htonl(src);
-        ip->check = bpf_htons(~sum & 0xffff);
+        ip->check = pattern_csum(pattern.ip_csum, src);
+        if (pattern.tcp_csum) {
+            if ((void *) (tcp + 1) > data_end) {
+                return false;
+            }
+            tcp->check = pattern_csum(pattern.tcp_csum, src);
+        }
     }
     return true;
 }

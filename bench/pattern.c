@@ -62,47 +62,40 @@ pattern_parse_option(int c, const char *arg, struct pattern_options *o)
     case PATTERN_OPT_VXLAN:
         o->vxlan = true;
         return true;
+    case PATTERN_OPT_TCP:
+        o->tcp = true;
+        return true;
     default:
         return false;
     }
 }
 
-/* Returns the sum of the 16-bit words of the 'size' bytes at 'data'. */
-static uint32_t
-sum_words(const void *data, size_t size)
+/* Returns the checksum of what has the sum 'sum' without address 'src'. */
+static __be16
+make_csum(uint32_t sum, uint32_t src)
 {
-    const uint8_t *bytes = data;
-    uint32_t sum = 0;
-    size_t i;
-
-    for (i = 0; i < size; i += 2) {
-        sum += bytes[i] << 8 | bytes[i + 1];
-    }
-    return sum;
+    return bench_csum(sum + (src >> 16) + (src & 0xffff));
 }
 
-/* Returns the IPv4 header of a UDP packet of 'len' bytes from 'src' to 'dst'.
- * Stores in '*sump' the sum of its words without checksum and 'src'. */
+/* Returns the IPv4 header of a packet of 'protocol' of 'len' bytes from 'src'
+ * to 'dst'.  Stores in '*sump' the sum of its words without checksum and
+ * 'src'. */
 static struct iphdr
-make_ip(uint32_t len, uint32_t src, uint32_t dst, uint32_t *sump)
+make_ip(uint8_t protocol, uint32_t len, uint32_t src, uint32_t dst,
+        uint32_t *sump)
 {
     struct iphdr ip = {
         .version = 4,
         .ihl = 5,
         .tot_len = bpf_htons(len),
         .ttl = 64,
-        .protocol = IPPROTO_UDP,
+        .protocol = protocol,
         .daddr = bpf_htonl(dst),
     };
-    uint32_t sum;
 
-    *sump = sum_words(&ip, sizeof ip);
-    sum = *sump + (src >> 16) + (src & 0xffff);
-    while (sum >> 16) {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
+    *sump = bench_sum(&ip, sizeof ip);
     ip.saddr = bpf_htonl(src);
-    ip.check = bpf_htons(~sum & 0xffff);
+    ip.check = make_csum(*sump, src);
     return ip;
 }
 
@@ -137,7 +130,8 @@ put_tunnel(struct pattern_frame *frame, uint32_t len)
     struct iphdr ip;
     uint32_t sum;
 
-    ip = make_ip(sizeof ip + udp_len, TUNNEL_SRC, TUNNEL_DST, &sum);
+    ip = make_ip(IPPROTO_UDP, sizeof ip + udp_len, TUNNEL_SRC, TUNNEL_DST,
+                 &sum);
     put(frame, &eth, sizeof eth);
     put(frame, &ip, sizeof ip);
     put(frame, &udp, sizeof udp);
@@ -159,13 +153,16 @@ make_frame(uint32_t flow, const struct pattern_options *o,
         .tpid = bpf_htons(ETH_P_8021Q),
         .tci = bpf_htons(VLAN_VID),
     };
-    uint32_t len = (BENCH_FRAME_LEN - sizeof eth
-                    - (o->vlan ? sizeof tag : 0));
+    const uint32_t src = BENCH_FRAME_SRC + flow;
+    const uint32_t udp_len = (BENCH_FRAME_LEN - sizeof eth
+                              - (o->vlan ? sizeof tag : 0)
+                              - sizeof(struct iphdr));
     const struct udphdr udp = {
         .source = bpf_htons(BENCH_FRAME_SPORT),
         .dest = bpf_htons(BENCH_FRAME_DPORT),
-        .len = bpf_htons(len - sizeof(struct iphdr)),
+        .len = bpf_htons(udp_len),
     };
+    const uint32_t l4_len = o->tcp ? sizeof(struct tcphdr) : udp_len;
     struct iphdr ip;
 
     memset(frame, 0, sizeof *frame);
@@ -173,7 +170,8 @@ make_frame(uint32_t flow, const struct pattern_options *o,
         put_tunnel(frame, BENCH_FRAME_LEN);
     }
 
-    pattern->tunnel = o->vxlan;
+    pattern->headers_len = (o->vxlan ? BENCH_HEADERS_MAX
+                            : o->tcp ? BENCH_HEADERS_TCP : BENCH_HEADERS_LEN);
     pattern->frame_len = frame->len + BENCH_FRAME_LEN;
     put(frame, &eth, offsetof(struct ethhdr, h_proto));
     if (o->vlan) {
@@ -181,10 +179,28 @@ make_frame(uint32_t flow, const struct pattern_options *o,
     }
     put(frame, &eth.h_proto, sizeof eth.h_proto);
     pattern->ip_ofs = frame->len;
-    ip = make_ip(len, BENCH_FRAME_SRC + flow, BENCH_FRAME_DST,
-                 &pattern->ip_csum);
+    ip = make_ip(o->tcp ? IPPROTO_TCP : IPPROTO_UDP, sizeof ip + l4_len, src,
+                 BENCH_FRAME_DST, &pattern->ip_csum);
     put(frame, &ip, sizeof ip);
-    put(frame, &udp, sizeof udp);
+    if (o->tcp) {
+        struct tcphdr tcp = {
+            .source = udp.source,
+            .dest = udp.dest,
+            .seq = bpf_htonl(BENCH_FRAME_SEQ),
+            .ack_seq = bpf_htonl(BENCH_FRAME_ACK),
+            .doff = sizeof tcp / 4,
+            .ack = 1,
+            .window = bpf_htons(BENCH_FRAME_WINDOW),
+        };
+
+        pattern->tcp_csum = (bench_sum(&tcp, sizeof tcp)
+                             + bench_sum(&ip.daddr, sizeof ip.daddr)
+                             + IPPROTO_TCP + sizeof tcp);
+        tcp.check = make_csum(pattern->tcp_csum, src);
+        put(frame, &tcp, sizeof tcp);
+    } else {
+        put(frame, &udp, sizeof udp);
+    }
     frame->len = pattern->frame_len;
     memcpy(pattern->headers, frame->data, sizeof pattern->headers);
 }
@@ -225,6 +241,9 @@ pattern_open(const char *path, const struct pattern_options *o,
     struct bpf_map *order = bpf_object__find_map_by_name(object,
                                                          "bench_order");
 
+    if (o->tcp && (o->vlan || o->vxlan)) {
+        bench_die(0, "--tcp goes neither with --vlan nor with --vxlan");
+    }
     make_frame(0, o, frame, &pattern);
     bench_set_constants(object, &pattern, sizeof pattern);
     if (!order || (pattern.n_order

@@ -25,6 +25,7 @@ struct pattern_options {
     enum pattern_order order;
     bool vlan;                  /* With a VLAN tag? */
     bool vxlan;                 /* In a VXLAN tunnel? */
+    bool tcp;                   /* Acknowledgements of TCP instead of UDP? */
     uint32_t n_devices;         /* As in "struct bench_pattern". */
     uint32_t burst;             /* As in "struct bench_pattern". */
     uint32_t interval;          /* As in "struct bench_pattern". */
@@ -38,7 +39,8 @@ struct pattern_options {
     "  --order=uniform|zipf how often each of them comes (default: all\n" \
     "                       equally often)\n" \
     "  --vlan               frames have a VLAN tag\n" \
-    "  --vxlan              frames come through a VXLAN tunnel\n"
+    "  --vxlan              frames come through a VXLAN tunnel\n" \
+    "  --tcp                frames are acknowledgements of TCP\n"
 
 /* For the options of getopt_long() and what it returns for them. */
 enum {
@@ -46,13 +48,15 @@ enum {
     PATTERN_OPT_ORDER,
     PATTERN_OPT_VLAN,
     PATTERN_OPT_VXLAN,
+    PATTERN_OPT_TCP,
 };
 
 #define PATTERN_LONGOPTS \
     {"flows", required_argument, NULL, PATTERN_OPT_FLOWS}, \
     {"order", required_argument, NULL, PATTERN_OPT_ORDER}, \
     {"vlan", no_argument, NULL, PATTERN_OPT_VLAN}, \
-    {"vxlan", no_argument, NULL, PATTERN_OPT_VXLAN}
+    {"vxlan", no_argument, NULL, PATTERN_OPT_VXLAN}, \
+    {"tcp", no_argument, NULL, PATTERN_OPT_TCP}
 
 /* A frame to start from. */
 struct pattern_frame {
