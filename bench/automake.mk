@@ -5,6 +5,7 @@
 # bench_objects, where bench/NAME.bpf.o is made from bench/NAME.bpf.c.
 
 bench_programs = \
+	bench/connections \
 	bench/first-packet \
 	bench/xdp-cost \
 	bench/xdp-redirect \
@@ -29,6 +30,10 @@ bench_pattern = bench/pattern.c bench/pattern.h
 bench_options = bench/options.c bench/options.h
 bench_cppflags = -D_GNU_SOURCE -I$(srcdir)/bench $(AM_CPPFLAGS)
 bench_libs = -lbpf -lelf -lz
+
+bench_connections_SOURCES = bench/connections.c $(bench_common)
+bench_connections_CPPFLAGS = $(bench_cppflags)
+bench_connections_LDADD = $(bench_libs)
 
 bench_first_packet_SOURCES = bench/first-packet.c $(bench_common) \
 	$(bench_pattern)

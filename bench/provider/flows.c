@@ -116,10 +116,11 @@ flows_put(const struct flow_set *set)
 }
 
 /* Puts flow 'index' of all IPv4 packets from 'in', after recirculation
- * 'recirc_id' if that is not 0, with or without a VLAN tag, with 'actions'. */
+ * 'recirc_id' if that is not 0, with or without a VLAN tag, and with the bits
+ * 'ct_state' of the state of their connection, with 'actions'. */
 void
 flows_put_one(struct port *in, uint32_t index, uint32_t recirc_id, bool vlan,
-              const struct ofpbuf *actions)
+              uint32_t ct_state, const struct ofpbuf *actions)
 {
     struct match match;
 
@@ -128,6 +129,9 @@ flows_put_one(struct port *in, uint32_t index, uint32_t recirc_id, bool vlan,
         match_set_dl_tci_masked(&match, htons(VLAN_CFI), htons(VLAN_CFI));
     } else {
         match_set_dl_tci(&match, 0);
+    }
+    if (ct_state) {
+        match_set_ct_state_masked(&match, ct_state, ct_state);
     }
     put_flow(in, index, &match, actions);
 }

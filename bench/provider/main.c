@@ -18,16 +18,23 @@
  *                              are there already, with these actions; also
  *                              says how long it took to put the slowest one
  *     put-any IN OUT           one flow, number 0, that takes all IPv4 packets
- *     flow IN INDEX RECIRC VLAN ACTIONS
+ *     flow IN INDEX RECIRC VLAN ACTIONS [CT-STATE]
  *                              one flow, number INDEX, of all IPv4 packets
  *                              with recirculation id RECIRC, with (1) or
- *                              without (0) a VLAN tag, with ACTIONS as
+ *                              without (0) a VLAN tag, and with the bits
+ *                              CT-STATE in ct_state, with ACTIONS as
  *                              ovs-dpctl(8) has them
  *     delete IN FIRST N
  *     read IN FIRST N          statistics of each flow
  *     churn IN OUT FIRST N MASKS RATE
  *                              delete and put flows, RATE a second, until:
  *     churn-stop
+ *     conns NAT FIRST N        insert connections FIRST to FIRST + N - 1, of
+ *                              zone 1 or, with their source address translated
+ *                              (1), of zone 2; also says how long the slowest
+ *                              one took, how many there are now, and the bytes
+ *                              of the maps
+ *     withdraw NAT FIRST N     take them out again
  *     counters                 of the program
  *     programs                 the instructions that the verifier looked at in
  *                              the largest program of the object
@@ -56,6 +63,7 @@
 #include "smap.h"
 #include "svec.h"
 #include "util.h"
+#include "xdp-conn-table.h"
 #include "xdp-port.h"
 #include "xdp-program.h"
 
@@ -192,7 +200,7 @@ command_flow(const struct svec *args)
     }
     flows_put_one(in, parse_number(args->names[2]),
                   parse_number(args->names[3]), parse_number(args->names[4]),
-                  &actions);
+                  args->n > 6 ? parse_number(args->names[6]) : 0, &actions);
     ofpbuf_uninit(&actions);
     reply("ok offloaded=%"PRIu64, flows_offloaded(in));
 }
@@ -240,6 +248,32 @@ static void
 command_churn_stop(const struct svec *args OVS_UNUSED)
 {
     churn_stop();
+}
+
+static void
+command_conns(const struct svec *args)
+{
+    struct xdp_conn_table_stats stats;
+    uint64_t start = now_ns();
+    uint64_t longest = conns_insert(parse_number(args->names[1]),
+                                    parse_number(args->names[2]),
+                                    parse_number(args->names[3]));
+    uint64_t end = now_ns();
+
+    xdp_conn_table_get_stats(&stats);
+    reply("ok ns=%"PRIu64" longest=%"PRIu64" conns=%"PRIu32" memory=%"PRIu64,
+          end - start, longest, stats.n_conns, stats.memory);
+}
+
+static void
+command_withdraw(const struct svec *args)
+{
+    uint64_t start = now_ns();
+
+    conns_withdraw(parse_number(args->names[1]),
+                   parse_number(args->names[2]),
+                   parse_number(args->names[3]));
+    reply("ok ns=%"PRIu64, now_ns() - start);
 }
 
 /* Returns the loaded object. */
@@ -340,6 +374,9 @@ static const struct command {
     { "read", 3, command_read },
     { "churn", 6, command_churn },
     { "churn-stop", 0, command_churn_stop },
+    { "conns", 3, command_conns },
+    { "withdraw", 2, command_withdraw },
+    { "withdraw", 3, command_withdraw },
     { "counters", 0, command_counters },
     { "programs", 0, command_programs },
 };

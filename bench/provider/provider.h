@@ -41,10 +41,15 @@ struct flow_set {
 
 uint64_t flows_put(const struct flow_set *);
 void flows_put_one(struct port *in, uint32_t index, uint32_t recirc_id,
-                   bool vlan, const struct ofpbuf *actions);
+                   bool vlan, uint32_t ct_state,
+                   const struct ofpbuf *actions);
 void flows_delete(const struct flow_set *);
 uint64_t flows_read(const struct flow_set *);
 uint64_t flows_offloaded(const struct port *);
+
+/* Connections (conns.c). */
+uint64_t conns_insert(bool nat, uint32_t first, uint32_t n);
+void conns_withdraw(bool nat, uint32_t first, uint32_t n);
 
 /* Replacing flows while packets are forwarded (churn.c). */
 void churn_start(const struct flow_set *, uint32_t rate);

@@ -153,8 +153,9 @@ class Tools:
     def check(self):
         """Fails if anything that is needed is missing."""
         files = [self.bench / name
-                 for name in ('xdp-source', 'xdp-sink', 'xdp-redirect',
-                              'xdp-cost', 'xdp-provider', 'first-packet',
+                 for name in ('connections', 'xdp-source', 'xdp-sink',
+                              'xdp-redirect', 'xdp-cost', 'xdp-provider',
+                              'first-packet',
                               'source.bpf.o', 'sink.bpf.o', 'redirect.bpf.o',
                               'prepare.bpf.o')]
         files += [self.ovs / name

@@ -53,6 +53,63 @@ def smallest(values):
     return min(values) if values else None
 
 
+def largest(values):
+    values = [value for value in values if value is not None]
+    return max(values) if values else None
+
+
+def goals_of_conntrack(results):
+    """Returns those of connection tracking."""
+    def rate(*args):
+        return results.ratio('conntrack', *args)
+
+    def cost(name, flows):
+        """Returns what a packet costs more than one that is output."""
+        cases = f'{name}, {flows}', f'output, {flows}'
+        return difference(*(results.median('conntrack-cost', case, 'offload')
+                            for case in cases))
+
+    def passes(name, flows):
+        """Returns how many plain recirculations that is."""
+        a, b = cost(name, flows), cost('recirculation', flows)
+        return None if a is None or not b else a / b
+
+    plain = results.get('conntrack-plain')
+    before, after = ', before', ', after'
+    entries = results.get('conntrack-entries')
+    new = results.get('conntrack-new')
+    return [
+        Goal('an established connection, of the bare redirect',
+             rate('one connection', 'offload', 'bare'), 0.6),
+        Goal('an established connection, times userspace AF_XDP',
+             rate('one connection', 'offload', 'userspace'), 6),
+        Goal('10,000 connections, times userspace AF_XDP',
+             rate('10,000 connections', 'offload', 'userspace'), 3),
+        Goal('a ct pass, recirculations', passes('ct', '64 flows'), 3,
+             at_least=False),
+        Goal('a ct pass with NAT, recirculations',
+             passes('ct with NAT', '64 flows'), 4, at_least=False),
+        Goal('a ct pass in a train, recirculations',
+             passes('ct', 'one flow'), 2, at_least=False),
+        Goal('a ct pass with NAT in a train, recirculations',
+             passes('ct with NAT', 'one flow'), 3, at_least=False),
+        *(Goal(f'new connections, {case}, of userspace AF_XDP',
+               new.ratio(case, 'offload', 'userspace'), 0.95)
+          for case in (new.cases() if new else ())),
+        Goal('connections inserted for XDP, the slowest',
+             smallest(entries.median(case, 'offload')
+                      for case in entries.cases()
+                      if case.endswith(' connections'))
+             if entries else None, 100000, 'a second', digits=0),
+        Goal('a plain packet, more than before, the worst',
+             largest(difference(plain.median(case, 'offload'),
+                                plain.median(case.removesuffix(after)
+                                             + before, 'offload'))
+                     for case in plain.cases() if case.endswith(after))
+             if plain else None, 3, 'ns', at_least=False, digits=1),
+    ]
+
+
 def goals(results):
     """Returns all goals."""
     ratio, median = results.ratio, results.median
@@ -129,6 +186,7 @@ def goals(results):
                        for case in results.get('churn').cases()
                        if case != 'quiet'])
              if results.get('churn') else None, 0.9),
+        *goals_of_conntrack(results),
         Goal('TCP, the worst case, times userspace AF_XDP',
              worst_of_tcp('offload'), 3, note=note(worst_of_tcp('bare'))),
     ]

@@ -19,6 +19,7 @@ PURGES = 100
 COUNTER_PACKETS = 0
 COUNTER_OUTPUT = 2
 COUNTER_HINT_HITS = 3
+COUNTER_CT = 34
 
 # Settings of the table Open_vSwitch.
 OFFLOAD = ('other_config:hw-offload=true',
@@ -106,7 +107,8 @@ class Ovs:
 
     def set_flows(self, *flows, bridge='br0'):
         """Replaces the OpenFlow flows of 'bridge'."""
-        self.ofctl(bridge, 'replace-flows', '-', stdin='\n'.join(flows) + '\n')
+        self.ofctl(bridge, 'replace-flows', '-', '-O', 'OpenFlow13',
+                   stdin='\n'.join(flows) + '\n')
 
         # It passes over megaflows that a revalidator is just looking at.
         for _ in range(PURGES):
