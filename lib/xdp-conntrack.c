@@ -381,8 +381,8 @@ xdp_conntrack_policy_changed(void)
     ovsrcu_postpone(withdraw_again, (char *) NULL);
 }
 
-/* After connections were removed by a command: when this returns, no packet is
- * under way in XDP that belongs to them.  Waits for programs. */
+/* After a command has removed connections, one or many: when this returns, no
+ * packet is under way in XDP that belongs to them.  Waits for programs. */
 void
 xdp_conntrack_flushed(void)
 {

@@ -11,11 +11,14 @@
 #include <stdint.h>
 #include <unistd.h>
 
+#include "coverage.h"
 #include "openvswitch/vlog.h"
 #include "ovs-thread.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(xdp_grace);
+
+COVERAGE_DEFINE(xdp_grace_wait);
 
 static struct ovs_mutex mutex = OVS_MUTEX_INITIALIZER;
 
@@ -99,6 +102,9 @@ xdp_grace_wait(void)
     }
     ovs_mutex_unlock(&mutex);
 
+    if (any) {
+        COVERAGE_INC(xdp_grace_wait);
+    }
     if (any && (outer < 0 || inner < 0
                 || bpf_map_update_elem(outer, &index, &inner, BPF_ANY))) {
         static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
