@@ -89,7 +89,14 @@ xdp_conntrack_expired__(const struct xdp_conntrack *x, long long int now)
         raise_expiration(conn, entry);
     }
     atomic_read_relaxed(&conn->expiration, &expiration);
-    return now >= expiration;
+    if (now < expiration) {
+        return false;
+    }
+
+    /* The clock of programs moves once a tick only.  They must not let live on
+     * what is dead for us, whose translated port may be another one's now. */
+    xdp_conn_table_close_owner(&conn->xdp.owner, false);
+    return true;
 }
 
 long long int

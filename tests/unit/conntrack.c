@@ -278,6 +278,13 @@ test_conntrack_udp(void)
     /* It dies, too. */
     now += 30000;
     CHECK(send_udp(false, NULL) == (CS_TRACKED | CS_NEW));
+
+    /* A program whose clock is late does not bring it back. */
+    CHECK(is_empty());
+    entry.valid = 0;
+    entry.expiration += UINT64_C(30000000000);
+    CHECK(!bpf_map_update_elem(conns_fd, &index, &entry, BPF_ANY));
+    CHECK(reclaim());
     CHECK(send_udp(true, NULL)
           == (CS_TRACKED | CS_ESTABLISHED | CS_REPLY_DIR));
     CHECK(get_only(&entry, &index) && !entry.mark);
