@@ -70,6 +70,7 @@ static uint32_t wanted_conns OVS_GUARDED_BY(mutex) = XDP_CONN_DEFAULT_MAX;
 
 static bool is_blocked OVS_GUARDED_BY(mutex);
 static uint32_t n_valid OVS_GUARDED_BY(mutex);
+static uint32_t n_used OVS_GUARDED_BY(mutex);       /* Slots not free. */
 static uint32_t free_list OVS_GUARDED_BY(mutex) = XDP_CONN_NO_SLOT;
 static uint32_t first_withdrawn OVS_GUARDED_BY(mutex) = XDP_CONN_NO_SLOT;
 static uint32_t last_withdrawn OVS_GUARDED_BY(mutex) = XDP_CONN_NO_SLOT;
@@ -176,9 +177,9 @@ displace(uint64_t now)
     return false;
 }
 
-/* Returns a slot that was free, or XDP_CONN_NO_SLOT. */
+/* Returns a slot that is free, or XDP_CONN_NO_SLOT. */
 static uint32_t
-take_slot(uint64_t now)
+find_slot(uint64_t now)
     OVS_REQUIRES(mutex)
 {
     uint32_t slot = free_list;
@@ -187,7 +188,6 @@ take_slot(uint64_t now)
         || (n_valid >= get_max_conns() && !displace(now))) {
         return XDP_CONN_NO_SLOT;
     }
-    free_list = slots[slot].next;
     return slot;
 }
 
@@ -218,13 +218,50 @@ make_unique(const struct xdp_conn *entry, uint64_t now)
 
 /* The maps. */
 
+/* Makes 'slot', which was free, one in use.  As long as there is one, the maps
+ * stay: its owner may write there at any time, so that no copy of it would be
+ * complete. */
+static void
+use_slot(uint32_t slot)
+    OVS_REQUIRES(mutex)
+{
+    free_list = slots[slot].next;
+    if (!n_used++) {
+        char *message;
+
+        /* They are open. */
+        xdp_shared_open(&conns, &message);
+        xdp_shared_open(&refs, &message);
+    }
+}
+
+/* Makes 'slot', which was in use, free. */
+static void
+unuse_slot(uint32_t slot)
+    OVS_REQUIRES(mutex)
+{
+    free_slot(slot);
+    if (!--n_used) {
+        xdp_shared_close(&conns);
+        xdp_shared_close(&refs);
+    }
+}
+
+/* Returns how many others than slots use 'array'. */
+static unsigned int
+count_users(const struct xdp_shared *array)
+    OVS_REQUIRES(mutex)
+{
+    return array->n_users - (n_used != 0);
+}
+
 /* Decides whether connections can be inserted.  If that has changed for the
  * worse, withdraws all. */
 static void
 update_active(void)
     OVS_REQUIRES(mutex)
 {
-    bool active = (conns.n_users && refs.n_users && wanted_conns
+    bool active = (count_users(&conns) && count_users(&refs) && wanted_conns
                    && !is_blocked);
 
     atomic_store(&xdp_conn_table_active, active);
@@ -335,8 +372,7 @@ static void
 close_map(struct xdp_shared *array)
     OVS_REQUIRES(mutex)
 {
-    /* Before the map goes: what programs have counted is in there. */
-    if (array->n_users == 1) {
+    if (count_users(array) == 1) {
         atomic_store(&xdp_conn_table_active, false);
         withdraw_all();
     }
@@ -444,12 +480,13 @@ xdp_conn_table_insert(struct xdp_conn_owner *owner,
         result = XDP_CONN_AMBIGUOUS;
         goto out;
     }
-    slot = take_slot(now);
+    slot = find_slot(now);
     if (slot == XDP_CONN_NO_SLOT) {
         n_full++;
         result = XDP_CONN_FULL;
         goto out;
     }
+    use_slot(slot);
 
     /* 'seq' is even. */
     memcpy(&entries[slot].mark, &entry->mark,
@@ -579,7 +616,7 @@ free_released(struct released *released_)
 {
     ovs_mutex_lock(&mutex);
     for (size_t i = 0; i < released_->n; i++) {
-        free_slot(released_->slots[i]);
+        unuse_slot(released_->slots[i]);
     }
     ovs_mutex_unlock(&mutex);
     free(released_->slots);
@@ -688,7 +725,7 @@ xdp_conn_table_get_stats(struct xdp_conn_table_stats *stats)
         .n_inserted = n_inserted,
         .n_full = n_full,
         .n_displaced = n_displaced,
-        .memory = (!conns.n_users ? 0
+        .memory = (!count_users(&conns) ? 0
                    : (uint64_t) n_slots * sizeof(struct xdp_conn)
                      + (sizeof(struct xdp_conn_refs)
                         << conn_index.bits)),

@@ -10,9 +10,10 @@
  * map is left once its last user is gone.  (What somebody changes at the very
  * moment when it is replaced may be lost.)
  *
- * For lib/xdp-meter.c and lib/xdp-sequence.c.  The caller serializes the
- * functions for one array; any thread may call xdp_shared_is_map() at any
- * time.
+ * For lib/xdp-meter.c, lib/xdp-sequence.c and lib/xdp-conn-table.c, which does
+ * not let the map go as long as something may change there.  The caller
+ * serializes the functions for one array; any thread may call
+ * xdp_shared_is_map() at any time.
  */
 
 #ifndef XDP_SHARED_H

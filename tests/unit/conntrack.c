@@ -232,6 +232,44 @@ test_conntrack_tcp(void)
     end();
 }
 
+/* A connection of TCP goes on when the last object has gone. */
+static void
+test_conntrack_closed(void)
+{
+    const uint32_t sent = 1001 + 1000000;
+    struct xdp_conn entry;
+    char *message;
+    uint32_t index;
+
+    CHECK(begin());
+    send_tcp(false, TCP_SYN, 1000, 0);
+    send_tcp(true, TCP_SYN | TCP_ACK, 5000, 1001);
+    send_tcp(false, TCP_ACK, 1001, 5001);
+    CHECK(get_only(&entry, &index));
+    xdp_conn_table_close_refs();
+    xdp_conn_table_close();
+    CHECK(is_empty());
+
+    /* What a program was still at is not lost, nor what we are at. */
+    entry.valid = 0;
+    entry.dirs[0].window = xdp_conn_window(sent, 5001 + 60000);
+    entry.dirs[1].window = xdp_conn_window(5001, sent + 60000);
+    CHECK(!bpf_map_update_elem(conns_fd, &index, &entry, BPF_ANY));
+    CHECK(send_tcp(true, TCP_ACK, 5001, sent)
+          == (CS_TRACKED | CS_ESTABLISHED | CS_REPLY_DIR));
+
+    /* Opened again before it was over, it is the same map. */
+    CHECK(xdp_conn_table_open(&message) == conns_fd);
+    CHECK(xdp_conn_table_open_refs(&message) >= 0);
+    CHECK(reclaim());
+    CHECK(send_tcp(false, TCP_ACK, sent, 5001)
+          == (CS_TRACKED | CS_ESTABLISHED));
+    CHECK(get_only(&entry, &index));
+    CHECK(entry.dirs[0].window == xdp_conn_window(sent, 5001 + 60000));
+    CHECK(entry.dirs[1].window == xdp_conn_window(5001, sent + 60000));
+    end();
+}
+
 /* A connection of UDP, from its second packet on. */
 static void
 test_conntrack_udp(void)
@@ -307,6 +345,7 @@ test_conntrack_udp(void)
 
 const struct unit_case unit_conntrack[] = {
     { "conntrack-tcp", test_conntrack_tcp, NEED_BPF },
+    { "conntrack-closed", test_conntrack_closed, NEED_BPF },
     { "conntrack-udp", test_conntrack_udp, NEED_BPF },
     { NULL, NULL, 0 }
 };
