@@ -95,6 +95,14 @@ xdp_ovs_sequence_next(xdp_ovs_sequence *sequence)
                       0, 0, NULL, NAT, NOW, 0)
 #endif
 
+/* Arguments of conntrack_execute() that only some versions have, of a packet
+ * of FLOW, and a comma. */
+#if XDP_OVS_VERSION >= 305
+#define XDP_OVS_CT_PORTS(FLOW)
+#else
+#define XDP_OVS_CT_PORTS(FLOW) (FLOW)->tp_src, (FLOW)->tp_dst,
+#endif
+
 /* Returns the key of direction DIR, 0 or 1, of CONN, a "struct conn". */
 #if XDP_OVS_VERSION >= 305
 #define XDP_OVS_CONN_KEY(CONN, DIR) (&(CONN)->key_node[DIR].key)

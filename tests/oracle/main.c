@@ -29,6 +29,7 @@
  *                          and go, against OVS's classifier
  *     race                 as "classifier", with the changes made by another
  *                          thread
+ *     conntrack            packets of connections against userspace alone
  *     coverage             that the above met everything it should
  *
  * Everything random follows from the seed.  What fails is printed in a form
@@ -72,6 +73,8 @@ uint64_t seed;
 unsigned long int n_packets = 600000;
 unsigned long int n_actions;
 unsigned long int race_seconds = 20;
+unsigned long int n_ct_packets = 1000000;
+bool ct_verifies;
 uint32_t n_hints = 8192;
 long int only_case = -1;
 const char *only_part;
@@ -107,6 +110,9 @@ usage(void)
            "\"classifier\" only\n"
            "  --race-seconds N how long part \"race\" takes, 0 for not at all "
            "(default: %lu)\n"
+           "  --ct-packets N   packets for part \"conntrack\" (default: %lu)\n"
+           "  --ct-checksum    with programs that verify the checksums of "
+           "tracked packets\n"
            "  --hints N        hints of a CPU: a power of 2 from %d, or 0 "
            "(default: %"PRIu32")\n"
            "  --strange        as on a machine that needs special care\n"
@@ -114,7 +120,8 @@ usage(void)
            "  --vlan-limit N   VLAN tags that --replay looks at "
            "(default: 2)\n"
            "  --asked N        what --replay parses (default: all)\n",
-           object_path, n_packets, race_seconds, XDP_MIN_HINTS, n_hints);
+           object_path, n_packets, race_seconds, n_ct_packets,
+           XDP_MIN_HINTS, n_hints);
 }
 
 /* Returns the number in 'arg' of option 'name', which must be 'min' to
@@ -140,7 +147,8 @@ static const char *
 parse_options(int argc, char *argv[], int *vlan_limit, int *asked)
 {
     enum { OPT_OBJECT = 1, OPT_CORPUS, OPT_PACKETS, OPT_ACTIONS, OPT_SEED,
-           OPT_PART, OPT_CASE, OPT_RACE_SECONDS, OPT_HINTS,
+           OPT_PART, OPT_CASE, OPT_RACE_SECONDS, OPT_CT_PACKETS,
+           OPT_CT_CHECKSUM, OPT_HINTS,
            OPT_STRANGE, OPT_REPLAY, OPT_VLAN_LIMIT, OPT_ASKED, OPT_HELP };
     static const struct option options[] = {
         { "object", required_argument, NULL, OPT_OBJECT },
@@ -151,6 +159,8 @@ parse_options(int argc, char *argv[], int *vlan_limit, int *asked)
         { "part", required_argument, NULL, OPT_PART },
         { "case", required_argument, NULL, OPT_CASE },
         { "race-seconds", required_argument, NULL, OPT_RACE_SECONDS },
+        { "ct-packets", required_argument, NULL, OPT_CT_PACKETS },
+        { "ct-checksum", no_argument, NULL, OPT_CT_CHECKSUM },
         { "hints", required_argument, NULL, OPT_HINTS },
         { "strange", no_argument, NULL, OPT_STRANGE },
         { "replay", required_argument, NULL, OPT_REPLAY },
@@ -192,6 +202,10 @@ parse_options(int argc, char *argv[], int *vlan_limit, int *asked)
         case OPT_RACE_SECONDS:
             race_seconds = parse_number("race-seconds", optarg, 0, 86400);
             break;
+        case OPT_CT_PACKETS:
+            n_ct_packets = parse_number("ct-packets", optarg, 0, 1000000000);
+            break;
+        case OPT_CT_CHECKSUM: ct_verifies = true; break;
         case OPT_HINTS:
             n_hints = parse_number("hints", optarg, 0, 1 << 20);
             if (n_hints && (n_hints < XDP_MIN_HINTS || !is_pow2(n_hints))) {
@@ -297,6 +311,8 @@ main(int argc, char *argv[])
     raise_fd_limit();
     make_devices();
     limits.n_hints = n_hints;
+    limits.verify_checksums = ct_verifies;
+    prepare_conntrack();
     if (xdp_object_get(object_path, &limits, NULL, &object, &message)) {
         ovs_fatal(0, "%s", message);
     }
@@ -330,6 +346,7 @@ main(int argc, char *argv[])
         test_refusals();
         test_classifier();
         test_race();
+        test_conntrack();
         test_coverage();
     }
     if (!n_passed && !n_failed) {

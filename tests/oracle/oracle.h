@@ -31,6 +31,8 @@ extern uint64_t seed;
 extern unsigned long int n_packets;
 extern unsigned long int n_actions;
 extern unsigned long int race_seconds;
+extern unsigned long int n_ct_packets;
+extern bool ct_verifies;
 extern uint32_t n_hints;
 extern long int only_case;
 extern const char *only_part;
@@ -95,6 +97,8 @@ void test_tunnels(void);
 void test_trains(void);
 void test_classifier(void);
 void test_race(void);
+void prepare_conntrack(void);
+void test_conntrack(void);
 void test_coverage(void);
 void replay(const char *hex, int vlan_limit, enum asked);
 

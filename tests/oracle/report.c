@@ -71,7 +71,8 @@ case_failure(const char *part, unsigned long int index,
     va_end(args);
     if (printed) {
         printf("  replay: --seed %"PRIu64" --actions %lu --part %s "
-               "--case %lu\n", seed, n_actions, part, index);
+               "--case %lu%s\n", seed, n_actions, part, index,
+               ct_verifies ? " --ct-checksum" : "");
     }
     return printed;
 }
