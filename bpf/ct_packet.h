@@ -88,14 +88,31 @@ ct_reverse(struct xdp_ct_packet *packet)
     packet->id = ct_reverse_id(packet->id);
 }
 
+/* Returns the sum of the words above IP of the packet, with 'l', without what
+ * follows the IP packet in the frame, or PARSE_FAILED. */
+static __always_inline int
+ct_sum_l4(struct xdp_md *ctx, const struct xdp_layers *l)
+{
+    int all = tunnel_sum_packet(ctx, l->l4_ofs);
+    int rest = tunnel_sum_packet(ctx, l->l4_ofs + l->l4_size);
+
+    if (all == PARSE_FAILED || rest == PARSE_FAILED) {
+        return PARSE_FAILED;
+    }
+    if (l->l4_size & 1) {
+        /* Its bytes are the other ones of the words of 'all'. */
+        rest = (rest << 8 | rest >> 8) & 0xffff;
+    }
+    return tunnel_fold((__u64) all + (~rest & 0xffff));
+}
+
 /* Returns true if the checksum of what is above the IP header of the packet,
- * with 'layers', is right, and there is nothing behind it that hinders to
- * tell. */
+ * with 'layers', is right. */
 __noinline int
 ct_sum_is_right(struct xdp_md *ctx, __u64 layers, __u32 is_ipv6)
 {
     struct xdp_layers l = op_layers(layers);
-    int payload = tunnel_sum_packet(ctx, l.l4_ofs);
+    int payload = ct_sum_l4(ctx, &l);
     __u64 sum = 0;
 
     if (payload == PARSE_FAILED || l.l4_proto == IPPROTO_SCTP) {
