@@ -300,9 +300,10 @@ is_ambiguous(const struct ct_dpif_entry *a, const struct ct_dpif_entry *b)
 #undef EQUAL
 }
 
-/* Removes connections that a tuple does not tell apart: with address
- * translation, OVS makes one whose replies look like packets of another one,
- * and which of them it finds follows from its hash table. */
+/* Removes the connections of zones in which a tuple does not tell two of them
+ * apart: with address translation, OVS makes one whose replies look like
+ * packets of another one, and which of them it finds follows from its hash
+ * table. */
 void
 ct_tables_make_unique(void)
 {
@@ -320,8 +321,9 @@ ct_tables_make_unique(void)
     for (size_t i = 0; i < n; i++) {
         for (size_t j = i + 1; j < n; j++) {
             if (is_ambiguous(&entries[i], &entries[j])) {
-                flush_entry(&entries[i]);
-                flush_entry(&entries[j]);
+                for (size_t k = 0; k < ARRAY_SIZE(ct_sides); k++) {
+                    conntrack_flush(ct_sides[k].ct, &entries[i].zone);
+                }
                 ct_event_count[CT_EVENT_AMBIGUOUS]++;
             }
         }
