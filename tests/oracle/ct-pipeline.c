@@ -20,6 +20,7 @@
 #include "rng.h"
 #include "run.h"
 #include "util.h"
+#include "xdp-ovs-compat.h"
 
 #include <stdio.h>
 
@@ -67,6 +68,7 @@ static struct {
     size_t n_zones;
     unsigned int n_pools;       /* Of addresses for translation. */
     uint32_t first_recirc_id;   /* Of the second pass; then they follow. */
+    bool is_tame;               /* Is no packet translated twice in a zone? */
     bool has_policy;            /* Do "ct" name a timeout policy? */
     size_t n_passes;
     struct pass passes[CT_MAX_PASSES];
@@ -164,7 +166,8 @@ put_pool_addr(union ct_addr *addr, bool is_ipv6, uint8_t net, uint8_t host)
 
 /* Makes 'c' translate addresses in 'style', and adds that to 'buf'.
  *
- * Each action has a pool of its own: OVS 3.1 gives up, by an assertion in
+ * Each action has a pool of its own, and none both commits a connection and
+ * says "nat" and nothing more: OVS 3.1 gives up, by an assertion in
  * conn_update_state(), on packets of a connection that is "translated" to what
  * it was. */
 static void
@@ -176,7 +179,7 @@ add_nat(struct ofpbuf *buf, struct ct_action *c, enum nat_style style,
     size_t size = is_ipv6 ? 16 : 4;
 
     c->has_nat = true;
-    if (style >= NAT_SRC && c->commit) {
+    if (c->commit) {
         bool is_src = style == NAT_SRC;
         uint8_t net = FIRST_POOL + pipeline.n_pools++ % N_POOLS;
         uint8_t host = 1 + rnd(3);
@@ -199,11 +202,13 @@ add_nat(struct ofpbuf *buf, struct ct_action *c, enum nat_style style,
     nl_msg_end_nested(buf, ofs);
 }
 
-/* Adds a "ct" to 'a', for packets of 'class'. */
+/* Adds a "ct" of pass 'i' to 'a', for packets of 'class'. */
 static void
-add_ct(struct ct_actions *a, enum class class, bool is_ipv6)
+add_ct(struct ct_actions *a, size_t i, enum class class, bool is_ipv6)
 {
-    const struct zone *zone = &pipeline.zones[rnd(pipeline.n_zones)];
+    const struct zone *zone
+        = &pipeline.zones[pipeline.is_tame ? MIN(i, pipeline.n_zones - 1)
+                          : rnd(pipeline.n_zones)];
     struct ct_action *c = &a->cts[a->n_cts++];
     struct ofpbuf *buf = &a->netlink.buf;
     size_t ofs = nl_msg_start_nested(buf, OVS_ACTION_ATTR_CT);
@@ -230,8 +235,8 @@ add_ct(struct ct_actions *a, enum class class, bool is_ipv6)
 
         c->has_label = true;
         rnd_mask(&c->label[1], sizeof c->label[1]);
-        for (size_t i = 0; i < sizeof c->label[0]; i++) {
-            value[i] = mask[i] & (i % 8 ? 0 : rnd(2) * 0x11);
+        for (size_t j = 0; j < sizeof c->label[0]; j++) {
+            value[j] = mask[j] & (j % 8 ? 0 : rnd(2) * 0x11);
         }
         nl_msg_put_unspec(buf, OVS_CT_ATTR_LABELS, c->label, sizeof c->label);
     }
@@ -240,10 +245,20 @@ add_ct(struct ct_actions *a, enum class class, bool is_ipv6)
         nl_msg_put_string(buf, OVS_CT_ATTR_TIMEOUT, "1");
         BUILD_ASSERT_DECL(CT_POLICY == 1);
     }
-    if (zone->nat != NAT_NONE && !one_in(5)) {
+    if ((c->commit ? zone->nat >= NAT_SRC : zone->nat != NAT_NONE)
+        && !one_in(5)) {
         add_nat(buf, c, zone->nat, is_ipv6);
     }
     nl_msg_end_nested(buf, ofs);
+}
+
+/* Adds a "ct_clear" to 'buf', if that may be. */
+static void
+add_clear(struct ofpbuf *buf)
+{
+    if (!pipeline.is_tame) {
+        nl_msg_put_flag(buf, OVS_ACTION_ATTR_CT_CLEAR);
+    }
 }
 
 /* Adds to 'buf' an action that sets 'key' to the 'size' bytes at 'value' where
@@ -344,7 +359,7 @@ add_outputs(struct ofpbuf *buf, bool is_ipv6)
         add_address(buf, is_ipv6);
     }
     if (one_in(8)) {
-        nl_msg_put_flag(buf, OVS_ACTION_ATTR_CT_CLEAR);
+        add_clear(buf);
     }
     nl_msg_put_odp_port(buf, OVS_ACTION_ATTR_OUTPUT,
                         u32_to_odp(ODP_BASE + port));
@@ -373,18 +388,18 @@ make_ct_actions(struct ct_actions *a, size_t i, enum class class, bool is_ipv6)
         add_address(buf, is_ipv6);
     }
     if (i && one_in(10)) {
-        nl_msg_put_flag(buf, OVS_ACTION_ATTR_CT_CLEAR);
+        add_clear(buf);
     }
 
     n_cts = (is_last ? (class == CLASS_NEW ? !one_in(6) : one_in(4))
              : one_in(60) ? 4 : one_in(8) ? 2 + rnd(2) : !one_in(16));
     while (n_cts--) {
-        add_ct(a, class, is_ipv6);
+        add_ct(a, i, class, is_ipv6);
         if (one_in(12)) {
             add_harmless(buf, is_ipv6);
         }
         if (one_in(16)) {
-            nl_msg_put_flag(buf, OVS_ACTION_ATTR_CT_CLEAR);
+            add_clear(buf);
         }
     }
     if (is_last) {
@@ -405,9 +420,12 @@ ct_pipeline_make(void)
     pipeline.n_passes = 2 + rnd(CT_MAX_PASSES - 1);
     pipeline.first_recirc_id = 1 + rnd(UINT32_MAX - CT_MAX_PASSES - 1);
     pipeline.has_policy = one_in(4);
+    pipeline.is_tame = false;
     for (size_t i = 0; i < pipeline.n_zones; i++) {
         pipeline.zones[i].number = i && one_in(2) ? rnd(UINT16_MAX) : i;
         pipeline.zones[i].nat = rnd(N_NAT_STYLES);
+        pipeline.is_tame |= (pipeline.zones[i].nat >= NAT_SRC
+                             && !XDP_OVS_TRANSLATES_TWICE);
     }
     for (size_t i = 0; i < pipeline.n_passes; i++) {
         struct pass *pass = &pipeline.passes[i];
