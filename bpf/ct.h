@@ -251,7 +251,8 @@ ct_check_anew(struct xdp_scratch *scratch, struct xdp_ct_packet *packet,
     if (!conn) {
         return XDP_COUNTER_CT_NO_ENTRY;
     }
-    if (op->u.ct.flags & XDP_CT_FORCE && packet->dir) {
+    if (op->u.ct.flags & XDP_CT_FORCE && (packet->dir || translated)) {
+        /* OVS 3.1 takes one that is translated for a reply. */
         return XDP_COUNTER_CT_FORCE;
     }
     if (scratch->now >= *(volatile __u64 *) &conn->expiration) {
