@@ -216,7 +216,7 @@ add_ct(struct ct_actions *a, size_t i, enum class class, bool is_ipv6)
     memset(c, 0, sizeof *c);
     c->zone = zone->number;
     c->commit = class == CLASS_NEW ? !one_in(7) : one_in(4);
-    c->force = (c->commit && one_in(6)
+    c->force = (c->commit && one_in(class == CLASS_REPLY ? 3 : 24)
                 && (!pipeline.is_tame || (!i && a->n_cts == 1)));
     if (c->force) {
         nl_msg_put_flag(buf, OVS_CT_ATTR_FORCE_COMMIT);
