@@ -60,7 +60,9 @@ struct zone {
 struct pass {
     bool has_classes;
     struct flow_wildcards wc[2];        /* For IPv4 and IPv6. */
-    struct ct_actions actions[N_CLASSES][2];
+
+    /* By class, for IPv4 and IPv6, without and with a VLAN tag. */
+    struct ct_actions actions[N_CLASSES][2][2];
 };
 
 static struct {
@@ -202,9 +204,11 @@ add_nat(struct ofpbuf *buf, struct ct_action *c, enum nat_style style,
     nl_msg_end_nested(buf, ofs);
 }
 
-/* Adds a "ct" of pass 'i' to 'a', for packets of 'class'. */
+/* Adds a "ct" of pass 'i' to 'a', for packets of 'class'.  Only those that are
+ * 'tagged' begin connections anew, or none would ever be established. */
 static void
-add_ct(struct ct_actions *a, size_t i, enum class class, bool is_ipv6)
+add_ct(struct ct_actions *a, size_t i, enum class class, bool is_ipv6,
+       bool tagged)
 {
     const struct zone *zone
         = &pipeline.zones[pipeline.is_tame ? MIN(i, pipeline.n_zones - 1)
@@ -216,7 +220,7 @@ add_ct(struct ct_actions *a, size_t i, enum class class, bool is_ipv6)
     memset(c, 0, sizeof *c);
     c->zone = zone->number;
     c->commit = class == CLASS_NEW ? !one_in(7) : one_in(4);
-    c->force = (c->commit && one_in(class == CLASS_REPLY ? 3 : 24)
+    c->force = (c->commit && tagged && one_in(3)
                 && (!pipeline.is_tame || (!i && a->n_cts == 1)));
     if (c->force) {
         nl_msg_put_flag(buf, OVS_CT_ATTR_FORCE_COMMIT);
@@ -370,9 +374,11 @@ add_outputs(struct ofpbuf *buf, bool is_ipv6)
     }
 }
 
-/* Makes 'a' the actions of pass 'i' for 'class'. */
+/* Makes 'a' the actions of pass 'i' for 'class', and packets that are 'tagged'
+ * or not. */
 static void
-make_ct_actions(struct ct_actions *a, size_t i, enum class class, bool is_ipv6)
+make_ct_actions(struct ct_actions *a, size_t i, enum class class, bool is_ipv6,
+                bool tagged)
 {
     bool is_last = i + 1 == pipeline.n_passes || (i && one_in(10));
     struct ofpbuf *buf = &a->netlink.buf;
@@ -395,7 +401,7 @@ make_ct_actions(struct ct_actions *a, size_t i, enum class class, bool is_ipv6)
     n_cts = (is_last ? (class == CLASS_NEW ? !one_in(6) : one_in(4))
              : one_in(60) ? 4 : one_in(8) ? 2 + rnd(2) : !one_in(16));
     while (n_cts--) {
-        add_ct(a, i, class, is_ipv6);
+        add_ct(a, i, class, is_ipv6, tagged);
         if (one_in(12)) {
             add_harmless(buf, is_ipv6);
         }
@@ -434,7 +440,10 @@ ct_pipeline_make(void)
         make_masks(pass, i);
         for (size_t class = 0; class < N_CLASSES; class++) {
             for (int j = 0; j < 2; j++) {
-                make_ct_actions(&pass->actions[class][j], i, class, j);
+                for (int k = 0; k < 2; k++) {
+                    make_ct_actions(&pass->actions[class][j][k], i, class, j,
+                                    k);
+                }
             }
         }
     }
@@ -478,7 +487,8 @@ make_megaflow(const struct flow *flow)
     m->actions = (!is_ip_any(flow) ? &no_actions
                   : &pass->actions[pass->has_classes
                                    ? classify(flow->ct_state)
-                                   : CLASS_UNTRACKED][is_ipv6]);
+                                   : CLASS_UNTRACKED][is_ipv6]
+                                  [flow->vlans[0].tci != 0]);
     m->flow = NULL;
     put_flow(&m->match, odp_to_u32(flow->in_port.odp_port) - ODP_BASE,
              &m->actions->netlink, &m->flow, &error, &tr);
