@@ -111,7 +111,7 @@ classify_check_slot(struct xdp_scratch *scratch, __u32 slot, __u32 *validp)
     for (int i = 0; i < XDP_KEY_BASIC_WORDS; i++) {
         diff |= (scratch->words[i] & mask->basic[i]) ^ flow->words[i];
     }
-    if (flow->parts & (XDP_PART_EXTENDED | XDP_PART_CT | XDP_PART_TUNNEL)) {
+    if (flow->parts & XDP_PART_REST) {
         diff |= classify_compare_rest(slot, flow->parts);
     }
     return diff ? NULL : flow;

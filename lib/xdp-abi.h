@@ -192,6 +192,9 @@ enum xdp_key_part {
     XDP_PART_CT = 1 << 5,        /* The words of connection tracking, as
                                   * those of tunnels: the basic ones... */
     XDP_PART_CT_TUPLE = 1 << 6,  /* ...and all. */
+    XDP_PART_REST = 1 << 7,      /* The mask has bits in words that "struct
+                                  * xdp_flow_rest" has.  The parts above may
+                                  * also be what ops need. */
 };
 
 /* Where the headers of a packet are, in bytes from its start.  What a program

@@ -54,6 +54,9 @@ table_mask_parts(const struct xdp_key *mask)
         }
         memset((char *) &rest + TABLE_TUNNEL_OFS, 0, TABLE_TUNNEL_SIZE);
     }
+    if (parts) {
+        parts |= XDP_PART_REST;
+    }
 
     /* What is in the Ethernet header, or known already, costs nothing. */
     rest.in_port = 0;

@@ -64,7 +64,7 @@ test_table_slot(void)
     expected.flow.parts = (XDP_PART_NETWORK | XDP_PART_TRANSPORT
                            | XDP_PART_EXTENDED | XDP_PART_TUNNEL
                            | XDP_PART_TUNNEL_RARE | XDP_PART_CT
-                           | XDP_PART_CT_TUPLE);
+                           | XDP_PART_CT_TUPLE | XDP_PART_REST);
     expected.rest.n_ops = actions.n_ops;
     expected.rest.growth = INT16_MIN;
     memcpy(expected.rest.ops, actions.ops, sizeof expected.rest.ops);
