@@ -26,6 +26,11 @@
 #define CT_TCP_ACK bpf_htons(0x10)
 #define CT_TCP_URG bpf_htons(0x20)
 
+/* Chunks of SCTP that are looked at in one packet, and what each begins with:
+ * type, flags and length. */
+#define CT_SCTP_MAX_CHUNKS      8
+#define CT_SCTP_CHUNK_LEN       4
+
 /* Types of ICMP and ICMPv6. */
 #define CT_ICMP_ECHO_REPLY      0
 #define CT_ICMP_ECHO            8
@@ -148,6 +153,31 @@ ct_sum_is_right(struct xdp_md *ctx, __u64 layers, __u32 is_ipv6)
     return tunnel_fold(sum + payload) == 0xffff;
 }
 
+/* Returns true if the chunks of SCTP (RFC 9260, section 3.2), which follow the
+ * header 'l4_ofs' bytes behind the start of the packet, end where the IP
+ * packet does, 'size' bytes behind the start of that header, and there are not
+ * too many of them to tell. */
+__noinline int
+ct_chunks_fit(struct xdp_md *ctx, __u32 l4_ofs, __u32 size)
+{
+    __u32 next = PARSE_SCTP_HEADER_LEN;
+
+    for (int i = 0; i < CT_SCTP_MAX_CHUNKS && next < size; i++) {
+        __be16 *chunk = parse_at(ctx, l4_ofs + next, CT_SCTP_CHUNK_LEN);
+        __u32 len;
+
+        if (l4_ofs + next > PARSE_MAX_OFS || !chunk) {
+            return false;
+        }
+        len = bpf_ntohs(chunk[1]);
+        if (len < CT_SCTP_CHUNK_LEN) {
+            return false;
+        }
+        next += (len + 3) & ~3u;
+    }
+    return next == size;
+}
+
 /* Fills the part of 'packet' that is about TCP, from the header at 'l4_ofs'
  * bytes behind the start of the packet, whose IP payload has 'size' bytes.
  * Returns the ports, as in the header, or -XDP_COUNTER_CT_*. */
@@ -199,9 +229,10 @@ ct_take_l4(struct xdp_md *ctx, const struct xdp_layers *l,
 
     case IPPROTO_SCTP: {
         __be32 *sctp = parse_at(ctx, l->l4_ofs, PARSE_SCTP_HEADER_LEN);
+        __s64 ports = sctp ? *sctp : 0;
 
-        return (!sctp || l->l4_size < PARSE_SCTP_HEADER_LEN
-                ? -XDP_COUNTER_CT_ODD : *sctp);
+        return (sctp && ct_chunks_fit(ctx, l->l4_ofs, l->l4_size)
+                ? ports : -XDP_COUNTER_CT_ODD);
     }
 
     case IPPROTO_ICMP:

@@ -131,8 +131,13 @@ put_l4(const struct ct_spec *s, struct frame *f)
         break;
 
     case IPPROTO_SCTP:
-        len = 12;
+        /* With one chunk, or none. */
+        len = s->len ? 16 : 12;
         put_be32(header + 4, 0x12345678);
+        put_be16(header + 14, 4 + s->len);
+        if (s->flaw == CT_FLAW_L4_LEN) {
+            put_be16(header + 14, rnd(2 * (4 + s->len)));
+        }
         break;
     }
     put(f, header, len);
@@ -140,6 +145,9 @@ put_l4(const struct ct_spec *s, struct frame *f)
         put(f, s->payload, s->len);
     } else {
         put_random(f, s->len);
+    }
+    while (s->proto == IPPROTO_SCTP && (f->size - start) % 4) {
+        put(f, "", 1);
     }
     put_l4_csum(s, f->data + start, f->size - start);
 }

@@ -156,7 +156,7 @@ enum ct_flaw {
     CT_FLAW_NONE,
     CT_FLAW_IP_CSUM,
     CT_FLAW_L4_CSUM,
-    CT_FLAW_L4_LEN,             /* Data offset, or length of UDP. */
+    CT_FLAW_L4_LEN,             /* Data offset, length of UDP or a chunk. */
     CT_FLAW_CUT,                /* The frame ends too early. */
     CT_FLAW_SHORT,              /* So does the IP packet. */
     CT_FLAW_BIT,                /* Some bit is wrong. */
