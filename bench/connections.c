@@ -30,8 +30,10 @@
 /* Packets that are received, and sent, by one system call. */
 #define BATCH 64
 
-/* When the connections that are under way are given up. */
+/* When the connections that are under way are given up: soon where others take
+ * their place, and otherwise not because the machine is busy. */
 #define TIMEOUT_MS 300
+#define KEEP_TIMEOUT_MS 5000
 
 /* Length of requests and of responses. */
 #define DATA_LEN 10
@@ -295,6 +297,7 @@ connect_all(struct run *run)
         { .fd = run->client.fd, .events = POLLIN },
         { .fd = run->server.fd, .events = POLLIN },
     };
+    const int timeout = run->keep ? KEEP_TIMEOUT_MS : TIMEOUT_MS;
     uint64_t start = bench_now_ns();
     uint64_t end = start + run->seconds * UINT64_C(1000000000);
     uint64_t now = start;
@@ -312,7 +315,7 @@ connect_all(struct run *run)
         }
         busy = receive(run, &run->server);
         busy |= receive(run, &run->client);
-        if (!busy && !poll(fds, 2, TIMEOUT_MS)) {
+        if (!busy && !poll(fds, 2, timeout)) {
             run->n_given_up = run->n_begun - run->n_done;
         }
         now = bench_now_ns();
