@@ -152,12 +152,32 @@ ct_find(void)
     return false;
 }
 
+/* Returns true if an XDP_OP_CT before number 'n' of the flow of 'scratch' will
+ * raise the window of TCP that the packet's is compared with at that one. */
+static __always_inline bool
+ct_raises_before(const struct xdp_scratch *scratch, __u32 n)
+{
+    const struct xdp_ct_packet *packet = &scratch->ct_packet;
+
+    for (__u32 i = 0; i + 1 < XDP_FLOW_MAX_CTS; i++) {
+        const struct xdp_ct_result *before = &scratch->ct_results[i];
+
+        if (i < n && before->what & CT_UPDATE_TCP
+            && before->conn == packet->conn - 1
+            && before->dir == packet->dir) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Returns true if 'packet' is within the window of TCP that its direction of
  * 'conn' has, and stores in '*result' what it makes of it: tcp_conn_update()
- * of OVS's lib/conntrack-tcp.c for connections that are established. */
+ * of OVS's lib/conntrack-tcp.c for connections that are established.  If
+ * 'again', it has been there before. */
 static __always_inline bool
 ct_check_window(const struct xdp_ct_packet *packet, struct xdp_conn *conn,
-                struct xdp_ct_result *result)
+                bool again, struct xdp_ct_result *result)
 {
     struct xdp_conn_dir *src = ct_dir(conn, packet->dir);
     struct xdp_conn_dir *dst = ct_dir(conn, !packet->dir);
@@ -174,6 +194,8 @@ ct_check_window(const struct xdp_ct_packet *packet, struct xdp_conn *conn,
 
     if (seq == end) {
         seq = end = src_sent;
+    } else if (again && (__s32) (end - src_sent) > 0) {
+        src_sent = end;
     }
     result->sent = end;
     result->allowed = packet->ack + (win ? win : 1);
@@ -219,12 +241,12 @@ ct_keeps_mark(const struct xdp_op *op, __u32 mark,
     return true;
 }
 
-/* Looks for the connection of 'packet', as it is at an XDP_OP_CT that it comes
- * to anew, and for what that makes of its state.  Returns 0 or
+/* Looks for the connection of 'packet', as it is at the 'n'th XDP_OP_CT, which
+ * it comes to anew, and for what that makes of its state.  Returns 0 or
  * XDP_COUNTER_CT_*. */
 static __always_inline int
 ct_check_anew(struct xdp_scratch *scratch, struct xdp_ct_packet *packet,
-              const struct xdp_op *op, struct xdp_ct_result *result)
+              const struct xdp_op *op, __u32 n, struct xdp_ct_result *result)
 {
     bool translated;
     struct xdp_conn *conn;
@@ -260,7 +282,8 @@ ct_check_anew(struct xdp_scratch *scratch, struct xdp_ct_packet *packet,
     }
     result->what = CT_UPDATE;
     if (scratch->layers.l4_proto == IPPROTO_TCP) {
-        if (!ct_check_window(packet, conn, result)) {
+        if (!ct_check_window(packet, conn, ct_raises_before(scratch, n),
+                             result)) {
             return XDP_COUNTER_CT_WINDOW;
         }
         result->what |= CT_UPDATE_TCP;
@@ -331,7 +354,7 @@ ct_check_op(__u32 slot, __u32 n)
             return XDP_COUNTER_CT_NO_ENTRY;
         }
     } else {
-        int reason = ct_check_anew(scratch, packet, op, result);
+        int reason = ct_check_anew(scratch, packet, op, n, result);
 
         if (reason) {
             return reason;
