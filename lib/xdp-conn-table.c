@@ -578,6 +578,23 @@ xdp_conn_table_withdraw(struct xdp_conn_owner *owner)
     ovs_mutex_unlock(&mutex);
 }
 
+/* Withdraws the entries that have a tuple of 'entry', except that of
+ * 'owner'. */
+void
+xdp_conn_table_withdraw_others(const struct xdp_conn_owner *owner,
+                               const struct xdp_conn *entry)
+{
+    ovs_mutex_lock(&mutex);
+    for (int dir = 0; n_valid && dir < 2; dir++) {
+        uint32_t slot = xdp_conn_refs_find(&conn_index, entry, dir);
+
+        if (slot != XDP_CONN_NO_SLOT && slots[slot].owner != owner) {
+            withdraw_slot(slot);
+        }
+    }
+    ovs_mutex_unlock(&mutex);
+}
+
 /* Withdraws all entries.  Their owners can have others as soon as they have
  * forgotten these. */
 void

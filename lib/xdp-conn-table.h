@@ -103,6 +103,8 @@ struct xdp_conn *xdp_conn_table_get(const struct xdp_conn_owner *);
 void xdp_conn_table_set_attrs(struct xdp_conn_owner *, uint32_t mark,
                               const uint64_t label[2]);
 void xdp_conn_table_withdraw(struct xdp_conn_owner *);
+void xdp_conn_table_withdraw_others(const struct xdp_conn_owner *,
+                                    const struct xdp_conn *);
 void xdp_conn_table_withdraw_all(void);
 void xdp_conn_table_close_owner(struct xdp_conn_owner *, bool gone);
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "conntrack-private.h"
+#include "coverage.h"
 #include "openvswitch/vlog.h"
 #include "ovs-rcu.h"
 #include "ovs-thread.h"
@@ -20,6 +21,8 @@
 #include "xdp-ovs-compat.h"
 
 VLOG_DEFINE_THIS_MODULE(xdp_conntrack);
+
+COVERAGE_DEFINE(xdp_conn_ambiguous);
 
 #define NS_PER_MS UINT64_C(1000000)
 
@@ -310,9 +313,100 @@ make_entry(const struct conn *conn_, bool established, long long int now,
     return true;
 }
 
+/* Returns true if 'conn' lives at 'now'.  If not, sees
+ * to it that XDP never again has it: packets that userspace received before
+ * 'now' may still prolong its life. */
+static bool
+is_alive(struct conn *conn, long long int now)
+{
+    long long int expiration;
+
+    if (!XDP_OVS_CONN_CAN_EXPIRE(conn)) {
+        return true;
+    }
+    atomic_read(&conn->expiration, &expiration);
+    if (now < expiration || !xdp_conntrack_expired(&conn->xdp, now)) {
+        return true;
+    }
+    xdp_conntrack_close(&conn->xdp);
+    return false;
+}
+
+/* Returns true if a packet that is looked up by the key of direction 'dir' of
+ * 'conn' can belong to no other connection of 'ct'.
+ *
+ * Two of them have a key in common if the replies of one that is translated
+ * look like those of one that is not: nobody compares these when the latter is
+ * made.  The tracker then takes the one that it comes upon first in its hash
+ * table, whose order changes as that grows. */
+static bool
+is_only_one(struct conntrack *ct, const struct conn *conn, int dir,
+            long long int now)
+{
+    const struct conn_key *key = XDP_OVS_CONN_KEY(conn, dir);
+    XDP_OVS_CONN_NODE *node;
+
+    XDP_OVS_FOR_EACH_CONN_NODE (node, ct, key->zone,
+                                conn_key_hash(key, ct->hash_basis)) {
+        struct conn *other = XDP_OVS_NODE_CONN(node);
+
+        /* Keys have no gaps that are not zeros. */
+        if (!XDP_OVS_CONN_HAS(conn, other)
+            && (!memcmp(XDP_OVS_CONN_KEY(other, 0), key, sizeof *key)
+                || !memcmp(XDP_OVS_CONN_KEY(other, 1), key, sizeof *key))
+            && is_alive(other, now)) {
+            COVERAGE_INC(xdp_conn_ambiguous);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Returns true if the packets of 'conn' can belong to no other connection of
+ * 'ct'. */
+static bool
+is_unambiguous(struct conntrack *ct, const struct conn *conn,
+               long long int now)
+{
+    return is_only_one(ct, conn, 0, now) && is_only_one(ct, conn, 1, now);
+}
+
+/* Inserts 'entry' for the connection of 'x' in 'ct', whose lock the caller
+ * has, unless userspace might find another one for its packets. */
+static void
+insert_entry(struct conntrack *ct, struct xdp_conntrack *x,
+             const struct xdp_conn *entry, long long int now)
+{
+    const struct conn *conn = get_conn(x);
+
+    if (is_unambiguous(ct, conn, now)
+        && !xdp_conn_table_insert(&x->owner, entry, now * NS_PER_MS)) {
+        /* Another one may have been made since we looked.  Either its maker
+         * has found the entry, or we find it. */
+        atomic_thread_fence(memory_order_seq_cst);
+        if (!is_unambiguous(ct, conn, now)) {
+            xdp_conn_table_withdraw(&x->owner);
+        }
+    }
+}
+
 void
-xdp_conntrack_offer__(struct xdp_conntrack *x, bool established,
-                      long long int now)
+xdp_conntrack_created__(const struct xdp_conntrack *x)
+{
+    const struct conn *conn = get_conn(x);
+    struct xdp_conn entry;
+
+    memset(&entry, 0, sizeof entry);
+    for (int i = 0; i < 2; i++) {
+        put_tuple(XDP_OVS_CONN_KEY(conn, i), &entry, i);
+    }
+    atomic_thread_fence(memory_order_seq_cst);
+    xdp_conn_table_withdraw_others(&x->owner, &entry);
+}
+
+void
+xdp_conntrack_offer__(struct conntrack *ct, struct xdp_conntrack *x,
+                      bool established, long long int now)
 {
     struct xdp_conn *old = xdp_conn_table_get(&x->owner);
     struct conn *conn = get_conn(x);
@@ -325,14 +419,14 @@ xdp_conntrack_offer__(struct xdp_conntrack *x, bool established,
     } else if ((established
                 || XDP_OVS_CONN_KEY(conn, 0)->nw_proto == IPPROTO_UDP)
                && make_entry(conn, established, now, &entry)) {
-        xdp_conn_table_insert(&x->owner, &entry, now * NS_PER_MS);
+        insert_entry(ct, x, &entry, now);
     }
 }
 
-/* After 'peers', of the connection of 'x', whose lock the caller has, were
- * updated by a packet. */
+/* After 'peers', of the connection of 'x' in 'ct', whose lock the caller has,
+ * were updated by a packet. */
 void
-xdp_conntrack_publish(struct xdp_conntrack *x,
+xdp_conntrack_publish(struct conntrack *ct, struct xdp_conntrack *x,
                       const struct xdp_conntrack_peer peers[2],
                       long long int now)
 {
@@ -354,7 +448,7 @@ xdp_conntrack_publish(struct xdp_conntrack *x,
                                                  *peers[!i].seqhi);
             new.dirs[i].max_win = *peers[i].max_win;
         }
-        xdp_conn_table_insert(&x->owner, &new, now * NS_PER_MS);
+        insert_entry(ct, x, &new, now);
     }
 }
 

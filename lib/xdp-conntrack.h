@@ -24,6 +24,8 @@
 
 #include "openvswitch/compiler.h"
 
+struct conntrack;
+
 /* One end of a TCP connection, the members of "struct tcp_peer" that have the
  * same names. */
 struct xdp_conntrack_peer {
@@ -52,11 +54,12 @@ struct xdp_conntrack {
 
 void xdp_conntrack_init(void);
 void xdp_conntrack_destroy(void);
-void xdp_conntrack_offer__(struct xdp_conntrack *, bool established,
-                           long long int now);
+void xdp_conntrack_created__(const struct xdp_conntrack *);
+void xdp_conntrack_offer__(struct conntrack *, struct xdp_conntrack *,
+                           bool established, long long int now);
 void xdp_conntrack_merge(struct xdp_conntrack *,
                          const struct xdp_conntrack_peer[2]);
-void xdp_conntrack_publish(struct xdp_conntrack *,
+void xdp_conntrack_publish(struct conntrack *, struct xdp_conntrack *,
                            const struct xdp_conntrack_peer[2],
                            long long int now);
 void xdp_conntrack_set_timeout__(struct xdp_conntrack *, long long int now,
@@ -92,15 +95,28 @@ xdp_conntrack_matters(const struct xdp_conntrack *x)
     return active || xdp_conntrack_has_entry(x) || x->has_windows;
 }
 
-/* After a packet that changed nothing but time in the connection of 'x', which
- * is not one of TCP and whose lock the caller has.  'established' is what
- * packets like it are, or else new. */
+/* After the connection of 'x' was put into the tracker, or has come to life
+ * again: XDP must not have another one with a tuple of it. */
 static inline void
-xdp_conntrack_offer(struct xdp_conntrack *x, bool established,
-                    long long int now)
+xdp_conntrack_created(const struct xdp_conntrack *x)
+{
+    bool active;
+
+    atomic_read_relaxed(&xdp_conn_table_active, &active);
+    if (active) {
+        xdp_conntrack_created__(x);
+    }
+}
+
+/* After a packet that changed nothing but time in the connection of 'x' in
+ * 'ct', which is not one of TCP and whose lock the caller has.  'established'
+ * is what packets like it are, or else new. */
+static inline void
+xdp_conntrack_offer(struct conntrack *ct, struct xdp_conntrack *x,
+                    bool established, long long int now)
 {
     if (xdp_conntrack_matters(x)) {
-        xdp_conntrack_offer__(x, established, now);
+        xdp_conntrack_offer__(ct, x, established, now);
     }
 }
 
@@ -110,8 +126,16 @@ static inline void
 xdp_conntrack_set_timeout(struct xdp_conntrack *x, long long int now,
                           uint32_t timeout)
 {
+    bool closed;
+
     if (xdp_conntrack_has_entry(x)) {
         xdp_conntrack_set_timeout__(x, now, timeout);
+    }
+    atomic_read_relaxed(&x->owner.closed, &closed);
+    if (closed) {
+        /* Another thread thinks that it is dead, and may have made another
+         * one. */
+        xdp_conntrack_created(x);
     }
 }
 
@@ -177,7 +201,14 @@ xdp_conntrack_destroy(void)
 }
 
 static inline void
-xdp_conntrack_offer(struct xdp_conntrack *x OVS_UNUSED,
+xdp_conntrack_created(const struct xdp_conntrack *x OVS_UNUSED)
+{
+    /* Nothing. */
+}
+
+static inline void
+xdp_conntrack_offer(struct conntrack *ct OVS_UNUSED,
+                    struct xdp_conntrack *x OVS_UNUSED,
                     bool established OVS_UNUSED, long long int now OVS_UNUSED)
 {
     /* Nothing. */
@@ -197,7 +228,8 @@ xdp_conntrack_merge(struct xdp_conntrack *x OVS_UNUSED,
 }
 
 static inline void
-xdp_conntrack_publish(struct xdp_conntrack *x OVS_UNUSED,
+xdp_conntrack_publish(struct conntrack *ct OVS_UNUSED,
+                      struct xdp_conntrack *x OVS_UNUSED,
                       const struct xdp_conntrack_peer peers[2] OVS_UNUSED,
                       long long int now OVS_UNUSED)
 {

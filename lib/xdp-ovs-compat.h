@@ -109,12 +109,35 @@ xdp_ovs_sequence_next(xdp_ovs_sequence *sequence)
  * up by an assertion in conn_update_state(). */
 #define XDP_OVS_TRANSLATES_TWICE (XDP_OVS_VERSION >= 305)
 
-/* Returns the key of direction DIR, 0 or 1, of CONN, a "struct conn". */
+/* Connections, "struct conn", and how the tracker CT finds them.
+ *
+ * XDP_OVS_CONN_KEY() is the key of direction DIR, 0 or 1, of CONN.
+ * XDP_OVS_FOR_EACH_CONN_NODE() is a loop over what has the hash HASH of a key
+ * of zone ZONE in CT, each a XDP_OVS_CONN_NODE, which leads to
+ * XDP_OVS_NODE_CONN().  Older versions have a second "struct conn" for the
+ * replies of one that is translated, which XDP_OVS_CONN_HAS() knows as one of
+ * CONN, and which, alone, lives until it is freed: XDP_OVS_CONN_CAN_EXPIRE().
+ */
 #if XDP_OVS_VERSION >= 305
 #define XDP_OVS_CONN_KEY(CONN, DIR) (&(CONN)->key_node[DIR].key)
+#define XDP_OVS_CONN_NODE struct conn_key_node
+#define XDP_OVS_FOR_EACH_CONN_NODE(NODE, CT, ZONE, HASH) \
+    CMAP_FOR_EACH_WITH_HASH (NODE, cm_node, HASH, &(CT)->conns[ZONE])
+#define XDP_OVS_NODE_CONN(NODE) \
+    CONTAINER_OF((NODE) - (NODE)->dir, struct conn, key_node[0])
+#define XDP_OVS_CONN_HAS(CONN, OTHER) ((OTHER) == (CONN))
+#define XDP_OVS_CONN_CAN_EXPIRE(CONN) ((void) (CONN), true)
 #else
 #define XDP_OVS_CONN_KEY(CONN, DIR) \
     ((DIR) ? &(CONN)->rev_key : &(CONN)->key)
+#define XDP_OVS_CONN_NODE struct conn
+#define XDP_OVS_FOR_EACH_CONN_NODE(NODE, CT, ZONE, HASH) \
+    CMAP_FOR_EACH_WITH_HASH (NODE, cm_node, HASH, &(CT)->conns)
+#define XDP_OVS_NODE_CONN(NODE) (NODE)
+#define XDP_OVS_CONN_HAS(CONN, OTHER) \
+    ((OTHER) == (CONN) || (OTHER) == (CONN)->nat_conn)
+#define XDP_OVS_CONN_CAN_EXPIRE(CONN) \
+    ((CONN)->conn_type == CT_CONN_TYPE_DEFAULT)
 #endif
 
 /* Actions that not all versions know: ACTION(NAME, STRING) for each, where

@@ -61,9 +61,7 @@ ct_report(const uint64_t before[XDP_COUNTER_MAX], unsigned long int n)
                    after[counters[i].index] - before[counters[i].index], n);
     }
     for (size_t i = 0; i < CT_N_EVENTS; i++) {
-        /* That one is nothing to wish for. */
-        report_one(event_names[i], ct_event_count[i],
-                   i == CT_EVENT_AMBIGUOUS ? 0 : n);
+        report_one(event_names[i], ct_event_count[i], n);
     }
     end_part("conntrack", "%lu packets", n);
 }

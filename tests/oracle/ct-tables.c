@@ -36,6 +36,7 @@
 #include "xdp-conn-table.h"
 #include "xdp-conntrack.h"
 #include "xdp-grace.h"
+#include "xdp-ovs-compat.h"
 
 #define NS_PER_MS 1000000
 
@@ -244,8 +245,8 @@ ct_tables_disturb(void)
 void
 ct_tables_clear(void)
 {
+    ct_tables_flush();
     for (size_t i = 0; i < ARRAY_SIZE(ct_sides); i++) {
-        conntrack_flush(ct_sides[i].ct, NULL);
         conntrack_set_tcp_seq_chk(ct_sides[i].ct, true);
     }
     xdp_conn_table_configure(CT_ENTRIES);
@@ -287,46 +288,79 @@ dump(const struct ct_side *side, struct ct_dpif_entry entries[MAX_CONNS])
     return n;
 }
 
-/* Returns true if a packet may belong to 'a' as well as to 'b'. */
+/* Connections that ct_tables_have_twins() looks at. */
+static const struct conn *alive[MAX_CONNS];
+static size_t n_alive;
+
+/* Adds 'conn' to them, if it is there at 'now'. */
 static bool
-is_ambiguous(const struct ct_dpif_entry *a, const struct ct_dpif_entry *b)
+add_alive(struct conn *conn, long long int now)
 {
-#define EQUAL(X, Y) (!memcmp(&a->X, &b->Y, sizeof a->X))
-    return (a->zone == b->zone
-            && (EQUAL(tuple_orig, tuple_orig)
-                || EQUAL(tuple_orig, tuple_reply)
-                || EQUAL(tuple_reply, tuple_orig)
-                || EQUAL(tuple_reply, tuple_reply)));
-#undef EQUAL
+    long long int expiration;
+
+    atomic_read_relaxed(&conn->expiration, &expiration);
+    if (expiration > now && n_alive < MAX_CONNS) {
+        alive[n_alive++] = conn;
+    }
+    return true;
 }
 
-/* Removes the connections of zones in which a tuple does not tell two of them
- * apart: with address translation, OVS makes one whose replies look like
- * packets of another one, and which of them it finds follows from its hash
- * table. */
-void
-ct_tables_make_unique(void)
+/* Returns true if programs find 'conn' by its key of direction 'dir'. */
+static bool
+is_in_xdp(const struct conn *conn, int dir)
 {
-    static struct ct_dpif_entry entries[MAX_CONNS];
-    static uint32_t last_n_conns;
-    uint32_t n_conns;
-    size_t n;
+    const struct xdp_conn *entry = xdp_conn_table_get(&conn->xdp.owner);
 
-    conntrack_get_nconns(ct_sides[1].ct, &n_conns);
-    if (n_conns == last_n_conns) {
-        return;
-    }
-    last_n_conns = n_conns;
-    n = dump(&ct_sides[1], entries);
-    for (size_t i = 0; i < n; i++) {
-        for (size_t j = i + 1; j < n; j++) {
-            if (is_ambiguous(&entries[i], &entries[j])) {
-                for (size_t k = 0; k < ARRAY_SIZE(ct_sides); k++) {
-                    conntrack_flush(ct_sides[k].ct, &entries[i].zone);
-                }
-                ct_event_count[CT_EVENT_AMBIGUOUS]++;
+    return (entry && entry->valid
+            && (dir == 0 || !(entry->flags & XDP_CONN_NEW)));
+}
+
+/* Returns true if a packet may belong to 'a' as well as to 'b'.  If programs
+ * find one of them for it, sets '*in_xdp' to true. */
+static bool
+are_twins(const struct conn *a, const struct conn *b, bool *in_xdp)
+{
+    bool any = false;
+
+    for (int i = 0; i < 2; i++) {
+        for (int j = 0; j < 2; j++) {
+            const struct conn_key *key = XDP_OVS_CONN_KEY(a, i);
+
+            if (!memcmp(key, XDP_OVS_CONN_KEY(b, j), sizeof *key)) {
+                any = true;
+                *in_xdp |= is_in_xdp(a, i) || is_in_xdp(b, j);
             }
         }
+    }
+    return any;
+}
+
+/* Returns true if the side with XDP has two connections that a tuple does not
+ * tell apart: with address translation, OVS makes one whose replies look like
+ * packets of another one, and which of them it finds follows from its hash
+ * table.  Stores in '*in_xdp' whether programs find one of them. */
+bool
+ct_tables_have_twins(bool *in_xdp)
+{
+    bool any = false;
+
+    *in_xdp = false;
+    n_alive = 0;
+    for_each_conn(&ct_sides[0], add_alive, ct_now());
+    for (size_t i = 0; i < n_alive; i++) {
+        for (size_t j = i + 1; j < n_alive; j++) {
+            any |= are_twins(alive[i], alive[j], in_xdp);
+        }
+    }
+    return any;
+}
+
+/* Removes all connections of both sides. */
+void
+ct_tables_flush(void)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(ct_sides); i++) {
+        conntrack_flush(ct_sides[i].ct, NULL);
     }
 }
 

@@ -15,6 +15,7 @@
 #include "packets.h"
 #include "rng.h"
 #include "util.h"
+#include "xdp-ovs-compat.h"
 
 /* Phases of TCP. */
 enum {
@@ -66,9 +67,11 @@ start_tcp(struct ct_talk *t)
     t->phase = one_in(6) ? PHASE_OPEN : PHASE_SYN;
 }
 
-/* Makes 't' a new connection. */
+/* Makes 't' a new connection.  If 'other' is not NULL, it is one that began
+ * before, and 't' sometimes one that its replies seem to belong to, unless
+ * this version of OVS gives up on many of these. */
 void
-ct_talk_start(struct ct_talk *t)
+ct_talk_start(struct ct_talk *t, const struct ct_talk *other)
 {
     static const uint16_t services[] = { 80, 443, 5000 };
     struct ct_tuple *orig = &t->tuples[0];
@@ -91,6 +94,11 @@ ct_talk_start(struct ct_talk *t)
     orig->sport = one_in(50) ? 0 : 1000 + rnd(12);
     orig->dport = (one_in(30) ? (t->proto == IPPROTO_TCP ? 21 : 69)
                    : services[rnd(ARRAY_SIZE(services))]);
+    if (XDP_OVS_TRANSLATES_TWICE && other && other != t && one_in(4)) {
+        t->is_ipv6 = other->is_ipv6;
+        t->proto = other->proto;
+        reverse_tuple(&other->tuples[1], orig);
+    }
     reverse_tuple(orig, &t->tuples[1]);
     start_tcp(t);
     t->mute = one_in(4);

@@ -24,13 +24,23 @@
 #include "run.h"
 #include "util.h"
 #include "xdp-conn-table.h"
+#include "xdp-ovs-compat.h"
 
 /* Packets of one sequence. */
 #define SEQUENCE_PACKETS 1000
 
+/* Packets that two connections with a tuple in common live on for.  Older
+ * versions may give up on them: see XDP_OVS_TRANSLATES_TWICE. */
+#define TWIN_PACKETS (XDP_OVS_TRANSLATES_TWICE ? 30 : 0)
+
 unsigned long int ct_event_count[CT_N_EVENTS];
 
 static unsigned long int n_run;
+
+/* The sequence. */
+static struct ct_talk talks[CT_TALKS];
+static struct device *ends[2];  /* Where packets come from. */
+static bool had_twins;
 
 /* Returns what 'result' has as a key. */
 static const struct xdp_key *
@@ -171,6 +181,42 @@ print_counters(const uint64_t before[XDP_COUNTER_MAX])
     printf("\n");
 }
 
+/* If there are two connections that a tuple does not tell apart, lets them
+ * live on for some packets, and removes all.  Which of them a packet belongs
+ * to depends on a hash table, which is another one on the other side, so these
+ * packets are not compared; but XDP must not carry any.  Returns what is
+ * wrong, or NULL. */
+static const char *
+check_twins(void)
+{
+    bool in_xdp;
+
+    if (!ct_tables_have_twins(&in_xdp)) {
+        return NULL;
+    }
+    ct_event_count[CT_EVENT_AMBIGUOUS]++;
+    had_twins = true;
+    for (int i = 0; !in_xdp && i < TWIN_PACKETS && ct_pipeline_has_room();
+         i++) {
+        static struct frame f;
+        struct ct_spec s;
+        int dir;
+
+        ct_talk_next(&talks[rnd(CT_TALKS)], &s, &dir);
+        ct_frame_make(&s, &f);
+        ct_sides_run(&f, ends[dir], ct_now());
+        if (one_in(4)) {
+            ct_tables_reclaim();
+        }
+        ct_tables_have_twins(&in_xdp);
+    }
+    if (in_xdp && only_case >= 0) {
+        ct_tables_print();
+    }
+    ct_tables_flush();
+    return in_xdp ? "connections with one tuple" : NULL;
+}
+
 /* Runs 'f', packet 'n' of sequence 'index', made of 's', on both sides.
  * Returns false and says so if they differ. */
 static bool
@@ -188,7 +234,8 @@ check_frame(unsigned long int index, unsigned long int n,
     ct_sides_run(f, device, ct_now());
     count(s);
     problem = compare_results(&ct_sides[0].result, &ct_sides[1].result);
-    if (!problem && only_case >= 0 && !ct_pipeline_stats_equal()) {
+    if (!problem && only_case >= 0 && !had_twins
+        && !ct_pipeline_stats_equal()) {
         problem = "megaflows";
     }
     if (problem && case_failure("conntrack", index, "packet %lu, %s", n,
@@ -203,15 +250,20 @@ check_frame(unsigned long int index, unsigned long int n,
         }
         ct_pipeline_print();
     }
-    ct_tables_make_unique();
+    if (problem) {
+        return false;
+    }
+    problem = check_twins();
+    if (problem) {
+        case_failure("conntrack", index, "packet %lu, %s", n, problem);
+    }
     return !problem;
 }
 
-/* Runs the next packet of 't', which is 'n' of sequence 'index'.  'ends' has
- * the devices of the two ends.  Returns false if something is wrong. */
+/* Runs the next packet of 't', which is 'n' of sequence 'index'.  Returns
+ * false if something is wrong. */
 static bool
-check_next(unsigned long int index, unsigned long int n, struct ct_talk *t,
-           struct device *const ends[2])
+check_next(unsigned long int index, unsigned long int n, struct ct_talk *t)
 {
     static struct frame f, pieces[3];
     struct ct_spec s;
@@ -251,15 +303,14 @@ check_next(unsigned long int index, unsigned long int n, struct ct_talk *t,
 static void
 test_sequence(unsigned long int index)
 {
-    static struct ct_talk talks[CT_TALKS];
-    struct device *ends[2];
     bool ok = true;
 
+    had_twins = false;
     rng_start(30, index);
     ct_pipeline_make();
     ct_tables_init_policy();
     for (size_t i = 0; i < CT_TALKS; i++) {
-        ct_talk_start(&talks[i]);
+        ct_talk_start(&talks[i], NULL);
     }
     for (int i = 0; i < 2; i++) {
         ends[i] = &devices[rnd(n_devices)];
@@ -273,12 +324,12 @@ test_sequence(unsigned long int index)
             ct_tables_disturb();
         }
         if (one_in(60)) {
-            ct_talk_start(t);
+            ct_talk_start(t, &talks[rnd(CT_TALKS)]);
         }
-        ok = check_next(index, n, t, ends);
+        ok = check_next(index, n, t);
     }
     ok = ok && ct_tables_compare(index);
-    ct_pipeline_check_stats(index, ok);
+    ct_pipeline_check_stats(index, ok && !had_twins);
     ct_tables_clear();
     reclaim();
 }

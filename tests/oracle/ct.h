@@ -143,7 +143,8 @@ void ct_sides_run(const struct frame *, const struct device *,
 /* Time and tables (ct-tables.c). */
 void ct_tables_settle(void);
 void ct_tables_age(long long int ms);
-void ct_tables_make_unique(void);
+bool ct_tables_have_twins(bool *in_xdp);
+void ct_tables_flush(void);
 bool ct_tables_compare(unsigned long int index);
 void ct_tables_reclaim(void);
 void ct_tables_init_policy(void);
@@ -214,7 +215,7 @@ struct ct_talk {
     size_t last_len[2];
 };
 
-void ct_talk_start(struct ct_talk *);
+void ct_talk_start(struct ct_talk *, const struct ct_talk *other);
 void ct_talk_next(struct ct_talk *, struct ct_spec *, int *dir);
 void ct_talk_heard(struct ct_talk *, int dir, const struct ct_spec *,
                    const struct ct_output *);

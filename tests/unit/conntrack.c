@@ -29,11 +29,19 @@
 #define ZONE 9
 #define CLIENT htonl(0x0a000001)
 #define SERVER htonl(0x0a000002)
+#define NEIGHBOR htonl(0x0a000009)
+#define NEIGHBOR_PORT 5000
 
 /* What all cases have. */
 static struct conntrack *ct;
 static long long int now;
 static int conns_fd;
+
+/* Who talks to the server, as begin() sets it, and what happens to its
+ * address. */
+static ovs_be32 client;
+static uint16_t client_port;
+static const struct nat_action_info_t *nat;
 
 /* Begins a case, with an empty tracker and the maps. */
 static bool
@@ -42,6 +50,9 @@ begin(void)
     char *message;
 
     now = time_msec();
+    client = CLIENT;
+    client_port = 1234;
+    nat = NULL;
     conns_fd = xdp_conn_table_open(&message);
     if (conns_fd >= 0 && xdp_conn_table_open_refs(&message) < 0) {
         xdp_conn_table_close();
@@ -88,8 +99,8 @@ send_packet(uint8_t proto, bool reply, const void *l4, size_t size,
     ip->ip_tot_len = htons(sizeof *ip + size);
     ip->ip_ttl = 64;
     ip->ip_proto = proto;
-    put_16aligned_be32(&ip->ip_src, reply ? SERVER : CLIENT);
-    put_16aligned_be32(&ip->ip_dst, reply ? CLIENT : SERVER);
+    put_16aligned_be32(&ip->ip_src, reply ? SERVER : client);
+    put_16aligned_be32(&ip->ip_dst, reply ? client : SERVER);
     ip->ip_csum = csum(ip, sizeof *ip);
     data = dp_packet_put(packet, l4, size);
     sum = csum_finish(csum_continue(packet_csum_pseudoheader(ip), data,
@@ -100,7 +111,7 @@ send_packet(uint8_t proto, bool reply, const void *l4, size_t size,
     pkt_metadata_init(&packet->md, u32_to_odp(1));
     dp_packet_batch_init_packet(&batch, packet);
     xdp_ovs_conntrack_execute(ct, &batch, htons(ETH_TYPE_IP), false, true,
-                              ZONE, mark ? set_mark : NULL, NULL, NULL, now);
+                              ZONE, mark ? set_mark : NULL, NULL, nat, now);
     state = packet->md.ct_state;
     dp_packet_delete_batch(&batch, true);
     return state;
@@ -111,8 +122,8 @@ static uint8_t
 send_tcp(bool reply, uint16_t flags, uint32_t seq, uint32_t ack)
 {
     struct tcp_header tcp = {
-        .tcp_src = htons(reply ? 80 : 1234),
-        .tcp_dst = htons(reply ? 1234 : 80),
+        .tcp_src = htons(reply ? 80 : client_port),
+        .tcp_dst = htons(reply ? client_port : 80),
         .tcp_ctl = TCP_CTL(flags, 5),
         .tcp_winsz = htons(60000),
     };
@@ -128,8 +139,8 @@ static uint8_t
 send_udp(bool reply, const uint32_t *mark)
 {
     struct udp_header udp = {
-        .udp_src = htons(reply ? 53 : 1234),
-        .udp_dst = htons(reply ? 1234 : 53),
+        .udp_src = htons(reply ? 53 : client_port),
+        .udp_dst = htons(reply ? client_port : 53),
         .udp_len = htons(sizeof udp),
     };
 
@@ -343,9 +354,95 @@ test_conntrack_udp(void)
     end();
 }
 
+/* As send_udp(), from NEIGHBOR, which has the address and port that those of
+ * the client are translated to.  Returns true if XDP then has no
+ * connection. */
+static bool
+interfere(void)
+{
+    const struct nat_action_info_t *old_nat = nat;
+    bool ok;
+
+    client = NEIGHBOR;
+    client_port = NEIGHBOR_PORT;
+    nat = NULL;
+    ok = send_udp(false, NULL) == (CS_TRACKED | CS_NEW) && is_empty();
+    client = CLIENT;
+    client_port = 1234;
+    nat = old_nat;
+    return ok;
+}
+
+/* Two connections whose replies look the same: the one of a client whose
+ * address is translated, and that of who has this address. */
+static void
+test_conntrack_twins(void)
+{
+    const struct nat_action_info_t snat = {
+        .min_addr.ipv4 = NEIGHBOR,
+        .max_addr.ipv4 = NEIGHBOR,
+        .min_port = NEIGHBOR_PORT,
+        .max_port = NEIGHBOR_PORT,
+        .nat_action = NAT_ACTION_SRC | NAT_ACTION_SRC_PORT,
+    };
+    struct xdp_conn entry;
+    uint32_t index;
+
+    CHECK(begin());
+    nat = &snat;
+    CHECK(send_udp(false, NULL) == (CS_TRACKED | CS_NEW | CS_SRC_NAT));
+    client = NEIGHBOR;
+    client_port = NEIGHBOR_PORT;
+    CHECK(send_udp(true, NULL)
+          == (CS_TRACKED | CS_ESTABLISHED | CS_REPLY_DIR | CS_DST_NAT));
+    CHECK(get_only(&entry, &index) && entry.flags == XDP_CONN_SRC_NAT);
+
+    /* It goes when the other one is made, before that one could have an entry,
+     * and neither gets one as long as there are both. */
+    CHECK(interfere());
+    CHECK(reclaim());
+    client = CLIENT;
+    client_port = 1234;
+    for (int i = 0; i < 3; i++) {
+        CHECK(send_udp(false, NULL)
+              == (CS_TRACKED | CS_ESTABLISHED | CS_SRC_NAT));
+        CHECK(is_empty());
+        now += 25000;
+        CHECK(i == 2 || interfere());
+    }
+
+    /* Then only one is left. */
+    CHECK(send_udp(false, NULL) == (CS_TRACKED | CS_ESTABLISHED | CS_SRC_NAT));
+    CHECK(is_empty());
+    for (int i = 0; i < 2; i++) {
+        now += 25000;
+        CHECK(send_udp(false, NULL)
+              == (CS_TRACKED | CS_ESTABLISHED | CS_SRC_NAT));
+    }
+    CHECK(get_only(&entry, &index) && entry.flags == XDP_CONN_SRC_NAT);
+
+    /* One that comes while the client is silent takes its place only when that
+     * has been cleaned up. */
+    CHECK(!conntrack_flush(ct, NULL));
+    nat = &snat;
+    CHECK(send_udp(false, NULL) == (CS_TRACKED | CS_NEW | CS_SRC_NAT));
+    for (int i = 0; i < 3; i++) {
+        CHECK(interfere());
+    }
+    CHECK(!conntrack_flush(ct, NULL));
+    CHECK(interfere());
+    client = NEIGHBOR;
+    client_port = NEIGHBOR_PORT;
+    nat = NULL;
+    CHECK(send_udp(false, NULL) == (CS_TRACKED | CS_NEW));
+    CHECK(get_only(&entry, &index) && entry.flags == XDP_CONN_NEW);
+    end();
+}
+
 const struct unit_case unit_conntrack[] = {
     { "conntrack-tcp", test_conntrack_tcp, NEED_BPF },
     { "conntrack-closed", test_conntrack_closed, NEED_BPF },
     { "conntrack-udp", test_conntrack_udp, NEED_BPF },
+    { "conntrack-twins", test_conntrack_twins, NEED_BPF },
     { NULL, NULL, 0 }
 };
