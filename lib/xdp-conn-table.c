@@ -128,6 +128,11 @@ withdraw_slot(uint32_t slot)
         first_withdrawn = slot;
         seq_change(get_seq());
     } else {
+        /* Who is just reclaiming an epoch does not look for those of the
+         * next. */
+        if (slots[last_withdrawn].epoch != current_epoch) {
+            seq_change(get_seq());
+        }
         slots[last_withdrawn].next = slot;
     }
     last_withdrawn = slot;

@@ -536,6 +536,40 @@ test_conns_attrs(void)
     reclaim();
 }
 
+/* Whoever reclaims is told again of what is withdrawn meanwhile. */
+static void
+test_conns_seq(void)
+{
+    struct owner owners[3] = { { .n_released = 0 } };
+    struct xdp_conn entry;
+    uint64_t epoch, seq;
+
+    CHECK(open_table());
+    for (uint32_t i = 0; i < 3; i++) {
+        make_entry(i, 30 * SECOND, &entry);
+        CHECK(xdp_conn_table_insert(&owners[i].up, &entry, now)
+              == XDP_CONN_OK);
+    }
+    seq = xdp_conn_table_seq();
+    xdp_conn_table_withdraw(&owners[0].up);
+    CHECK(xdp_conn_table_seq() != seq);
+
+    CHECK(xdp_conn_table_begin_reclaim(&epoch));
+    seq = xdp_conn_table_seq();
+    xdp_conn_table_withdraw(&owners[1].up);
+    CHECK(xdp_conn_table_seq() != seq);
+    seq = xdp_conn_table_seq();
+    xdp_conn_table_withdraw(&owners[2].up);
+    CHECK(xdp_conn_table_seq() == seq);
+    CHECK(!xdp_grace_wait());
+    xdp_conn_table_reclaim(epoch);
+    CHECK(owners[0].n_released == 1 && owners[1].n_released == 0);
+    CHECK(reclaim());
+    CHECK(owners[1].n_released == 1 && owners[2].n_released == 1);
+    close_table();
+    reclaim();
+}
+
 /* What users see. */
 static void
 test_conns_report(void)
@@ -589,6 +623,7 @@ const struct unit_case unit_conns[] = {
     { "conns-full", test_conns_full, NEED_BPF },
     { "conns-refs", test_conns_refs, NEED_NOTHING },
     { "conns-attrs", test_conns_attrs, NEED_BPF },
+    { "conns-seq", test_conns_seq, NEED_BPF },
     { "conns-report", test_conns_report, NEED_BPF },
     { NULL, NULL, 0 }
 };
