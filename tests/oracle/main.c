@@ -29,6 +29,8 @@
  *                          and go, against OVS's classifier
  *     race                 as "classifier", with the changes made by another
  *                          thread
+ *     ct-race              as "race", with connections: the only part with
+ *                          an object made for it, and with no other one
  *     conntrack            packets of connections against userspace alone
  *     coverage             that the above met everything it should
  *
@@ -108,8 +110,9 @@ usage(void)
            "  --part NAME      run this part only\n"
            "  --case N         run this case of parts \"actions\" and "
            "\"classifier\" only\n"
-           "  --race-seconds N how long part \"race\" takes, 0 for not at all "
-           "(default: %lu)\n"
+           "  --race-seconds N how long parts \"race\" and \"ct-race\" take, 0 "
+           "for not at all\n"
+           "                   (default: %lu)\n"
            "  --ct-packets N   packets for part \"conntrack\" (default: %lu)\n"
            "  --ct-checksum    with programs that verify the checksums of "
            "tracked packets\n"
@@ -321,7 +324,11 @@ main(int argc, char *argv[])
     }
     find_internals();
     init_meters();
-    load_egress(object_path);
+    if (ct_race_open()) {
+        only_part = "ct-race";
+    } else {
+        load_egress(object_path);
+    }
     init_pool();
 
     if (hex) {
@@ -346,6 +353,7 @@ main(int argc, char *argv[])
         test_refusals();
         test_classifier();
         test_race();
+        test_ct_race();
         test_conntrack();
         test_coverage();
     }

@@ -99,6 +99,8 @@ void test_classifier(void);
 void test_race(void);
 void prepare_conntrack(void);
 void test_conntrack(void);
+bool ct_race_open(void);
+void test_ct_race(void);
 void test_coverage(void);
 void replay(const char *hex, int vlan_limit, enum asked);
 
