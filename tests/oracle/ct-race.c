@@ -61,9 +61,17 @@
 /* Connections of each client that are remembered. */
 #define HISTORY 256
 
-/* How often a packet is under way for long, and how long. */
+/* The first client's connection is the one that changes, and has packets, most
+ * often.  How often a packet is under way for long, and how long. */
 #define PAUSE_ONE_IN 24
 #define LONG_PAUSE 30000
+
+/* Changes of a mark and a label that follow each other at once. */
+#define MANY_MARKS 200
+
+/* In every second period of this length, in ms, entries come and go as fast as
+ * programs let them, which leaves few packets to carry. */
+#define PERIOD 250
 
 /* How often something happens that waits for programs. */
 #define FLUSH_ONE_IN 4000
@@ -125,7 +133,8 @@ get_now(void)
 static uint64_t
 label_half(uint32_t n, int i)
 {
-    return n * (i ? UINT64_C(0x9e3779b97f4a7c15) : UINT64_C(0xd1342543de82ef95));
+    return n * (i ? UINT64_C(0x9e3779b97f4a7c15)
+                : UINT64_C(0xd1342543de82ef95));
 }
 
 /* Makes 'f' a packet from one end to the other. */
@@ -296,25 +305,41 @@ flush_conn(struct client *c)
     n_flushed++;
 }
 
-/* Lets time pass for the connection of 'c' alone, until it is no more. */
-static void
-age_conn(struct client *c)
+/* Returns the connection of 'c', or NULL. */
+static struct conn *
+find_conn(const struct client *c)
 {
     ovs_be32 src = htonl(CLIENT_IP(c - clients));
+    long long int now = time_msec();
     struct conn *conn;
 
     for (size_t i = 0; i < N_EXP_LISTS; i++) {
         RCULIST_FOR_EACH (conn, node, &ct->exp_lists[i]) {
-            if (XDP_OVS_CONN_KEY(conn, 0)->src.addr.ipv4 == src) {
-                struct xdp_conn *entry
-                    = xdp_conn_table_get(&conn->xdp.owner);
+            long long int expiration;
 
-                atomic_store_relaxed(&conn->expiration, 1);
-                if (entry) {
-                    __atomic_store_n(&entry->expiration, 1, __ATOMIC_RELAXED);
-                }
+            atomic_read_relaxed(&conn->expiration, &expiration);
+            if (expiration > now
+                && XDP_OVS_CONN_KEY(conn, 0)->src.addr.ipv4 == src) {
+                return conn;
             }
         }
+    }
+    return NULL;
+}
+
+/* Lets time pass for the connection of 'c' alone, until it is no more. */
+static void
+age_conn(struct client *c)
+{
+    struct conn *conn = find_conn(c);
+    struct xdp_conn *entry
+        = conn ? xdp_conn_table_get(&conn->xdp.owner) : NULL;
+
+    if (conn) {
+        atomic_store_relaxed(&conn->expiration, 1);
+    }
+    if (entry) {
+        __atomic_store_n(&entry->expiration, 1, __ATOMIC_RELAXED);
     }
 }
 
@@ -342,17 +367,44 @@ expire_conn(struct client *c)
     }
 }
 
+/* The latest change of a mark. */
+static uint32_t last_change;
+
 /* Changes the mark and the label of the connection of 'c'. */
 static void
 mark_conn(struct client *c)
 {
     struct stay *stay = last_stay(c);
-    static uint32_t last;
 
-    atomic_store(&stay->begun, ++last);
-    send_frame(&c->frame, last, NULL);
-    atomic_store(&stay->done, last);
+    atomic_store(&stay->begun, ++last_change);
+    send_frame(&c->frame, last_change, NULL);
+    atomic_store(&stay->done, last_change);
     n_marked++;
+}
+
+/* Does so again and again, as the tracker does it, but without packets. */
+static void
+mark_often(struct client *c)
+{
+    struct stay *stay = last_stay(c);
+    struct conn *conn = find_conn(c);
+
+    if (!conn) {
+        return;
+    }
+    ovs_mutex_lock(&conn->lock);
+    for (int i = 0; i < MANY_MARKS; i++) {
+        uint64_t label[2] = { label_half(++last_change, 0),
+                              label_half(last_change, 1) };
+
+        atomic_store(&stay->begun, last_change);
+        conn->mark = last_change;
+        memcpy(&conn->label, label, sizeof conn->label);
+        xdp_conntrack_set_attrs(&conn->xdp);
+        atomic_store(&stay->done, last_change);
+    }
+    ovs_mutex_unlock(&conn->lock);
+    n_marked += MANY_MARKS;
 }
 
 /* The thread that changes connections. */
@@ -373,7 +425,7 @@ change_main(void *aux OVS_UNUSED)
     sched_setaffinity(0, sizeof cpus, &cpus);
 
     for (;;) {
-        struct client *c = &clients[rnd(N_CLIENTS)];
+        struct client *c = &clients[one_in(4) ? 0 : rnd(N_CLIENTS)];
         bool stopping, is_alive;
 
         atomic_read(&stop, &stopping);
@@ -391,9 +443,11 @@ change_main(void *aux OVS_UNUSED)
             }
         } else if (one_in(300)) {
             expire_conn(c);
-        } else if (one_in(30000)) {
-            /* With its next packet it comes back. */
+        } else if (one_in(time_msec() / PERIOD % 2 ? 16 : 30000)) {
+            /* Each comes back with its connection's next packet. */
             xdp_conn_table_withdraw_all();
+        } else if (c == &clients[0]) {
+            mark_often(c);
         } else {
             mark_conn(c);
         }
@@ -672,7 +726,7 @@ test_ct_race(void)
     end = time_msec() + race_seconds * 1000;
     while (time_msec() < end && !part_failures) {
         for (int i = 0; i < 100; i++) {
-            struct client *c = &clients[rnd(N_CLIENTS)];
+            struct client *c = &clients[one_in(2) ? 0 : rnd(N_CLIENTS)];
             uint32_t port;
 
             atomic_read(&last_stay(c)->port, &port);
