@@ -5,9 +5,11 @@
 
 #include "xdp-conn-table.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "entropy.h"
+#include "openvswitch/vlog.h"
 #include "ovs-rcu.h"
 #include "ovs-thread.h"
 #include "seq.h"
@@ -16,12 +18,22 @@
 #include "xdp-grace.h"
 #include "xdp-shared.h"
 
+VLOG_DEFINE_THIS_MODULE(xdp_conn_table);
+
 /* An entry that carried nothing for so long, in ns, may have to make room.
  * More than a second, to which its last use is known. */
 #define IDLE_TIME UINT64_C(2000000000)
 
 /* Entries that are looked at for one to displace. */
 #define DISPLACE_STEPS 64
+
+/* How long nobody looks for one again when none was found, in ns. */
+#define FULL_TIME UINT64_C(1000000)
+
+/* Entries that are withdrawn under one lock, and the pause after that, in ns,
+ * which lets others have it. */
+#define WITHDRAW_BATCH 1024
+#define WITHDRAW_PAUSE 20000
 
 /* Slots that are given back at a time, under one lock. */
 #define RECLAIM_BATCH 64
@@ -85,6 +97,10 @@ static xdp_conn_release_func *release OVS_GUARDED_BY(mutex);
 /* True while connections can be inserted. */
 atomic_bool xdp_conn_table_active = ATOMIC_VAR_INIT(false);
 
+/* Until then there is no room, unless an entry is withdrawn.  CLOCK_MONOTONIC,
+ * ns. */
+static ATOMIC(uint64_t) full_until = ATOMIC_VAR_INIT(0);
+
 /* Returns how many connections there can be. */
 static uint32_t
 get_max_conns(void)
@@ -137,16 +153,25 @@ withdraw_slot(uint32_t slot)
     }
     last_withdrawn = slot;
     n_valid--;
+    atomic_store_relaxed(&full_until, 0);
 }
 
-/* Withdraws all entries. */
+/* Withdraws all entries that there are at the time of the call.  Gives up the
+ * lock meanwhile if there are many, because who receives packets needs it. */
 static void
 withdraw_all(void)
     OVS_REQUIRES(mutex)
 {
+    uint32_t n = 0;
+
     for (uint32_t i = 0; n_valid && i < n_slots; i++) {
         if (slots[i].state == SLOT_VALID) {
             withdraw_slot(i);
+            if (++n % WITHDRAW_BATCH == 0) {
+                ovs_mutex_unlock(&mutex);
+                xnanosleep_no_quiesce(WITHDRAW_PAUSE);
+                ovs_mutex_lock(&mutex);
+            }
         }
     }
 }
@@ -189,8 +214,11 @@ find_slot(uint64_t now)
 {
     uint32_t slot = free_list;
 
-    if (slot == XDP_CONN_NO_SLOT
-        || (n_valid >= get_max_conns() && !displace(now))) {
+    if (slot == XDP_CONN_NO_SLOT) {
+        return XDP_CONN_NO_SLOT;
+    }
+    if (n_valid >= get_max_conns() && !displace(now)) {
+        atomic_store_relaxed(&full_until, now + FULL_TIME);
         return XDP_CONN_NO_SLOT;
     }
     return slot;
@@ -324,7 +352,13 @@ xdp_conn_table_configure(uint32_t n)
 {
     ovs_mutex_lock(&mutex);
     if (n != wanted_conns) {
+        if (n_slots && n > most_conns) {
+            VLOG_WARN("xdp-max-conns is %"PRIu32" now, but there is room for "
+                      "%"PRIu32" connections until ovs-vswitchd is restarted",
+                      n, most_conns);
+        }
         wanted_conns = n;
+        atomic_store_relaxed(&full_until, 0);
         if (n_valid > get_max_conns()) {
             withdraw_all();
         }
@@ -457,6 +491,17 @@ xdp_conn_table_is_open(const struct xdp_conn_owner *owner_)
     atomic_read(&owner->barred, &barred);
     atomic_read(&owner->closed, &closed);
     return !barred && !closed;
+}
+
+/* Returns false if xdp_conn_table_insert() would find no room at 'now'
+ * anyway: somebody has just looked for some. */
+bool
+xdp_conn_table_has_room(uint64_t now)
+{
+    uint64_t until;
+
+    atomic_read_relaxed(&full_until, &until);
+    return now >= until;
 }
 
 /* Inserts 'entry', in which 'valid' and 'seq' are of no importance, for
@@ -731,6 +776,13 @@ xdp_conn_table_reclaim(uint64_t epoch)
             released_->slots[released_->n++] = numbers[i];
         }
     } while (n);
+
+    /* Who waits is not told of those that were withdrawn meanwhile. */
+    ovs_mutex_lock(&mutex);
+    if (first_withdrawn != XDP_CONN_NO_SLOT) {
+        seq_change(get_seq());
+    }
+    ovs_mutex_unlock(&mutex);
     ovsrcu_postpone(free_released, released_);
 }
 

@@ -69,7 +69,8 @@ struct xdp_conn_table_stats {
     uint32_t max_conns;         /* Entries that there can be. */
     uint32_t n_conns;           /* Those that programs find. */
     uint64_t n_inserted;        /* Since start... */
-    uint64_t n_full;            /* ...not inserted for lack of room... */
+    uint64_t n_full;            /* ...not inserted for lack of room, when that
+                                 * was looked for... */
     uint64_t n_displaced;       /* ...withdrawn for others. */
     uint64_t memory;            /* Bytes of the maps. */
 };
@@ -96,6 +97,7 @@ const uint64_t *xdp_conn_table_secret(void);
 
 /* Entries. */
 bool xdp_conn_table_is_open(const struct xdp_conn_owner *);
+bool xdp_conn_table_has_room(uint64_t now);
 enum xdp_conn_result xdp_conn_table_insert(struct xdp_conn_owner *,
                                            const struct xdp_conn *,
                                            uint64_t now);

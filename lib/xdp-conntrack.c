@@ -379,7 +379,8 @@ insert_entry(struct conntrack *ct, struct xdp_conntrack *x,
 {
     const struct conn *conn = get_conn(x);
 
-    if (is_unambiguous(ct, conn, now)
+    if (xdp_conn_table_has_room(now * NS_PER_MS)
+        && is_unambiguous(ct, conn, now)
         && !xdp_conn_table_insert(&x->owner, entry, now * NS_PER_MS)) {
         /* Another one may have been made since we looked.  Either its maker
          * has found the entry, or we find it. */

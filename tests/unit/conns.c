@@ -345,6 +345,16 @@ test_conns_full(void)
     xdp_conn_table_get_stats(&after);
     CHECK(after.n_conns == N_CONNS && after.n_full == before.n_full + 1);
 
+    /* Nobody looks for room again at once, unless there is some. */
+    CHECK(!xdp_conn_table_has_room(now));
+    CHECK(xdp_conn_table_has_room(now + SECOND));
+    xdp_conn_table_withdraw(&owners[0].up);
+    CHECK(xdp_conn_table_has_room(now) && reclaim());
+    CHECK(owners[0].n_released == 1);
+    owners[0].n_released = 0;
+    make_entry(0, 30 * SECOND, &entry);
+    CHECK(xdp_conn_table_insert(&owners[0].up, &entry, now) == XDP_CONN_OK);
+
     /* All but one have not been for a while. */
     now += 5 * SECOND;
     xdp_conn_table_get(&owners[7].up)->expiration = now + 30 * SECOND;
