@@ -15,6 +15,8 @@
 #include "stats.h"
 
 #define CLASSIFY_FIRST_CT_WORD (XDP_KEY_BASIC_WORDS + XDP_KEY_EXT_WORDS)
+#define CLASSIFY_FIRST_CT_IPV6_WORD \
+    (CLASSIFY_FIRST_CT_WORD + XDP_KEY_CT_IPV4_WORDS)
 #define CLASSIFY_FIRST_TUNNEL_WORD (XDP_KEY_WORDS - XDP_KEY_TUNNEL_WORDS)
 #define CLASSIFY_FIRST_RARE_WORD \
     (CLASSIFY_FIRST_TUNNEL_WORD + XDP_KEY_TUNNEL_BASIC_WORDS)
@@ -226,10 +228,18 @@ classify_hash(const struct xdp_scratch *scratch, const struct xdp_port *port)
     }
     if (scratch->tracked) {
 #pragma clang loop unroll(full)
-        for (int i = CLASSIFY_FIRST_CT_WORD; i < CLASSIFY_FIRST_TUNNEL_WORD;
+        for (int i = CLASSIFY_FIRST_CT_WORD; i < CLASSIFY_FIRST_CT_IPV6_WORD;
              i++) {
             hash += ((scratch->words[i] & port->union_bits[i])
                      * xdp_hint_secret[i]);
+        }
+        if (scratch->tracked == MAPS_TRACKED_IPV6) {
+#pragma clang loop unroll(full)
+            for (int i = CLASSIFY_FIRST_CT_IPV6_WORD;
+                 i < CLASSIFY_FIRST_TUNNEL_WORD; i++) {
+                hash += ((scratch->words[i] & port->union_bits[i])
+                         * xdp_hint_secret[i]);
+            }
         }
     }
     if (scratch->in_tunnel) {

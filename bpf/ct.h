@@ -8,7 +8,9 @@
  * connection in 'xdp_conns' that is not changed by the packet but in what
  * userspace and XDP keep together (lib/xdp-abi-conn.h).  Whatever else it is,
  * userspace gets the packet as it is in this pass.  ct_run() then does what
- * ct_check() has found out, in its place among the ops.
+ * ct_check() has found out, in its place among the ops.  What ct_check() looks
+ * at, train_ct.h looks at for packets of trains: neither has a condition
+ * without the other one.
  *
  * The words of connection tracking of the key are those of the last XDP_OP_CT,
  * in this pass or in an earlier one.
@@ -100,22 +102,16 @@ ct_find_ref(const __u32 refs[XDP_CONN_REFS], __u32 tag)
     return 0;
 }
 
-/* Finds the connection that the tuple of the scratch's 'ct_packet' leads to,
- * and stores it, what it has in 'valid', and the direction there.  Returns
- * false if there is none. */
-__noinline int
-ct_find(void)
+/* Finds the connection that the tuple of 'packet' leads to, and stores it,
+ * what it has in 'valid', and the direction there.  Returns it, or NULL if
+ * there is none. */
+static __always_inline struct xdp_conn *
+ct_find(struct xdp_scratch *scratch, struct xdp_ct_packet *packet)
 {
-    struct xdp_scratch *scratch = parse_scratch();
-    struct xdp_ct_packet *packet;
     struct xdp_conn_place place;
     struct xdp_conn_refs *refs;
     __u32 bucket;
 
-    if (!scratch) {
-        return false;
-    }
-    packet = &scratch->ct_packet;
     place = xdp_conn_place(xdp_conn_hash(packet->id, packet->address,
                                          packet->more,
                                          (packet->id
@@ -125,7 +121,7 @@ ct_find(void)
     bucket = place.bucket;
     refs = bpf_map_lookup_elem(&xdp_conn_refs, &bucket);
     if (!refs) {
-        return false;
+        return NULL;
     }
     for (__u32 i = 0; i < 2; i++) {
         __u32 ref = ct_find_ref(refs->refs[(place.half ^ i) & 1], place.tag);
@@ -146,10 +142,10 @@ ct_find(void)
         packet->dir = (ref - 1) & 1;
         if (ct_is_of(packet, conn, packet->dir)) {
             packet->conn = (ref - 1) / 2 + 1;
-            return true;
+            return conn;
         }
     }
-    return false;
+    return NULL;
 }
 
 /* Returns true if an XDP_OP_CT before number 'n' of the flow of 'scratch' will
@@ -215,6 +211,7 @@ ct_read_mark(struct xdp_scratch *scratch, struct xdp_conn *conn, __u32 *markp,
 {
     __u32 seq = *(volatile __u32 *) &conn->seq;
 
+    result->seq = seq;
     order_reads(scratch);
     *markp = *(volatile __u32 *) &conn->mark;
     result->label[0] = *(volatile __u64 *) &conn->label[0];
@@ -242,15 +239,15 @@ ct_keeps_mark(const struct xdp_op *op, __u32 mark,
 }
 
 /* Looks for the connection of 'packet', as it is at the 'n'th XDP_OP_CT, which
- * it comes to anew, and for what that makes of its state.  Returns 0 or
- * XDP_COUNTER_CT_*. */
+ * it comes to anew, and for what that makes of its state.  Returns 0, and the
+ * connection in '*connp', or XDP_COUNTER_CT_*. */
 static __always_inline int
 ct_check_anew(struct xdp_scratch *scratch, struct xdp_ct_packet *packet,
-              const struct xdp_op *op, __u32 n, struct xdp_ct_result *result)
+              const struct xdp_op *op, __u32 n, struct xdp_ct_result *result,
+              struct xdp_conn **connp)
 {
-    bool translated;
     struct xdp_conn *conn;
-    bool found;
+    bool translated;
 
     if (packet->zone != op->u.ct.zone) {
         packet->state = 0;
@@ -261,17 +258,13 @@ ct_check_anew(struct xdp_scratch *scratch, struct xdp_ct_packet *packet,
     if (translated) {
         ct_reverse(packet);
     }
-    found = ct_find();
+    conn = ct_find(scratch, packet);
+    if (!conn) {
+        return XDP_COUNTER_CT_NO_ENTRY;
+    }
     if (translated) {
         ct_reverse(packet);
         packet->dir = !packet->dir;
-    }
-    if (!found) {
-        return XDP_COUNTER_CT_NO_ENTRY;
-    }
-    conn = ct_conn(packet->conn - 1);
-    if (!conn) {
-        return XDP_COUNTER_CT_NO_ENTRY;
     }
     if (op->u.ct.flags & XDP_CT_FORCE && (packet->dir || translated)) {
         /* OVS 3.1 takes one that is translated for a reply. */
@@ -294,6 +287,7 @@ ct_check_anew(struct xdp_scratch *scratch, struct xdp_ct_packet *packet,
         packet->state = ((packet->state & ~CT_CS_NEW) | CT_CS_ESTABLISHED
                          | (packet->dir ? CT_CS_REPLY_DIR : 0));
     }
+    *connp = conn;
     return 0;
 }
 
@@ -354,14 +348,10 @@ ct_check_op(__u32 slot, __u32 n)
             return XDP_COUNTER_CT_NO_ENTRY;
         }
     } else {
-        int reason = ct_check_anew(scratch, packet, op, n, result);
+        int reason = ct_check_anew(scratch, packet, op, n, result, &conn);
 
         if (reason) {
             return reason;
-        }
-        conn = ct_conn(packet->conn - 1);
-        if (!conn) {
-            return XDP_COUNTER_CT_NO_ENTRY;
         }
     }
 
@@ -447,8 +437,8 @@ ct_result(const struct xdp_scratch *scratch, const struct xdp_flow_rest *rest,
             : &scratch->ct_results[2]);
 }
 
-/* Raises the window of direction 'dir' of the connection at 'index' for a
- * packet of 'sent', 'allowed' (two halves of xdp_conn_window()) and 'win'. */
+/* As ct_raise_window(), of direction 'dir' of the connection at 'index', for a
+ * packet of 'window', as xdp_conn_window() returns it, and 'win'. */
 __noinline int
 ct_raise(__u32 index, __u32 dir, __u64 window, __u32 win)
 {
@@ -463,22 +453,53 @@ ct_raise(__u32 index, __u32 dir, __u64 window, __u32 win)
             && xdp_conn_raise(&d->window, window >> 32, window));
 }
 
+/* Raises the window of 'd', direction 'dir' of the connection at 'index', to
+ * what 'result' says, if it is not as high already. */
+static __always_inline void
+ct_raise_window(struct xdp_conn_dir *d, __u32 index, __u32 dir,
+                const struct xdp_ct_result *result)
+{
+    __u64 window = *(volatile __u64 *) &d->window;
+
+    if (*(volatile __u32 *) &d->max_win < result->win
+        || (__s32) (result->sent - (__u32) (window >> 32)) > 0
+        || (__s32) (result->allowed - (__u32) window) > 0) {
+        ct_raise(index, dir, xdp_conn_window(result->sent, result->allowed),
+                 result->win);
+    }
+}
+
+/* Returns how much of the time of 'conn' must be left, or else a packet makes
+ * it all of its timeout again. */
+static __always_inline __u64
+ct_least_left(const struct xdp_conn *conn)
+{
+    __u64 interval = conn->timeout / 8;
+
+    return (conn->timeout
+            - (interval > CT_RENEW_INTERVAL ? CT_RENEW_INTERVAL : interval));
+}
+
+/* Counts in 'dir' of a connection that a packet with 'bytes' bytes went by. */
+static __always_inline void
+ct_count(struct xdp_conn_dir *dir, __u64 bytes)
+{
+    dir->packets++;
+    dir->bytes += bytes;
+}
+
 /* Notes in 'conn' that a packet of direction 'dir' with 'bytes' bytes went
  * by, and lets it live on. */
 static __always_inline void
 ct_update(const struct xdp_scratch *scratch, struct xdp_conn *conn,
           struct xdp_conn_dir *dir, __u64 bytes)
 {
-    __u64 timeout = conn->timeout;
-    __u64 interval = timeout / 8;
     __u64 left = *(volatile __u64 *) &conn->expiration - scratch->now;
 
-    interval = interval > CT_RENEW_INTERVAL ? CT_RENEW_INTERVAL : interval;
-    if (left < timeout - interval) {
-        *(volatile __u64 *) &conn->expiration = scratch->now + timeout;
+    if (left < ct_least_left(conn)) {
+        *(volatile __u64 *) &conn->expiration = scratch->now + conn->timeout;
     }
-    dir->packets++;
-    dir->bytes += bytes;
+    ct_count(dir, bytes);
 }
 
 /* Makes one address of the IPv6 packet, with 'layers', which belongs to the
@@ -622,6 +643,7 @@ ct_run(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
 {
     struct xdp_scratch *scratch = parse_scratch();
     const struct xdp_ct_result *result;
+    struct xdp_conn_dir *dir;
     struct xdp_conn *conn;
 
     if (!scratch || !rest) {
@@ -634,13 +656,11 @@ ct_run(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
     }
     stats_count(XDP_COUNTER_CT);
     if (result->what & CT_UPDATE) {
+        dir = ct_dir(conn, result->dir);
         if (result->what & CT_UPDATE_TCP) {
-            ct_raise(result->conn, result->dir,
-                     xdp_conn_window(result->sent, result->allowed),
-                     result->win);
+            ct_raise_window(dir, result->conn, result->dir, result);
         }
-        ct_update(scratch, conn, ct_dir(conn, result->dir),
-                  ctx->data_end - ctx->data);
+        ct_update(scratch, conn, dir, ctx->data_end - ctx->data);
     }
     ct_set_words(scratch, conn, result);
     return (result->what & CT_TRANSLATE

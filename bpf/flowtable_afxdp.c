@@ -18,7 +18,7 @@
  * through connection tracking (ct.h).
  *
  * Packets with the headers of the one before skip all but the last step
- * (train.h).
+ * (train.h), those of one connection both passes (train_ct.h).
  */
 
 #include "maps.h"
@@ -33,6 +33,7 @@
 #include "outputs.h"
 #include "recirc.h"
 #include "train.h"
+#include "train_ct.h"
 #include "tunnel.h"
 #include "upcall.h"
 #include "stats.h"
@@ -89,7 +90,7 @@ find_flow(struct xdp_md *ctx, const struct xdp_port *port, __u32 in_port,
     if (is_first) {
         train_note(ctx, scratch, in_port, flow, *slotp, valid);
     } else if (scratch->pass == 1) {
-        train_note_next(ctx, scratch, flow, *slotp, valid);
+        train_ct_note_next(ctx, scratch, flow, *slotp, valid);
     }
     return flow;
 }
@@ -174,6 +175,17 @@ run_first_pass(struct xdp_md *ctx, struct xdp_scratch *scratch)
     if (flow) {
         /* TCP flags are the same as before. */
         slot = scratch->train.slot;
+        if (!(flow->flags & XDP_FLOW_SIMPLE) && scratch->train.tracked) {
+            /* Both passes, or none. */
+            flow = train_ct_run(ctx, scratch);
+            if (flow) {
+                slot = scratch->train.next_slot;
+                stats_flow(scratch, slot, ctx->data_end - ctx->data, 0);
+                return fast_run_simple(ctx, flow);
+            }
+        }
+    }
+    if (flow) {
         if (flow->flags & XDP_FLOW_SIMPLE) {
             if (!mtu_fits_simple(ctx, scratch, flow, slot)) {
                 recirc_begin(scratch);

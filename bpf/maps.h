@@ -225,6 +225,25 @@ struct xdp_train_headers {
     __u16 tcp_ctl_mask;
 };
 
+/* What a train knows of the connection that it belongs to, and what becomes of
+ * its packets: see train_ct.h. */
+struct xdp_train_ct {
+    __u32 conn;             /* Index in 'xdp_conns' of that of the last packet,
+                             * with or without a train. */
+    __u32 valid;            /* What that has in 'valid'... */
+    __u32 seq;              /* ...and in 'seq'. */
+    __u32 dir;              /* The direction of the packets. */
+    __u64 expiration;       /* The least that 'expiration' may be. */
+    __u32 ip_sum;           /* Of those words of the IP header that packets
+                             * have in common. */
+    __u32 what;             /* enum ct_what. */
+    __u64 addresses;        /* What these become by translation. */
+    __u32 ports;
+    __u32 address_diff;     /* See csum.h. */
+    __u32 ports_diff;
+    __u32 pad;
+};
+
 /* A train: see train.h. */
 struct xdp_train {
     /* The first pass. */
@@ -235,12 +254,16 @@ struct xdp_train {
     __u32 valid;            /* What that slot has in 'valid'. */
     struct xdp_train_headers headers;
     __u64 layers_word;      /* "struct xdp_layers" without 'l4_size'. */
+    __u32 tracked;          /* Does the flow have XDP_OP_CT?  Then a train is
+                             * both passes, or none. */
+    __u32 pad;
 
     /* The second pass, if it is known. */
     __u32 next_slot;
     __u32 next_valid;       /* 0 if it is not. */
     struct xdp_train_headers next_headers;  /* Behind a tunnel. */
     __u64 tunnel_words[XDP_KEY_TUNNEL_BASIC_WORDS];
+    struct xdp_train_ct ct; /* If packets are tracked in between. */
 };
 
 /* What ct_check() knows of the packet at one of its XDP_OP_CT: see ct.h. */
@@ -269,7 +292,7 @@ struct xdp_ct_result {
     __u32 what;             /* enum ct_what. */
     __u32 sent, allowed;    /* For xdp_conn_raise()... */
     __u32 win;              /* ...and xdp_conn_raise_win(). */
-    __u32 pad;
+    __u32 seq;              /* What the connection has in 'seq'. */
     __u64 state_word;       /* The first word of connection tracking. */
     __u64 label[2];
 };

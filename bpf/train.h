@@ -16,6 +16,7 @@
  * Only lists of ops that ask for little in the scratch are run so:
  * XDP_FLOW_SIMPLE needs nothing but the time there, and train_restore()
  * restores what XDP_FLOW_SHORT and XDP_FLOW_REWRITE, without XDP_OP_CT, need.
+ * With one XDP_OP_CT, a train is something else: see train_ct.h.
  *
  * A second pass follows from the first one, which does not change the packet,
  * or else pops the header of a tunnel.  Behind that, there is another header
@@ -227,12 +228,24 @@ train_restore(struct xdp_md *ctx, struct xdp_scratch *scratch,
     }
 }
 
+/* Returns true if packets of a train can be tracked by the flow with 'rest',
+ * which does so. */
+static __always_inline bool
+train_can_track(const struct xdp_flow_rest *rest)
+{
+    return (!xdp_ct_checksum && rest->n_cts == 1
+            && rest->ops[0].type == XDP_OP_CT
+            && op_known(rest, 1 + rest->ops[0].n_data)->type
+               == XDP_OP_RECIRC);
+}
+
 /* Returns true if a packet of a train, with the key in 'scratch', can run the
  * ops of 'flow', which is in 'slot', and keeps what train_restore() needs. */
 static __always_inline bool
 train_can_run(struct xdp_scratch *scratch, const struct xdp_flow *flow,
               __u32 slot)
 {
+    scratch->train.tracked = 0;
     if (flow->flags & XDP_FLOW_SIMPLE) {
         return true;
     }
@@ -245,9 +258,11 @@ train_can_run(struct xdp_scratch *scratch, const struct xdp_flow *flow,
         const struct xdp_flow_rest *rest
             = bpf_map_lookup_elem(&xdp_flow_rest, &slot);
 
-        /* What becomes of a packet that is tracked follows from more than its
-         * headers, and ct_check() asks for the key. */
-        return rest && !rest->n_cts;
+        if (rest && rest->n_cts) {
+            scratch->train.tracked = 1;
+            return train_can_track(rest);
+        }
+        return rest;
     }
     if (flow->flags & XDP_FLOW_TNL_POP) {
         return !scratch->key.nw_frag;
