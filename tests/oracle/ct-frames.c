@@ -96,7 +96,7 @@ put_l4(const struct ct_spec *s, struct frame *f)
     case IPPROTO_TCP:
         put_be32(header + 4, s->seq);
         put_be32(header + 8, s->ack);
-        len = s->wscale >= 0 ? 24 : one_in(4) ? 32 : 20;
+        len = s->wscale >= 0 ? 24 : !s->plain && one_in(4) ? 32 : 20;
         put_be16(header + 12, (len / 4) << 12 | (s->flags & 0xfff));
         put_be16(header + 14, s->win);
         if (s->wscale >= 0) {

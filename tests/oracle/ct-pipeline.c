@@ -70,6 +70,7 @@ static struct {
     size_t n_zones;
     unsigned int n_pools;       /* Of addresses for translation. */
     uint32_t first_recirc_id;   /* Of the second pass; then they follow. */
+    bool is_bare;               /* Only "ct", then only what ends it? */
     bool is_tame;               /* Is no packet translated twice in a zone? */
     bool has_policy;            /* Do "ct" name a timeout policy? */
     size_t n_passes;
@@ -374,6 +375,29 @@ add_outputs(struct ofpbuf *buf, bool is_ipv6)
     }
 }
 
+/* Makes 'a' the actions of pass 'i' of two for 'class', and packets that are
+ * 'tagged' or not: those of a firewall, whose packets can be trains. */
+static void
+make_bare_actions(struct ct_actions *a, size_t i, enum class class,
+                  bool is_ipv6, bool tagged)
+{
+    struct ofpbuf *buf = &a->netlink.buf;
+
+    if (!i) {
+        add_ct(a, i, class, is_ipv6, tagged);
+        nl_msg_put_u32(buf, OVS_ACTION_ATTR_RECIRC, pipeline.first_recirc_id);
+        return;
+    }
+    if (class == CLASS_NEW || one_in(10)) {
+        add_ct(a, i, class, is_ipv6, tagged);
+    }
+    if (one_in(6)) {
+        nl_msg_put_flag(buf, OVS_ACTION_ATTR_POP_VLAN);
+    }
+    nl_msg_put_odp_port(buf, OVS_ACTION_ATTR_OUTPUT,
+                        u32_to_odp(ODP_BASE + rnd(N_PORTS)));
+}
+
 /* Makes 'a' the actions of pass 'i' for 'class', and packets that are 'tagged'
  * or not. */
 static void
@@ -386,6 +410,10 @@ make_ct_actions(struct ct_actions *a, size_t i, enum class class, bool is_ipv6,
 
     ofpbuf_use_stub(buf, a->netlink.stub, sizeof a->netlink.stub);
     a->n_cts = 0;
+    if (pipeline.is_bare) {
+        make_bare_actions(a, i, class, is_ipv6, tagged);
+        return;
+    }
     add_label(buf, i, class);
     if (one_in(6)) {
         add_harmless(buf, is_ipv6);
@@ -423,8 +451,10 @@ ct_pipeline_make(void)
 {
     pipeline.n_megaflows = 0;
     pipeline.n_pools = 0;
-    pipeline.n_zones = one_in(2) ? 1 : 1 + rnd(MAX_ZONES);
-    pipeline.n_passes = 2 + rnd(CT_MAX_PASSES - 1);
+    pipeline.is_bare = one_in(3);
+    pipeline.n_zones = (pipeline.is_bare || one_in(2) ? 1
+                        : 1 + rnd(MAX_ZONES));
+    pipeline.n_passes = pipeline.is_bare ? 2 : 2 + rnd(CT_MAX_PASSES - 1);
     pipeline.first_recirc_id = 1 + rnd(UINT32_MAX - CT_MAX_PASSES - 1);
     pipeline.has_policy = one_in(4);
     pipeline.is_tame = false;

@@ -25,6 +25,7 @@
 #include <bpf/bpf.h>
 
 #include "conntrack-private.h"
+#include "ct-dpif.h"
 #include "dp-packet.h"
 #include "flow.h"
 #include "ipf.h"
@@ -321,6 +322,7 @@ run_xdp(struct ct_side *side, const struct frame *f,
     size_t size, meta_size;
     uint32_t verdict;
 
+    mark_key();
     verdict = run_program_meta(-1, device->ifindex, f->data, f->size, 0, out,
                                &size, &meta_size);
     if (verdict == XDP_REDIRECT && is_upcall(out, meta_size)) {
@@ -338,6 +340,7 @@ run_xdp(struct ct_side *side, const struct frame *f,
         struct xdp_key key;
 
         read_key(&key);
+        result->in_train = key_is_marked();
         memcpy(result->words,
                (char *) &key + offsetof(struct xdp_key, ct_state),
                sizeof result->words);
@@ -350,6 +353,7 @@ clear_result(struct ct_result *result)
 {
     result->n_outputs = result->n_cts = 0;
     result->carried = result->later_pass = result->is_odd = false;
+    result->in_train = false;
     memset(result->words, 0, sizeof result->words);
 }
 
@@ -374,5 +378,35 @@ ct_sides_run(const struct frame *f, const struct device *device,
         atomic_store(&xdp_conn_table_active, false);
         run_first_pass(&ct_sides[1], f, device);
         atomic_store(&xdp_conn_table_active, active);
+    }
+}
+
+/* Has userspace of both sides track 'f' at 'now', as if it had come to another
+ * CPU, through a megaflow that XDP does not have: one that begins a connection
+ * or changes the mark of one. */
+void
+ct_sides_run_elsewhere(const struct frame *f, long long int now)
+{
+    uint32_t choice = 1 + rnd(UINT32_MAX - 1);
+    uint32_t mark[2] = { rnd(3), 3 };
+    uint16_t zone = ct_pipeline_zone();
+
+    for (size_t i = 0; i < ARRAY_SIZE(ct_sides); i++) {
+        struct dp_packet *packet = make_packet_of(f->data, f->size);
+        struct dp_packet_batch batch;
+        struct flow flow;
+        bool active;
+
+        pkt_metadata_init(&packet->md, u32_to_odp(ODP_BASE));
+        flow_extract(packet, &flow);
+        dp_packet_batch_init_packet(&batch, packet);
+        atomic_read(&xdp_conn_table_active, &active);
+        atomic_store(&xdp_conn_table_active, active && ct_sides[i].has_xdp);
+        random_set_seed(choice);
+        conntrack_execute(ct_sides[i].ct, &batch, flow.dl_type, false, true,
+                          zone, mark, NULL, XDP_OVS_CT_PORTS(&flow) NULL,
+                          NULL, now, DEFAULT_TP_ID);
+        atomic_store(&xdp_conn_table_active, active);
+        dp_packet_delete_batch(&batch, true);
     }
 }

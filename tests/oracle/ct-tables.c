@@ -162,8 +162,8 @@ flush_entry(const struct ct_dpif_entry *entry)
 }
 
 /* Removes a random connection from both sides. */
-static void
-flush_tuple(void)
+void
+ct_tables_flush_one(void)
 {
     struct conntrack_dump dump;
     struct ct_dpif_entry entry, chosen;
@@ -180,6 +180,7 @@ flush_tuple(void)
     if (n) {
         flush_entry(&chosen);
     }
+    ct_event_count[CT_EVENT_FLUSH]++;
 }
 
 /* Does something to both tables that changes what becomes of packets, or to
@@ -199,8 +200,7 @@ ct_tables_disturb(void)
         break;
 
     case 1:
-        flush_tuple();
-        ct_event_count[CT_EVENT_FLUSH]++;
+        ct_tables_flush_one();
         break;
 
     case 2: {

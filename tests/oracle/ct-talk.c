@@ -167,11 +167,11 @@ next_right_tcp(struct ct_talk *t, struct ct_spec *s)
     return dir;
 }
 
-/* Makes 's' something that may be wrong on 't'.  Returns the direction. */
+/* Makes 's' something that may be wrong on 't', in direction 'dir'.  Returns
+ * that. */
 static int
-next_odd_tcp(struct ct_talk *t, struct ct_spec *s)
+next_odd_tcp(struct ct_talk *t, struct ct_spec *s, int dir)
 {
-    int dir = rnd(2);
     struct ct_endpoint_state *me = &t->ends[dir];
 
     s->seq = me->next;
@@ -296,14 +296,48 @@ next_error(struct ct_talk *t, struct ct_spec *s, int dir)
     s->len = one_in(4) ? rnd(t->last_len[dir] + 1) : t->last_len[dir];
 }
 
+/* Makes 's' the next packet of a burst of TCP on 't': data, acknowledgements,
+ * and now and then something that may be wrong. */
+static void
+next_tcp_of_burst(struct ct_talk *t, struct ct_spec *s)
+{
+    struct ct_endpoint_state *me = &t->ends[t->burst_dir];
+
+    if (one_in(6)) {
+        next_odd_tcp(t, s, t->burst_dir);
+        return;
+    }
+    s->seq = me->next;
+    s->ack = t->ends[!t->burst_dir].next;
+    s->flags = TCP_ACK;
+    s->win = me->win;
+    s->len = one_in(3) ? 0 : rnd(600);
+    me->next += s->len;
+}
+
+/* Returns true if the next packet on 't' is one of a burst. */
+static bool
+is_burst(struct ct_talk *t)
+{
+    if (t->burst) {
+        t->burst--;
+    } else if (one_in(12)
+               && (t->proto == IPPROTO_UDP
+                   || (t->proto == IPPROTO_TCP && t->phase == PHASE_OPEN))) {
+        t->burst = 3 + rnd(10);
+        t->burst_dir = t->mute ? 0 : rnd(2);
+    }
+    return t->burst;
+}
+
 /* Gives 's' a flaw, sometimes. */
 static void
 spoil(struct ct_spec *s)
 {
     s->padded = one_in(2);
-    s->tagged = one_in(10);
-    if (one_in(40)) {
-        s->options = true;
+    if (!s->plain) {
+        s->tagged = one_in(10);
+        s->options = one_in(40);
     }
     if (one_in(30)) {
         s->flaw = 1 + rnd(CT_N_FLAWS - 1);
@@ -335,15 +369,22 @@ ct_talk_next(struct ct_talk *t, struct ct_spec *s, int *dir)
     s->proto = t->proto;
     s->wscale = -1;
     *dir = rnd(2);
-    if (t->last_len[!*dir] && one_in(40)) {
+    s->plain = is_burst(t);
+    if (!s->plain && t->last_len[!*dir] && one_in(40)) {
         next_error(t, s, !*dir);
         spoil(s);
         return;
     }
 
-    if (t->proto == IPPROTO_TCP) {
+    if (s->plain) {
+        *dir = t->burst_dir;
+        s->len = rnd(400);
+        if (t->proto == IPPROTO_TCP) {
+            next_tcp_of_burst(t, s);
+        }
+    } else if (t->proto == IPPROTO_TCP) {
         *dir = (one_in(t->phase == PHASE_OPEN ? 3 : 10)
-                ? next_odd_tcp(t, s) : next_right_tcp(t, s));
+                ? next_odd_tcp(t, s, rnd(2)) : next_right_tcp(t, s));
     } else {
         if (t->mute) {
             *dir = 0;

@@ -128,6 +128,12 @@ count_carried(const struct ct_spec *s, const struct xdp_key *key)
     ct_event_count[CT_EVENT_XDP_LABEL] += key->ct_label[0] != 0;
     ct_event_count[CT_EVENT_XDP_NEW] += !!(key->ct_state & CS_NEW);
     ct_event_count[CT_EVENT_XDP_SEVERAL] += ct_sides[1].result.n_cts > 1;
+    if (ct_sides[0].result.in_train) {
+        ct_event_count[CT_EVENT_XDP_TRAIN]++;
+        ct_event_count[CT_EVENT_XDP_TRAIN_NAT]
+            += !!(key->ct_state & (CS_SRC_NAT | CS_DST_NAT));
+        ct_event_count[CT_EVENT_XDP_TRAIN_UDP] += s->proto == IPPROTO_UDP;
+    }
     switch (s->proto) {
     case IPPROTO_TCP:
         ct_event_count[CT_EVENT_XDP_TCP4 + s->is_ipv6]++;
@@ -260,18 +266,22 @@ check_frame(unsigned long int index, unsigned long int n,
     return !problem;
 }
 
+/* The last packet that was made. */
+static struct frame f;
+
 /* Runs the next packet of 't', which is 'n' of sequence 'index'.  Returns
  * false if something is wrong. */
 static bool
 check_next(unsigned long int index, unsigned long int n, struct ct_talk *t)
 {
-    static struct frame f, pieces[3];
+    static struct frame pieces[3];
+    bool was_train = ct_sides[0].result.in_train;
     struct ct_spec s;
     size_t n_pieces = 0;
     int dir;
 
     ct_talk_next(t, &s, &dir);
-    if (!s.flaw && !s.options && !s.payload && one_in(40)) {
+    if (!s.plain && !s.flaw && !s.options && !s.payload && one_in(40)) {
         s.len = 1400;
         s.padded = false;
         ct_frame_make(&s, &f);
@@ -293,16 +303,56 @@ check_next(unsigned long int index, unsigned long int n, struct ct_talk *t)
     if (!check_frame(index, n, &s, &f, ends[dir])) {
         return false;
     }
+    ct_event_count[CT_EVENT_TRAIN_ENDED] += (was_train && s.plain
+                                             && !ct_sides[0].result.carried);
     if (ct_sides[1].result.n_outputs) {
         ct_talk_heard(t, dir, &s, &ct_sides[1].result.outputs[0]);
     }
     return true;
 }
 
+/* Does something, in the middle of a burst before packet 'n' of sequence
+ * 'index', that no packet shows which comes to the CPU of the program.
+ * Returns false if something is wrong. */
+static bool
+disturb_burst(unsigned long int index, unsigned long int n)
+{
+    const char *problem;
+    struct ct_spec s;
+    int dir;
+
+    ct_tables_settle();
+    if (one_in(3)) {
+        ct_tables_disturb();
+        return true;
+    }
+    ct_event_count[CT_EVENT_ELSEWHERE] += ct_sides[0].result.in_train;
+    if (one_in(2)) {
+        /* The mark of the connection. */
+        ct_sides_run_elsewhere(&f, ct_now());
+    } else {
+        /* Another connection may get the place of this one. */
+        ct_tables_flush_one();
+        if (one_in(4)) {
+            ct_tables_reclaim();
+            ct_talk_next(&talks[rnd(CT_TALKS)], &s, &dir);
+            ct_frame_make(&s, &f);
+            ct_sides_run_elsewhere(&f, ct_now());
+            ct_sides_run_elsewhere(&f, ct_now());
+        }
+    }
+    problem = check_twins();
+    if (problem) {
+        case_failure("conntrack", index, "before packet %lu, %s", n, problem);
+    }
+    return !problem;
+}
+
 /* Runs sequence 'index'. */
 static void
 test_sequence(unsigned long int index)
 {
+    struct ct_talk *t = &talks[0];
     bool ok = true;
 
     had_twins = false;
@@ -318,15 +368,18 @@ test_sequence(unsigned long int index)
 
     for (unsigned long int n = 0; ok && n < SEQUENCE_PACKETS
          && ct_pipeline_has_room(); n++) {
-        struct ct_talk *t = &talks[rnd(CT_TALKS)];
-
-        if (one_in(100)) {
-            ct_tables_disturb();
+        if (t->burst) {
+            ok = !one_in(10) || disturb_burst(index, n);
+        } else {
+            t = &talks[rnd(CT_TALKS)];
+            if (one_in(100)) {
+                ct_tables_disturb();
+            }
+            if (one_in(60)) {
+                ct_talk_start(t, &talks[rnd(CT_TALKS)]);
+            }
         }
-        if (one_in(60)) {
-            ct_talk_start(t, &talks[rnd(CT_TALKS)]);
-        }
-        ok = check_next(index, n, t);
+        ok = ok && check_next(index, n, t);
     }
     ok = ok && ct_tables_compare(index);
     ct_pipeline_check_stats(index, ok && !had_twins);

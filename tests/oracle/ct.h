@@ -52,6 +52,11 @@ struct dp_packet;
     CT_EVENT(XDP_ICMP4, "ICMP carried by XDP")          \
     CT_EVENT(XDP_ICMP6, "ICMPv6 carried by XDP")        \
     CT_EVENT(XDP_SEVERAL, "several ct of one packet in XDP") \
+    CT_EVENT(XDP_TRAIN, "trains through ct, carried by XDP")  \
+    CT_EVENT(XDP_TRAIN_NAT, "the same, translated")     \
+    CT_EVENT(XDP_TRAIN_UDP, "the same, of UDP")         \
+    CT_EVENT(TRAIN_ENDED, "handed up instead of going on with a train") \
+    CT_EVENT(ELSEWHERE, "a train, and userspace at its connections") \
     CT_EVENT(WRAP, "sequence numbers that wrap")        \
     CT_EVENT(AGE, "time passed")                        \
     CT_EVENT(FLUSH, "all, a zone or a tuple flushed")   \
@@ -123,6 +128,7 @@ struct ct_result {
     uint64_t words[XDP_KEY_CT_WORDS]; /* At the end. */
     bool carried;               /* By XDP, all the way. */
     bool later_pass;            /* Was it handed up in one? */
+    bool in_train;              /* Of all passes, so that none was begun? */
     bool is_odd;                /* No verdict that there may be. */
 };
 
@@ -139,6 +145,7 @@ void ct_sides_init(void);
 long long int ct_now(void);
 void ct_sides_run(const struct frame *, const struct device *,
                   long long int now);
+void ct_sides_run_elsewhere(const struct frame *, long long int now);
 
 /* Time and tables (ct-tables.c). */
 void ct_tables_settle(void);
@@ -149,6 +156,7 @@ bool ct_tables_compare(unsigned long int index);
 void ct_tables_reclaim(void);
 void ct_tables_init_policy(void);
 void ct_tables_disturb(void);
+void ct_tables_flush_one(void);
 void ct_tables_clear(void);
 void ct_tables_print(void);
 
@@ -182,6 +190,7 @@ struct ct_spec {
 
     enum ct_flaw flaw;
     bool padded, tagged, options, no_csum;
+    bool plain;                 /* TCP without options. */
 };
 
 void ct_frame_make(const struct ct_spec *, struct frame *);
@@ -205,6 +214,10 @@ struct ct_talk {
         uint8_t src[16], dst[16];
         uint16_t sport, dport;
     } tuples[2];
+
+    /* Packets that are still to follow at once, and whose. */
+    unsigned int burst;
+    int burst_dir;
 
     unsigned int phase;         /* Of TCP. */
     struct ct_endpoint_state ends[2];

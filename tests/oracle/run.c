@@ -222,6 +222,38 @@ read_key(struct xdp_key *key)
     free(values);
 }
 
+/* No recirculation has this number, since those of the oracle are random. */
+#define KEY_MARK 0x5ca1ab1e
+
+/* Makes the key that the last run left one that no run leaves. */
+void
+mark_key(void)
+{
+    char *values = xmalloc(scratch_size * n_cpus);
+    uint32_t mark = KEY_MARK;
+    uint32_t zero = 0;
+
+    if (bpf_map_lookup_elem(scratch_fd, &zero, values)) {
+        ovs_fatal(errno, "reading the map xdp_scratch failed");
+    }
+    memcpy(values + scratch_size * this_cpu
+           + offsetof(struct xdp_key, recirc_id), &mark, sizeof mark);
+    if (bpf_map_update_elem(scratch_fd, &zero, values, BPF_ANY)) {
+        ovs_fatal(errno, "writing the map xdp_scratch failed");
+    }
+    free(values);
+}
+
+/* Returns true if no run has made a key since mark_key(). */
+bool
+key_is_marked(void)
+{
+    struct xdp_key key;
+
+    read_key(&key);
+    return key.recirc_id == KEY_MARK;
+}
+
 /* A bucket of hints, as in bpf/maps.h: the low bits of a hint are a slot, plus
  * one, the others come from the hash. */
 struct hints_bucket {

@@ -28,6 +28,8 @@ uint32_t run_program_meta(int fd, uint32_t ifindex, const void *data,
                           size_t *out_size, size_t *out_meta_size);
 int open_map(const char *name);
 void read_key(struct xdp_key *);
+void mark_key(void);
+bool key_is_marked(void);
 void set_hints(bool random);
 uint64_t passes_in_train(const uint64_t before[XDP_COUNTER_MAX]);
 void scramble_hints(uint32_t n);
