@@ -12,15 +12,12 @@
 
 #include "conntrack-private.h"
 #include "coverage.h"
-#include "openvswitch/vlog.h"
 #include "ovs-rcu.h"
 #include "ovs-thread.h"
 #include "packets.h"
 #include "xdp-abi.h"
 #include "xdp-grace.h"
 #include "xdp-ovs-compat.h"
-
-VLOG_DEFINE_THIS_MODULE(xdp_conntrack);
 
 COVERAGE_DEFINE(xdp_conn_ambiguous);
 
@@ -496,16 +493,13 @@ xdp_conntrack_flushed(void)
 }
 
 /* Changes the number of trackers by 'change', and lets connections into XDP if
- * there is just one now: a tuple does not say which one it belongs to. */
+ * there is just one now: a tuple does not say which one it belongs to.  That
+ * the offload stays off with a second datapath, xdp_port_forbid() says. */
 static void
 count_trackers(int change)
 {
     ovs_mutex_lock(&mutex);
     n_trackers += change;
-    if (n_trackers == 2 && change > 0) {
-        VLOG_WARN("there is more than one userspace datapath; connections are "
-                  "not offloaded to XDP meanwhile");
-    }
     xdp_conn_table_block(n_trackers > 1);
     ovs_mutex_unlock(&mutex);
 }
