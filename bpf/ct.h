@@ -27,6 +27,11 @@
 #include "set_l4.h"
 #include "stats.h"
 
+/* Tests stop programs here and there (tests/xdp-ct-slow.bpf.c). */
+#ifndef CT_STOP
+#define CT_STOP(STOP)
+#endif
+
 /* OVS's names (lib/packets.h). */
 #define CT_CS_NEW               0x01
 #define CT_CS_ESTABLISHED       0x02
@@ -134,10 +139,12 @@ ct_find(struct xdp_scratch *scratch, struct xdp_ct_packet *packet)
         if (!conn) {
             continue;
         }
+        CT_STOP(REF);
         packet->valid = *(volatile __u32 *) &conn->valid;
         if (!packet->valid) {
             continue;
         }
+        CT_STOP(VALID);
         order_reads(scratch);
         packet->dir = (ref - 1) & 1;
         if (ct_is_of(packet, conn, packet->dir)) {
@@ -212,9 +219,12 @@ ct_read_mark(struct xdp_scratch *scratch, struct xdp_conn *conn, __u32 *markp,
     __u32 seq = *(volatile __u32 *) &conn->seq;
 
     result->seq = seq;
+    CT_STOP(SEQ);
     order_reads(scratch);
     *markp = *(volatile __u32 *) &conn->mark;
+    CT_STOP(MARK);
     result->label[0] = *(volatile __u64 *) &conn->label[0];
+    CT_STOP(LABEL);
     result->label[1] = *(volatile __u64 *) &conn->label[1];
     order_reads(scratch);
     return !(seq & 1) && seq == *(volatile __u32 *) &conn->seq;
@@ -597,6 +607,7 @@ ct_translate(struct xdp_md *ctx, struct xdp_conn *conn, __u32 index, __u32 dir,
     } else {
         result = ct_translate_ipv4(ctx, other->address, layers);
     }
+    CT_STOP(ADDRESS);
     return result < 0 ? result : ct_translate_ports(ctx, id, layers);
 }
 
@@ -654,6 +665,7 @@ ct_run(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
     if (!conn) {
         return OP_DROP_BAD_OP;
     }
+    CT_STOP(RUN);
     stats_count(XDP_COUNTER_CT);
     if (result->what & CT_UPDATE) {
         dir = ct_dir(conn, result->dir);

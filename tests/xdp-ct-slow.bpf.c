@@ -1,54 +1,67 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The object, but slow between what ct_check() finds out about a connection
- * and what ct_run() does for it, for part "ct-race" of the oracle: see
- * tests/oracle/ct-race.c.
+ * The object, but it stops where it is told to while it finds a connection and
+ * uses it, for part "ct-race" of the oracle: see tests/oracle/ct-race.h.
  */
 
-#include "../bpf/stats.h"
-
-/* What this object and the oracle share, as "struct ct_pause" there. */
-struct ct_pause {
-    __u64 now, seen, looks;
-};
+#include "../bpf/maps.h"
+#include "xdp-ct-slow.h"
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __type(key, __u32);
-    __type(value, struct ct_pause);
+    __type(value, struct ct_slow);
     __uint(max_entries, 1);
     __uint(map_flags, BPF_F_MMAPABLE);
-} ct_pause SEC(".maps");
+} ct_slow SEC(".maps");
 
-/* The longest pause, in looks at the clock. */
-#define MAX_LOOKS 30000
+/* How often a program that has stopped looks whether it may go on, which takes
+ * more than a tenth of a second.  The verifier permits no longer loops, but
+ * each function has its own. */
+#define ROUNDS 3000
+#define LOOKS 2000
 
-/* Pauses, and then notes what the logical clock shows. */
+/* Reads 'MEMBER', which the oracle writes. */
+#define CT_SLOW_READ(SLOW, MEMBER) (*(volatile __u64 *) &(SLOW)->MEMBER)
+
+/* Returns true if the program that has stopped may go on, or it is 'until',
+ * and looks again if not. */
 __noinline int
-pause(void)
+ct_slow_may_go(__u64 until)
 {
     __u32 zero = 0;
-    struct ct_pause *p = bpf_map_lookup_elem(&ct_pause, &zero);
-    __u64 looks;
+    struct ct_slow *slow = bpf_map_lookup_elem(&ct_slow, &zero);
 
-    if (!p) {
+    for (__u32 i = 0; slow && i < LOOKS; i++) {
+        if (CT_SLOW_READ(slow, go) == CT_SLOW_READ(slow, run)
+            || bpf_ktime_get_ns() >= until) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Stops at 'stop' if the oracle wants that. */
+__noinline int
+ct_slow_stop(__u32 stop)
+{
+    __u32 zero = 0;
+    struct ct_slow *slow = bpf_map_lookup_elem(&ct_slow, &zero);
+    __u64 until;
+
+    if (!slow || CT_SLOW_READ(slow, stop) != stop
+        || CT_SLOW_READ(slow, arrived) == CT_SLOW_READ(slow, run)) {
         return 0;
     }
-    looks = p->looks;
-    for (__u32 i = 0; i < MAX_LOOKS && i < looks; i++) {
-        bpf_ktime_get_ns();
+    until = bpf_ktime_get_ns() + CT_SLOW_READ(slow, patience);
+    __sync_lock_test_and_set(&slow->arrived, slow->run);
+    for (__u32 i = 0; i < ROUNDS && !ct_slow_may_go(until); i++) {
+        continue;
     }
-    *(volatile __u64 *) &p->seen = *(volatile __u64 *) &p->now;
+    CT_SLOW_READ(slow, seen) = CT_SLOW_READ(slow, now);
     return 0;
 }
 
-/* ct_run() begins by counting itself. */
-#define stats_count(COUNTER) \
-    do { \
-        if ((COUNTER) == XDP_COUNTER_CT) { \
-            pause(); \
-        } \
-        stats_count(COUNTER); \
-    } while (0)
+#define CT_STOP(STOP) ct_slow_stop(CT_STOP_##STOP)
 
 #include "../bpf/flowtable_afxdp.c"

@@ -62,7 +62,7 @@ void set_vlan_limit(int vlan_limit);
 enum xdp_tunnel_type tunnel_type(uint32_t port);
 
 /* Results (report.c). */
-extern unsigned int n_passed, n_failed;
+extern unsigned int n_passed, n_failed, n_skipped;
 extern unsigned long int part_failures;
 
 void print_hex(const char *title, const void *data, size_t size);
@@ -71,6 +71,7 @@ bool case_failure(const char *part, unsigned long int index,
                   const char *format, ...) OVS_PRINTF_FORMAT(3, 4);
 void end_part(const char *name, const char *format, ...)
     OVS_PRINTF_FORMAT(2, 3);
+void skip_part(const char *name, const char *why);
 bool part_wanted(const char *name);
 
 /* What a flow asks the parser for. */

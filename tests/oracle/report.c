@@ -15,7 +15,7 @@
 /* Failures of one part to print. */
 #define MAX_REPORTS 3
 
-unsigned int n_passed, n_failed;
+unsigned int n_passed, n_failed, n_skipped;
 unsigned long int part_failures;
 
 /* Prints 'size' bytes in hexadecimal. */
@@ -96,6 +96,15 @@ end_part(const char *name, const char *format, ...)
     printf("\n");
     fflush(stdout);
     part_failures = 0;
+}
+
+/* Says that part 'name' cannot run, and why. */
+void
+skip_part(const char *name, const char *why)
+{
+    printf("skip %s: %s\n", name, why);
+    fflush(stdout);
+    n_skipped++;
 }
 
 /* Returns true if part 'name' was asked for. */
