@@ -80,6 +80,8 @@ extern unsigned long int tags_count[MAX_TAGS + 1];
     EVENT(ODD, "too odd for an action")             \
     EVENT(COPIES, "several outputs")                \
     EVENT(OP_DROP, "drop")                          \
+    EVENT(UNTRACKED, "to be tracked, no connection") \
+    EVENT(UNTRACKED_LARGE, "the same, of large packets") \
     EVENT(PASSES, "output in a later pass")         \
     EVENT(PASSES_MAX, "output in the last pass")    \
     EVENT(PASSES_CUT, "too many passes")            \

@@ -402,9 +402,42 @@ check_copies(const struct tested_flow *t, const struct executed *executed,
     return NULL;
 }
 
+/* Returns true if 't' sends its packets through connection tracking. */
+bool
+is_tracked(const struct tested_flow *t)
+{
+    for (size_t i = 0; i < t->ops.n_ops; i += 1 + t->ops.ops[i].n_data) {
+        if (t->ops.ops[i].type == XDP_OP_CT) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Returns the counter, other than of what is too large, that says why 'f',
+ * of a flow that is tracked, was handed to userspace while the counters grew
+ * from 'before' to 'after': no connection is known. */
+enum xdp_counter
+untracked_counter(const struct frame *f,
+                  const uint64_t before[XDP_COUNTER_MAX],
+                  const uint64_t after[XDP_COUNTER_MAX])
+{
+    struct flow flow;
+
+    extract(f->data, f->size, ODP_BASE, &flow);
+    return (flow.nw_frag ? XDP_COUNTER_CT_FRAGMENT
+#define GREW(COUNTER) (after[COUNTER] != before[COUNTER])
+            : GREW(XDP_COUNTER_CT_ODD) ? XDP_COUNTER_CT_ODD
+            : GREW(XDP_COUNTER_CT_FLAGS) ? XDP_COUNTER_CT_FLAGS
+#undef GREW
+            : XDP_COUNTER_CT_NO_ENTRY);
+}
+
 /* Runs packet 'f' and checks that 't' takes it or, if 'hit' is false, that no
- * flow does.  'gone' closes the output port for the packet.  Returns false
- * and says why if anything is not as it should be. */
+ * flow does.  If 't' is to track it, it must be handed to userspace, since no
+ * connection is known, and must not count.  'gone' closes the output port for
+ * the packet.  Returns false and says why if anything is not as it should
+ * be. */
 bool
 check_packet(const char *part, unsigned long int index, const char *what,
              struct tested_flow *t, const struct frame *f, bool hit, bool gone)
@@ -421,8 +454,9 @@ check_packet(const char *part, unsigned long int index, const char *what,
     const char *culprit = "";
     uint8_t out[MAX_OUT];
     uint64_t by = 0;
+    bool tracked = hit && is_tracked(t);
 
-    if (hit) {
+    if (hit && !tracked) {
         execute(f->data, f->size, &t->actions.buf, &t->ops, &executed);
         memcpy(expected, common->counters, sizeof expected);
         n_copies = executed.n_copies;
@@ -454,7 +488,7 @@ check_packet(const char *part, unsigned long int index, const char *what,
         executed.common.size = f->size;
         memcpy(executed.common.data, f->data, f->size);
         expected_verdict = XDP_PASS;
-        expected[XDP_COUNTER_MISSES]++;
+        expected[XDP_COUNTER_MISSES] += !hit;
         expected[XDP_COUNTER_NO_SOCKET]++;
     }
     expected[XDP_COUNTER_PACKETS]++;
@@ -481,6 +515,10 @@ check_packet(const char *part, unsigned long int index, const char *what,
             expected[XDP_COUNTER_SUBTABLE_HITS]++;
             event_count[EVENT_SUBTABLE_HIT]++;
         }
+    }
+    if (tracked) {
+        expected[untracked_counter(f, before, after)]++;
+        event_count[EVENT_UNTRACKED]++;
     }
 
     if (common->is_odd) {

@@ -59,6 +59,10 @@ void reclaim(void);
 void account(struct tested_flow *, const struct flow *, size_t size);
 bool check_stats(const struct tested_flow *,
                  const struct xdp_flow_table_stats *got);
+bool is_tracked(const struct tested_flow *);
+enum xdp_counter untracked_counter(const struct frame *,
+                                   const uint64_t before[XDP_COUNTER_MAX],
+                                   const uint64_t after[XDP_COUNTER_MAX]);
 bool check_packet(const char *part, unsigned long int index, const char *what,
                   struct tested_flow *, const struct frame *, bool hit,
                   bool gone);

@@ -58,6 +58,72 @@ set_slots(const struct nlattr *key, bool masked)
     }
 }
 
+/* Returns true if a set action on 'key', 'masked' or not, changes what the
+ * connection of a packet is found by.  Stores in '*maybe' whether translation
+ * may take it for one that does. */
+static bool
+changes_tuple(const struct nlattr *key, bool masked, bool *maybe)
+{
+    const char *mask = NULL;
+    size_t size;
+
+    if (masked) {
+        mask = nl_attr_get(key);
+        mask += nl_attr_get_size(key) / 2;
+    }
+    *maybe = false;
+    switch ((int) nl_attr_type(key)) {
+    case OVS_KEY_ATTR_ETHERNET:
+        return false;
+
+    /* Addresses, ports, or type and code, come first. */
+    case OVS_KEY_ATTR_IPV4:
+        size = offsetof(struct ovs_key_ipv4, ipv4_proto);
+        break;
+
+    case OVS_KEY_ATTR_IPV6:
+        size = offsetof(struct ovs_key_ipv6, ipv6_label);
+        break;
+
+    case OVS_KEY_ATTR_TCP:
+    case OVS_KEY_ATTR_UDP:
+    case OVS_KEY_ATTR_ICMP:
+    case OVS_KEY_ATTR_ICMPV6:
+        *maybe = true;
+        size = nl_attr_get_size(key) / (masked ? 2 : 1);
+        break;
+
+    default:
+        *maybe = true;
+        return false;
+    }
+    return !mask || !is_all_zeros(mask, size);
+}
+
+/* Returns the op slots that the "ct" 'a' takes.  Adds to '*must' the reasons
+ * for which it must be refused in a megaflow of 'flow' and 'wc', wherever it
+ * stands. */
+static size_t
+judge_ct(const struct nlattr *a, const struct flow *flow,
+         const struct flow_wildcards *wc, uint32_t *must)
+{
+    const struct nlattr *b;
+    size_t n_slots = 1;
+    size_t left;
+
+    NL_NESTED_FOR_EACH (b, left, a) {
+        if (nl_attr_type(b) == OVS_CT_ATTR_HELPER) {
+            *must |= REASON(ACTION);
+        } else if (nl_attr_type(b) == OVS_CT_ATTR_LABELS) {
+            n_slots += 2;
+        }
+    }
+    if (!is_ip_any(flow) || wc->masks.dl_type != OVS_BE16_MAX) {
+        *must |= REASON(ACTION);
+    }
+    return n_slots;
+}
+
 /* Adds to '*must' and '*may' the reasons for which a set action on 'key' must
  * and may be refused in a megaflow of 'flow' and 'wc'. */
 static void
@@ -164,6 +230,8 @@ is_refusal_right(const struct actions *actions, const struct flow *flow,
     size_t n_slots = 0, n_outputs = 0;
     bool mpls_changed = false;
     bool truncated = false, was_truncated = false;
+    bool new_tuple = false, maybe_new_tuple = false;
+    size_t n_cts = 0;
     const struct nlattr *a;
     size_t left;
 
@@ -205,6 +273,18 @@ is_refusal_right(const struct actions *actions, const struct flow *flow,
         case OVS_ACTION_ATTR_CT_CLEAR:
             break;
 
+        case OVS_ACTION_ATTR_CT:
+            n_slots += judge_ct(a, flow, wc, &must);
+            if (n_outputs || new_tuple) {
+                must |= REASON(ORDER);
+            } else if (maybe_new_tuple) {
+                may |= REASON(ORDER);
+            }
+            if (++n_cts > XDP_FLOW_MAX_CTS || n_slots > XDP_FLOW_MAX_OPS) {
+                must |= REASON(N_OPS);
+            }
+            break;
+
         case OVS_ACTION_ATTR_TRUNC:
             truncated = true;
             n_slots++;
@@ -227,9 +307,12 @@ is_refusal_right(const struct actions *actions, const struct flow *flow,
         case OVS_ACTION_ATTR_SET_MASKED: {
             const struct nlattr *key = nl_attr_get(a);
             bool masked = type == OVS_ACTION_ATTR_SET_MASKED;
+            bool maybe;
 
             judge_set(key, masked, flow, wc, mpls_changed, &must, &may);
             n_slots += set_slots(key, masked);
+            new_tuple |= changes_tuple(key, masked, &maybe);
+            maybe_new_tuple |= maybe;
             break;
         }
 
@@ -243,7 +326,7 @@ is_refusal_right(const struct actions *actions, const struct flow *flow,
             if (mpls_changed || !eth_type_mpls(flow->dl_type)) {
                 may |= REASON(ACTION) | REASON(ORDER);
             }
-            mpls_changed = true;
+            mpls_changed = new_tuple = true;
             n_slots++;
             break;
 

@@ -424,6 +424,7 @@ put_foreign(struct ofpbuf *buf)
     case 3:
         ofs = nl_msg_start_nested(buf, OVS_ACTION_ATTR_CT);
         nl_msg_put_flag(buf, OVS_CT_ATTR_COMMIT);
+        nl_msg_put_string(buf, OVS_CT_ATTR_HELPER, "ftp");
         nl_msg_end_nested(buf, ofs);
         break;
     case 4:
@@ -476,6 +477,41 @@ put_meter(struct ofpbuf *buf)
                    : one_in(3) ? METER_DROP : METER_PASS);
 }
 
+/* Appends a "ct". */
+static void
+put_ct(struct ofpbuf *buf)
+{
+    size_t ofs = nl_msg_start_nested(buf, OVS_ACTION_ATTR_CT);
+
+    if (one_in(2)) {
+        nl_msg_put_flag(buf, one_in(4) ? OVS_CT_ATTR_FORCE_COMMIT
+                                       : OVS_CT_ATTR_COMMIT);
+    }
+    if (one_in(2)) {
+        nl_msg_put_u16(buf, OVS_CT_ATTR_ZONE, rnd(4));
+    }
+    if (one_in(4)) {
+        uint32_t mark[2] = { rnd(4), 3 };
+
+        nl_msg_put_unspec(buf, OVS_CT_ATTR_MARK, mark, sizeof mark);
+    }
+    if (one_in(4)) {
+        uint32_t label[8] = { [0] = rnd(4), [4] = 3 };
+
+        nl_msg_put_unspec(buf, OVS_CT_ATTR_LABELS, label, sizeof label);
+    }
+    if (one_in(4)) {
+        size_t nat_ofs = nl_msg_start_nested(buf, OVS_CT_ATTR_NAT);
+
+        if (one_in(2)) {
+            nl_msg_put_flag(buf, one_in(2) ? OVS_NAT_ATTR_SRC
+                                           : OVS_NAT_ATTR_DST);
+        }
+        nl_msg_end_nested(buf, nat_ofs);
+    }
+    nl_msg_end_nested(buf, ofs);
+}
+
 /* Makes actions for packets of 'flow' that a program can run without a loop,
  * as XDP_FLOW_REWRITE, in most cases.  The caller must have them until
  * ofpbuf_uninit() of 'actions->buf'. */
@@ -523,6 +559,7 @@ make_actions(struct actions *actions, const struct flow *flow,
     struct flow base = *flow, goal = *flow;
     struct ofpbuf *buf = &actions->buf;
     bool as_ofproto = one_in(2);
+    bool tracks = one_in(12);
     bool odd = one_in(12);
     size_t n_outputs = one_in(10) ? 0 : one_in(5) ? 2 + rnd(2) : 1;
     uint32_t set = rnd(ARRAY_SIZE(sets));
@@ -541,6 +578,9 @@ make_actions(struct actions *actions, const struct flow *flow,
     if (one_in(15)) {
         put_meter(buf);
     }
+    if (tracks && one_in(2)) {
+        put_ct(buf);
+    }
     for (size_t i = 0; i < MAX(n_outputs, 1); i++) {
         if (as_ofproto) {
             if (!i || one_in(2)) {
@@ -558,6 +598,9 @@ make_actions(struct actions *actions, const struct flow *flow,
         }
         if (odd && one_in(2)) {
             put_foreign(buf);
+        }
+        while (tracks && one_in(i ? 20 : 2)) {
+            put_ct(buf);
         }
         if (n_outputs && one_in(i ? 100 : 15)) {
             put_meter(buf);

@@ -103,9 +103,11 @@ check_fate(unsigned long int index, struct tested_flow *t,
     const char *problem = NULL;
     uint8_t out[MAX_OUT];
     size_t out_size, meta_size;
+    bool tracked = is_tracked(t);
     struct flow flow;
     uint32_t verdict;
-    int fates, fate;
+    uint64_t n_large, n_untracked = 0;
+    int small, fates, fate;
 
     execute(f->data, f->size, &t->actions.buf, &t->ops, &executed);
     if (!executed.n_copies || executed.metered || executed.common.must_drop) {
@@ -117,21 +119,34 @@ check_fate(unsigned long int index, struct tested_flow *t,
         }
     }
 
-    fates = expected_fates(t, f, &executed);
+    /* What is small enough goes to userspace nevertheless if it is to be
+     * tracked. */
+    small = expected_fates(t, f, &executed);
+    fates = tracked ? FATE_USERSPACE : small;
     xdp_flow_table_get_counters(object->table, before);
     verdict = run_program_meta(-1, t->device->ifindex, f->data, f->size, 0,
                                out, &out_size, &meta_size);
     xdp_flow_table_get_counters(object->table, after);
 #define GREW(COUNTER) (after[XDP_COUNTER_##COUNTER] \
                        - before[XDP_COUNTER_##COUNTER])
+    n_large = GREW(TOO_LARGE);
+    if (tracked) {
+        enum xdp_counter counter = untracked_counter(f, before, after);
+
+        n_untracked = after[counter] - before[counter];
+    }
     fate = (verdict == XDP_REDIRECT ? FATE_LEAVES
             : verdict == XDP_PASS ? FATE_USERSPACE : 0);
     if (!(fate & fates)) {
         problem = "verdict";
     } else if (GREW(OUTPUT) != (fate == FATE_LEAVES ? executed.n_copies : 0)
-               || GREW(TOO_LARGE) != (fate == FATE_USERSPACE)
+               || n_large + n_untracked != (fate == FATE_USERSPACE)
                || GREW(NO_SOCKET) != (fate == FATE_USERSPACE)) {
         problem = "counters";
+    } else if (n_untracked && !(small & FATE_LEAVES)) {
+        problem = "too large, but said to be for another reason";
+    } else if (n_large && tracked && small == FATE_LEAVES) {
+        problem = "said to be too large";
     } else if (fate == FATE_USERSPACE
                && (meta_size || out_size != f->size
                    || memcmp(out, f->data, f->size))) {
@@ -144,7 +159,8 @@ check_fate(unsigned long int index, struct tested_flow *t,
         account(t, &flow, f->size);
     }
     event_count[executed.n_copies > 1 ? EVENT_TOO_LARGE_COPIES
-                : EVENT_TOO_LARGE] += fate == FATE_USERSPACE;
+                : EVENT_TOO_LARGE] += n_large;
+    event_count[EVENT_UNTRACKED_LARGE] += n_untracked;
     n_mtu++;
     n_mtu_copies += executed.n_copies > 1;
     if (problem && case_failure("mtu", index, "%s", problem)) {
