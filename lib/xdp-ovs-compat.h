@@ -109,6 +109,10 @@ xdp_ovs_sequence_next(xdp_ovs_sequence *sequence)
  * up by an assertion in conn_update_state(). */
 #define XDP_OVS_TRANSLATES_TWICE (XDP_OVS_VERSION >= 305)
 
+/* Is the reply's tuple of a connection that was translated in use until the
+ * connection is swept away, even when its time has long been up? */
+#define XDP_OVS_TUPLES_OUTLIVE (XDP_OVS_VERSION < 305)
+
 /* Connections, "struct conn", and how the tracker CT finds them.
  *
  * XDP_OVS_CONN_KEY() is the key of direction DIR, 0 or 1, of CONN.

@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "coverage.h"
 #include "flow.h"
 #include "netlink.h"
 #include "odp-netlink.h"
@@ -73,6 +74,7 @@ static struct {
     bool is_bare;               /* Only "ct", then only what ends it? */
     bool is_tame;               /* Is no packet translated twice in a zone? */
     bool has_policy;            /* Do "ct" name a timeout policy? */
+    bool readdresses;           /* Are addresses set between passes? */
     size_t n_passes;
     struct pass passes[CT_MAX_PASSES];
     struct ct_megaflow megaflows[CT_MAX_MEGAFLOWS];
@@ -440,6 +442,9 @@ make_ct_actions(struct ct_actions *a, size_t i, enum class class, bool is_ipv6,
     if (is_last) {
         add_outputs(buf, is_ipv6);
     } else {
+        if (pipeline.readdresses && one_in(2)) {
+            add_address(buf, is_ipv6);
+        }
         nl_msg_put_u32(buf, OVS_ACTION_ATTR_RECIRC,
                        pipeline.first_recirc_id + i);
     }
@@ -454,6 +459,8 @@ ct_pipeline_make(void)
     pipeline.is_bare = one_in(3);
     pipeline.n_zones = (pipeline.is_bare || one_in(2) ? 1
                         : 1 + rnd(MAX_ZONES));
+    pipeline.readdresses = !pipeline.is_bare && pipeline.n_zones == 1
+                           && one_in(3);
     pipeline.n_passes = pipeline.is_bare ? 2 : 2 + rnd(CT_MAX_PASSES - 1);
     pipeline.first_recirc_id = 1 + rnd(UINT32_MAX - CT_MAX_PASSES - 1);
     pipeline.has_policy = one_in(4);
@@ -522,6 +529,9 @@ make_megaflow(const struct flow *flow)
     m->flow = NULL;
     put_flow(&m->match, odp_to_u32(flow->in_port.odp_port) - ODP_BASE,
              &m->actions->netlink, &m->flow, &error, &tr);
+    if (m->flow) {
+        m->ops = tr.actions;
+    }
     return m;
 }
 
@@ -596,6 +606,10 @@ ct_pipeline_check_stats(unsigned long int index, bool ok)
 
         if (m->flow) {
             xdp_flow_table_remove(object->table, m->flow, &stats);
+            for (size_t j = 0; j < m->ops.n_ops;
+                 j += 1 + m->ops.ops[j].n_data) {
+                op_count[m->ops.ops[j].type] += stats.n_packets;
+            }
             m->n_packets[0] += stats.n_packets;
             m->n_bytes[0] += stats.n_bytes;
         }

@@ -37,6 +37,23 @@ static const char *event_names[CT_N_EVENTS] = {
 #undef CT_EVENT
 };
 
+/* Returns true if 'event' can happen here. */
+static bool
+can_happen(size_t event)
+{
+    switch (event) {
+    case CT_EVENT_XDP_TRAIN:
+    case CT_EVENT_XDP_TRAIN_NAT:
+    case CT_EVENT_XDP_TRAIN_UDP:
+    case CT_EVENT_TRAIN_ENDED:
+    case CT_EVENT_ELSEWHERE:
+        return n_hints && !ct_verifies;
+
+    default:
+        return true;
+    }
+}
+
 /* Notes that something was met 'n' times, after 'n_all' packets. */
 static void
 report_one(const char *name, uint64_t n, unsigned long int n_all)
@@ -61,7 +78,9 @@ ct_report(const uint64_t before[XDP_COUNTER_MAX], unsigned long int n)
                    after[counters[i].index] - before[counters[i].index], n);
     }
     for (size_t i = 0; i < CT_N_EVENTS; i++) {
-        report_one(event_names[i], ct_event_count[i], n);
+        if (can_happen(i)) {
+            report_one(event_names[i], ct_event_count[i], n);
+        }
     }
     end_part("conntrack", "%lu packets", n);
 }

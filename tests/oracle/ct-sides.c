@@ -17,6 +17,9 @@
 
 #include <errno.h>
 #include <linux/if_xdp.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -29,6 +32,7 @@
 #include "dp-packet.h"
 #include "flow.h"
 #include "ipf.h"
+#include "latch.h"
 #include "netlink.h"
 #include "odp-execute.h"
 #include "odp-netlink.h"
@@ -100,11 +104,69 @@ make_sockets(void)
     }
 }
 
+/* Giving up.
+ *
+ * OVS 3.1 may find the wrong end of a connection that is translated, and fails
+ * by an assertion then.  It has no lock at that point, so this goes on behind
+ * the packet. */
+
+static sigjmp_buf behind_packet;
+static volatile sig_atomic_t may_give_up;
+
+/* Handles SIGABRT. */
+static void
+handle_abort(int signr OVS_UNUSED)
+{
+    if (may_give_up) {
+        siglongjmp(behind_packet, 1);
+    }
+}
+
+/* Lets handle_abort() handle what OVS cannot, if this version is known to. */
+static void
+catch_aborts(void)
+{
+    if (!XDP_OVS_TRANSLATES_TWICE) {
+        signal(SIGABRT, handle_abort);
+    }
+}
+
+/* Calls 'run' with 'side' and the other arguments.  Returns false if OVS gave
+ * up. */
+static bool
+run_or_give_up(void (*run)(struct ct_side *, const struct frame *,
+                           const struct device *),
+               struct ct_side *side, const struct frame *f,
+               const struct device *device)
+{
+    if (sigsetjmp(behind_packet, true)) {
+        may_give_up = false;
+        return false;
+    }
+    may_give_up = true;
+    run(side, f, device);
+    may_give_up = false;
+    return true;
+}
+
+/* Ends the thread that sweeps away the connections of 'ct' whose time is up,
+ * where that makes a difference to packets: each side has its own one, and
+ * they would do it between different packets. */
+static void
+stop_sweeping(struct conntrack *ct)
+{
+    if (XDP_OVS_TUPLES_OUTLIVE) {
+        latch_set(&ct->clean_thread_exit);
+        pthread_join(ct->clean_thread, NULL);
+    }
+}
+
 /* Prepares everything. */
 void
 ct_sides_init(void)
 {
     make_sockets();
+    catch_aborts();
 
     /* Of ports for translation that run out, and of the second tracker. */
     vlog_set_levels(vlog_module_from_name("conntrack"), VLF_ANY_DESTINATION,
@@ -118,6 +180,7 @@ ct_sides_init(void)
         /* So that both choose the same ports. */
         random_set_seed(1 + (uint32_t) seed);
         ct_sides[i].ct = conntrack_init();
+        stop_sweeping(ct_sides[i].ct);
         ipf_set_min_frag(conntrack_ipf_ctx(ct_sides[i].ct), false,
                          MIN_FRAGMENT);
     }
@@ -363,22 +426,46 @@ ct_sides_run(const struct frame *f, const struct device *device,
              long long int now)
 {
     uint32_t choice = 1 + rnd(UINT32_MAX - 1);
+    bool active;
 
     current_time = now;
     clear_result(&ct_sides[0].result);
     random_set_seed(choice);
-    run_xdp(&ct_sides[0], f, device);
+    ct_sides[0].result.gave_up = !run_or_give_up(run_xdp, &ct_sides[0], f,
+                                                 device);
 
     clear_result(&ct_sides[1].result);
     random_set_seed(choice);
-    {
-        bool active;
+    atomic_read(&xdp_conn_table_active, &active);
+    atomic_store(&xdp_conn_table_active, false);
+    ct_sides[1].result.gave_up = !run_or_give_up(run_first_pass, &ct_sides[1],
+                                                 f, device);
+    atomic_store(&xdp_conn_table_active, active);
+}
 
-        atomic_read(&xdp_conn_table_active, &active);
-        atomic_store(&xdp_conn_table_active, false);
-        run_first_pass(&ct_sides[1], f, device);
-        atomic_store(&xdp_conn_table_active, active);
-    }
+/* A packet of ct_sides_run_elsewhere(): what it is to do. */
+static struct {
+    uint32_t mark[2];
+    uint16_t zone;
+} elsewhere;
+
+/* Has userspace of 'side' track 'f' as ct_sides_run_elsewhere() says. */
+static void
+run_elsewhere(struct ct_side *side, const struct frame *f,
+              const struct device *device OVS_UNUSED)
+{
+    struct dp_packet *packet = make_packet_of(f->data, f->size);
+    struct dp_packet_batch batch;
+    struct flow flow;
+
+    pkt_metadata_init(&packet->md, u32_to_odp(ODP_BASE));
+    flow_extract(packet, &flow);
+    dp_packet_batch_init_packet(&batch, packet);
+    conntrack_execute(side->ct, &batch, flow.dl_type, false, true,
+                      elsewhere.zone, elsewhere.mark, NULL,
+                      XDP_OVS_CT_PORTS(&flow) NULL, NULL, current_time,
+                      DEFAULT_TP_ID);
+    dp_packet_delete_batch(&batch, true);
 }
 
 /* Has userspace of both sides track 'f' at 'now', as if it had come to another
@@ -388,25 +475,19 @@ void
 ct_sides_run_elsewhere(const struct frame *f, long long int now)
 {
     uint32_t choice = 1 + rnd(UINT32_MAX - 1);
-    uint32_t mark[2] = { rnd(3), 3 };
-    uint16_t zone = ct_pipeline_zone();
 
+    elsewhere.mark[0] = rnd(3);
+    elsewhere.mark[1] = 3;
+    elsewhere.zone = ct_pipeline_zone();
+    current_time = now;
     for (size_t i = 0; i < ARRAY_SIZE(ct_sides); i++) {
-        struct dp_packet *packet = make_packet_of(f->data, f->size);
-        struct dp_packet_batch batch;
-        struct flow flow;
+        struct ct_side *side = &ct_sides[i];
         bool active;
 
-        pkt_metadata_init(&packet->md, u32_to_odp(ODP_BASE));
-        flow_extract(packet, &flow);
-        dp_packet_batch_init_packet(&batch, packet);
         atomic_read(&xdp_conn_table_active, &active);
-        atomic_store(&xdp_conn_table_active, active && ct_sides[i].has_xdp);
+        atomic_store(&xdp_conn_table_active, active && side->has_xdp);
         random_set_seed(choice);
-        conntrack_execute(ct_sides[i].ct, &batch, flow.dl_type, false, true,
-                          zone, mark, NULL, XDP_OVS_CT_PORTS(&flow) NULL,
-                          NULL, now, DEFAULT_TP_ID);
+        side->result.gave_up = !run_or_give_up(run_elsewhere, side, f, NULL);
         atomic_store(&xdp_conn_table_active, active);
-        dp_packet_delete_batch(&batch, true);
     }
 }

@@ -101,6 +101,7 @@ struct ct_megaflow {
     struct match match;
     const struct ct_actions *actions;
     struct xdp_table_flow *flow; /* In the table, or NULL. */
+    struct xdp_flow_actions ops; /* What it was translated to, if it is. */
 
     /* Of the side with XDP, in userspace, and of the one without. */
     uint64_t n_packets[2], n_bytes[2];
@@ -130,6 +131,7 @@ struct ct_result {
     bool later_pass;            /* Was it handed up in one? */
     bool in_train;              /* Of all passes, so that none was begun? */
     bool is_odd;                /* No verdict that there may be. */
+    bool gave_up;               /* OVS failed: see ct-sides.c. */
 };
 
 struct ct_side {
