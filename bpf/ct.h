@@ -280,11 +280,6 @@ ct_check_anew(struct xdp_scratch *scratch, struct xdp_ct_packet *packet,
         /* OVS 3.1 takes one that is translated for a reply. */
         return XDP_COUNTER_CT_FORCE;
     }
-    if (conn->flags & XDP_CONN_NEW && packet->dir) {
-        /* Its first reply, which what has been translated can be although
-         * there is no reference to the tuple of replies. */
-        return XDP_COUNTER_CT_NO_ENTRY;
-    }
     if (scratch->now >= *(volatile __u64 *) &conn->expiration) {
         return XDP_COUNTER_CT_EXPIRED;
     }
@@ -297,6 +292,11 @@ ct_check_anew(struct xdp_scratch *scratch, struct xdp_ct_packet *packet,
         result->what |= CT_UPDATE_TCP;
     }
     if (conn->flags & XDP_CONN_NEW) {
+        if (packet->dir) {
+            /* Its first reply, which what has been translated can be although
+             * there is no reference to the tuple of replies. */
+            return XDP_COUNTER_CT_NO_ENTRY;
+        }
         packet->state |= CT_CS_NEW;
     } else {
         packet->state = ((packet->state & ~CT_CS_NEW) | CT_CS_ESTABLISHED
