@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "ovs-atomic.h"
 #include "util.h"
 
 /* Bits of a reference that say where it leads. */
@@ -80,6 +81,37 @@ xdp_conn_refs_find(const struct xdp_conn_index *index,
         }
     }
     return XDP_CONN_NO_SLOT;
+}
+
+/* Returns false if no slot has a tuple of 'entry', after everything that the
+ * caller has written can be seen.  If it returns true, one may.  The caller
+ * need not have the lock. */
+bool
+xdp_conn_refs_may_find(const struct xdp_conn_index *index,
+                       const struct xdp_conn *entry)
+{
+    struct xdp_conn_place places[2];
+
+    /* Most of the time is spent waiting for memory: for all at a time. */
+    for (int dir = 0; dir < 2; dir++) {
+        places[dir] = get_place(index, entry, dir);
+        OVS_PREFETCH(&index->buckets[places[dir].bucket]);
+    }
+    atomic_thread_fence(memory_order_seq_cst);
+    for (int dir = 0; dir < 2; dir++) {
+        for (uint32_t half = 0; half < 2; half++) {
+            const uint32_t *refs = get_half(index, &places[dir], half);
+
+            for (size_t i = 0; i < XDP_CONN_REFS; i++) {
+                uint32_t ref = __atomic_load_n(&refs[i], __ATOMIC_RELAXED);
+
+                if (ref && (ref & ~REF_MASK) == places[dir].tag) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
 }
 
 /* Returns where a reference with the tag of 'place' can be added to its half

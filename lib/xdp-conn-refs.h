@@ -4,8 +4,8 @@
  * lays it out, seen from the side that writes it.
  *
  * This module knows no entry but by the tuples in it, and has no state of its
- * own.  For lib/xdp-conn-table.c, whose lock the caller has; XDP programs look
- * at references at any time.
+ * own.  For lib/xdp-conn-table.c, whose lock the caller has, unless it is said
+ * that it need not; XDP programs look at references at any time.
  */
 
 #ifndef XDP_CONN_REFS_H
@@ -32,6 +32,8 @@ struct xdp_conn_index {
 uint32_t xdp_conn_refs_bits(uint32_t n_conns);
 uint32_t xdp_conn_refs_find(const struct xdp_conn_index *,
                             const struct xdp_conn *, int dir);
+bool xdp_conn_refs_may_find(const struct xdp_conn_index *,
+                            const struct xdp_conn *);
 bool xdp_conn_refs_add(const struct xdp_conn_index *, uint32_t slot, int dir);
 void xdp_conn_refs_remove(const struct xdp_conn_index *, uint32_t slot,
                           int dir);

@@ -628,12 +628,22 @@ xdp_conn_table_withdraw(struct xdp_conn_owner *owner)
     ovs_mutex_unlock(&mutex);
 }
 
-/* Withdraws the entries that have a tuple of 'entry', except that of
- * 'owner'. */
+/* Withdraws the entries that have a tuple of 'entry', except that of 'owner'.
+ * Each new connection comes here, so there is no lock unless there may be one.
+ * Who inserts one that is not seen here sees what the caller has written
+ * before. */
 void
 xdp_conn_table_withdraw_others(const struct xdp_conn_owner *owner,
                                const struct xdp_conn *entry)
 {
+    bool active;
+
+    /* Once it was active, there is an index. */
+    atomic_read_explicit(&xdp_conn_table_active, &active,
+                         memory_order_acquire);
+    if (!active || !xdp_conn_refs_may_find(&conn_index, entry)) {
+        return;
+    }
     ovs_mutex_lock(&mutex);
     for (int dir = 0; n_valid && dir < 2; dir++) {
         uint32_t slot = xdp_conn_refs_find(&conn_index, entry, dir);

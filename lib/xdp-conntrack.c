@@ -398,7 +398,6 @@ xdp_conntrack_created__(const struct xdp_conntrack *x)
     for (int i = 0; i < 2; i++) {
         put_tuple(XDP_OVS_CONN_KEY(conn, i), &entry, i);
     }
-    atomic_thread_fence(memory_order_seq_cst);
     xdp_conn_table_withdraw_others(&x->owner, &entry);
 }
 
