@@ -201,7 +201,7 @@ test_translate_set_fields(void)
 
     begin_actions(&b, &caps);
     ops = tr.actions.ops;
-    data = (const union xdp_op_data *) ops;
+    data = ALIGNED_CAST(const union xdp_op_data *, ops);
 
     /* A value is zero where its mask is. */
     match_headers(0, 0);
