@@ -26,6 +26,7 @@
 #include "set_ip.h"
 #include "set_l4.h"
 #include "stats.h"
+#include "verifier.h"
 
 /* Tests stop programs here and there (tests/xdp-ct-slow.bpf.c). */
 #ifndef CT_STOP
@@ -46,6 +47,10 @@
 
 /* Connections are told that they live on at most so often, in ns. */
 #define CT_RENEW_INTERVAL       1000000000ULL
+
+/* Has all bits of indexes below XDP_FLOW_MAX_CTS. */
+#define CT_INDEX_MASK           3
+_Static_assert(XDP_FLOW_MAX_CTS <= CT_INDEX_MASK + 1, "mask too small");
 
 /* What ct_run() does beside filling the words of the key. */
 enum ct_what {
@@ -129,7 +134,8 @@ ct_find(struct xdp_scratch *scratch, struct xdp_ct_packet *packet)
         return NULL;
     }
     for (__u32 i = 0; i < 2; i++) {
-        __u32 ref = ct_find_ref(refs->refs[(place.half ^ i) & 1], place.tag);
+        __u64 half = verifier_mask(place.half ^ i, 1);
+        __u32 ref = ct_find_ref(refs->refs[half], place.tag);
         struct xdp_conn *conn;
 
         if (!ref) {
@@ -337,13 +343,15 @@ ct_check_op(__u32 slot, __u32 n)
     union xdp_conn_id id;
     struct xdp_conn *conn;
     __u32 mark;
+    __u64 i;
 
     if (!scratch || !rest || n >= XDP_FLOW_MAX_CTS) {
         return XDP_COUNTER_CT_ODD;
     }
-    op = op_known(rest, rest->ct_ops[n]);
+    i = verifier_mask(n, CT_INDEX_MASK);
+    op = op_known(rest, rest->ct_ops[i]);
     packet = &scratch->ct_packet;
-    result = &scratch->ct_results[n];
+    result = &scratch->ct_results[i];
     result->what = 0;
     if (op->u.ct.flags & XDP_CT_AFRESH) {
         packet->conn = 0;

@@ -18,6 +18,7 @@
 
 #include "maps.h"
 #include "stats.h"
+#include "verifier.h"
 
 /* What an op, or a run of several, comes to.  Not XDP verdicts, and no two
  * meanings share a number. */
@@ -50,16 +51,11 @@ op_at(const struct xdp_flow_rest *rest, __u32 i, __u32 n_data)
     return rest && i < XDP_FLOW_MAX_OPS - n_data ? &rest->ops[i] : NULL;
 }
 
-/* Returns the op in slot 'i' of 'rest', where there is one.  The mask is for
- * the verifier alone, and hidden from the compiler, which would leave it
- * out. */
+/* Returns the op in slot 'i' of 'rest', where there is one. */
 static __always_inline const struct xdp_op *
 op_known(const struct xdp_flow_rest *rest, __u32 i)
 {
-    __u64 bounded = i;
-
-    asm volatile("%0 &= %1" : "+r"(bounded) : "i"(XDP_FLOW_MAX_OPS - 1));
-    return &rest->ops[bounded];
+    return &rest->ops[verifier_mask(i, XDP_FLOW_MAX_OPS - 1)];
 }
 
 /* Returns data slot 'n', from 1 on, of 'op'. */

@@ -15,6 +15,7 @@
 #include <bpf/bpf_endian.h>
 
 #include "maps.h"
+#include "verifier.h"
 
 /* OVS's names (include/openvswitch/flow.h, lib/packets.h). */
 #define PARSE_ETH_TYPE_MIN      0x600
@@ -82,19 +83,14 @@ parse_word(const __be32 *p)
 }
 
 /* Returns the 'len' bytes that are 'ofs' bytes, at most PARSE_MAX_OFS, behind
- * the start of the packet, or NULL if they are not in the packet.
- *
- * The mask is for the verifier alone.  It is hidden from the compiler, which
- * knows better and would leave it out. */
+ * the start of the packet, or NULL if they are not in the packet. */
 static __always_inline void *
 parse_at(struct xdp_md *ctx, __u32 ofs, __u32 len)
 {
     void *end = (void *) (long) ctx->data_end;
-    __u64 bounded = ofs;
     void *p;
 
-    asm volatile("%0 &= %1" : "+r"(bounded) : "i"(PARSE_MAX_OFS));
-    p = (void *) (long) ctx->data + bounded;
+    p = (void *) (long) ctx->data + verifier_mask(ofs, PARSE_MAX_OFS);
     return p + len > end ? NULL : p;
 }
 

@@ -34,6 +34,7 @@
 #include "maps.h"
 #include "parse.h"
 #include "recirc.h"
+#include "verifier.h"
 
 /* Offsets in an IPv4 packet without options... */
 #define TRAIN_MAC_END   8
@@ -65,18 +66,12 @@ train_end(struct xdp_scratch *scratch)
 
 /* Returns where the offsets of the packet at 'data' count from behind
  * 'tags_len' bytes of VLAN tags, or NULL if it is shorter than TRAIN_LEN from
- * there.
- *
- * The mask is for the verifier alone.  It is hidden from the compiler, which
- * would leave it out. */
+ * there. */
 static __always_inline void *
 train_base(void *data, void *end, __u32 tags_len)
 {
-    __u64 bounded = tags_len;
-    void *base;
+    void *base = data + verifier_mask(tags_len, TRAIN_TAG_LEN);
 
-    asm volatile("%0 &= %1" : "+r"(bounded) : "i"(TRAIN_TAG_LEN));
-    base = data + bounded;
     return base + TRAIN_LEN > end ? NULL : base;
 }
 

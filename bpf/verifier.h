@@ -22,4 +22,18 @@ verifier_zero(__u64 any)
     return any;
 }
 
+/* Returns the bits of 'number' that are in 'mask', a constant, without the
+ * compiler knowing what that can be.  Where 'number' has no others it is for
+ * the verifier alone, and the compiler would leave it out.
+ *
+ * Linux 6.1 does not apply what it learns of a number by a comparison to a
+ * copy of it on the stack, and knows nothing of what is exclusive-or'd with
+ * what it does not know.  The compiler does know, and makes use of both. */
+static __always_inline __u64
+verifier_mask(__u64 number, const __u64 mask)
+{
+    asm volatile("%0 &= %1" : "+r"(number) : "i"(mask));
+    return number;
+}
+
 #endif /* verifier.h */
