@@ -15,8 +15,7 @@
 #include <stdint.h>
 
 #include "xdp-abi.h"
-
-#define XDP_CONN_NO_SLOT UINT32_MAX
+#include "xdp-conn-slots.h"
 
 /* Slots that references can lead to. */
 #define XDP_CONN_MAX_SLOTS ((UINT32_C(1) << (XDP_CONN_REF_BITS - 1)) - 1)

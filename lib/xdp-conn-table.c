@@ -15,6 +15,7 @@
 #include "seq.h"
 #include "util.h"
 #include "xdp-conn-refs.h"
+#include "xdp-conn-slots.h"
 #include "xdp-grace.h"
 #include "xdp-shared.h"
 
@@ -41,21 +42,6 @@ VLOG_DEFINE_THIS_MODULE(xdp_conn_table);
 /* Slots that xdp_conn_table_next() looks at under one lock. */
 #define NEXT_BATCH 1024
 
-enum slot_state {
-    SLOT_FREE,
-    SLOT_VALID,                 /* Programs find it. */
-    SLOT_WITHDRAWN,             /* Those may that began before. */
-    SLOT_RELEASED,              /* Our own threads may know it. */
-};
-
-/* What is known of an entry beside it. */
-struct slot {
-    struct xdp_conn_owner *owner; /* NULL if it is gone. */
-    uint64_t epoch;             /* In which it was withdrawn. */
-    uint32_t next;              /* In 'free_list' or 'withdrawn'. */
-    enum slot_state state;
-};
-
 /* Slots that are free after a grace period. */
 struct released {
     size_t n, allocated;
@@ -73,22 +59,16 @@ static struct xdp_shared refs OVS_GUARDED_BY(mutex)
  * memory of 'conns'. */
 static struct xdp_conn *entries;
 static struct xdp_conn_index conn_index;
-static struct slot *slots OVS_GUARDED_BY(mutex);
-static uint32_t n_slots;
+static struct xdp_conn_slots slots OVS_GUARDED_BY(mutex)
+    = XDP_CONN_SLOTS_INITIALIZER;
 static uint32_t most_conns OVS_GUARDED_BY(mutex); /* That the maps are for. */
 
 /* As configured. */
 static uint32_t wanted_conns OVS_GUARDED_BY(mutex) = XDP_CONN_DEFAULT_MAX;
 
 static bool is_blocked OVS_GUARDED_BY(mutex);
-static uint32_t n_valid OVS_GUARDED_BY(mutex);
-static uint32_t n_used OVS_GUARDED_BY(mutex);       /* Slots not free. */
-static uint32_t free_list OVS_GUARDED_BY(mutex) = XDP_CONN_NO_SLOT;
-static uint32_t first_withdrawn OVS_GUARDED_BY(mutex) = XDP_CONN_NO_SLOT;
-static uint32_t last_withdrawn OVS_GUARDED_BY(mutex) = XDP_CONN_NO_SLOT;
 static uint32_t hand OVS_GUARDED_BY(mutex);         /* Next to displace. */
 static uint32_t last_valid OVS_GUARDED_BY(mutex);   /* Last 'valid' given. */
-static uint64_t current_epoch OVS_GUARDED_BY(mutex);
 static uint64_t n_inserted OVS_GUARDED_BY(mutex);
 static uint64_t n_full OVS_GUARDED_BY(mutex);
 static uint64_t n_displaced OVS_GUARDED_BY(mutex);
@@ -106,7 +86,7 @@ static uint32_t
 get_max_conns(void)
     OVS_REQUIRES(mutex)
 {
-    return n_slots ? MIN(wanted_conns, most_conns) : wanted_conns;
+    return slots.n ? MIN(wanted_conns, most_conns) : wanted_conns;
 }
 
 /* Returns what changes when entries are withdrawn. */
@@ -130,29 +110,13 @@ static void
 withdraw_slot(uint32_t slot)
     OVS_REQUIRES(mutex)
 {
-    struct slot *s = &slots[slot];
-
     __atomic_store_n(&entries[slot].valid, 0, __ATOMIC_SEQ_CST);
     for (int dir = 0; dir < 2; dir++) {
         xdp_conn_refs_remove(&conn_index, slot, dir);
     }
-
-    s->state = SLOT_WITHDRAWN;
-    s->epoch = current_epoch;
-    s->next = XDP_CONN_NO_SLOT;
-    if (last_withdrawn == XDP_CONN_NO_SLOT) {
-        first_withdrawn = slot;
+    if (xdp_conn_slots_withdraw(&slots, slot)) {
         seq_change(get_seq());
-    } else {
-        /* Who is just reclaiming an epoch does not look for those of the
-         * next. */
-        if (slots[last_withdrawn].epoch != current_epoch) {
-            seq_change(get_seq());
-        }
-        slots[last_withdrawn].next = slot;
     }
-    last_withdrawn = slot;
-    n_valid--;
     atomic_store_relaxed(&full_until, 0);
 }
 
@@ -164,8 +128,8 @@ withdraw_all(void)
 {
     uint32_t n = 0;
 
-    for (uint32_t i = 0; n_valid && i < n_slots; i++) {
-        if (slots[i].state == SLOT_VALID) {
+    for (uint32_t i = 0; slots.n_valid && i < slots.n; i++) {
+        if (xdp_conn_slots_is_valid(&slots, i)) {
             withdraw_slot(i);
             if (++n % WITHDRAW_BATCH == 0) {
                 ovs_mutex_unlock(&mutex);
@@ -174,16 +138,6 @@ withdraw_all(void)
             }
         }
     }
-}
-
-/* Puts 'slot' into the list of those that are free. */
-static void
-free_slot(uint32_t slot)
-    OVS_REQUIRES(mutex)
-{
-    slots[slot].state = SLOT_FREE;
-    slots[slot].next = free_list;
-    free_list = slot;
 }
 
 /* Withdraws an entry that carried nothing of late, if one is found soon. */
@@ -195,8 +149,8 @@ displace(uint64_t now)
         const struct xdp_conn *entry = &entries[hand];
         uint32_t slot = hand;
 
-        hand = (hand + 1) % n_slots;
-        if (slots[slot].state == SLOT_VALID
+        hand = (hand + 1) % slots.n;
+        if (xdp_conn_slots_is_valid(&slots, slot)
             && (__atomic_load_n(&entry->expiration, __ATOMIC_RELAXED)
                 + IDLE_TIME < now + entry->timeout)) {
             withdraw_slot(slot);
@@ -207,21 +161,19 @@ displace(uint64_t now)
     return false;
 }
 
-/* Returns a slot that is free, or XDP_CONN_NO_SLOT. */
-static uint32_t
-find_slot(uint64_t now)
+/* Returns true if there is a slot that is free, and may be taken. */
+static bool
+find_room(uint64_t now)
     OVS_REQUIRES(mutex)
 {
-    uint32_t slot = free_list;
-
-    if (slot == XDP_CONN_NO_SLOT) {
-        return XDP_CONN_NO_SLOT;
+    if (!xdp_conn_slots_any_free(&slots)) {
+        return false;
     }
-    if (n_valid >= get_max_conns() && !displace(now)) {
+    if (slots.n_valid >= get_max_conns() && !displace(now)) {
         atomic_store_relaxed(&full_until, now + FULL_TIME);
-        return XDP_CONN_NO_SLOT;
+        return false;
     }
-    return slot;
+    return true;
 }
 
 /* Sees to it that no other entry has a tuple of 'entry': conntrack can have an
@@ -240,7 +192,8 @@ make_unique(const struct xdp_conn *entry, uint64_t now)
         if (other != XDP_CONN_NO_SLOT) {
             /* What is about to expire may have already for our caller. */
             if (entries[other].expiration > now + IDLE_TIME) {
-                atomic_store(&slots[other].owner->barred, true);
+                atomic_store(&xdp_conn_slots_owner(&slots, other)->barred,
+                             true);
                 unique = false;
             }
             withdraw_slot(other);
@@ -251,30 +204,30 @@ make_unique(const struct xdp_conn *entry, uint64_t now)
 
 /* The maps. */
 
-/* Makes 'slot', which was free, one in use.  As long as there is one, the maps
+/* Takes a slot that is free for 'owner'.  As long as one is in use, the maps
  * stay: its owner may write there at any time, so that no copy of it would be
  * complete. */
-static void
-use_slot(uint32_t slot)
+static uint32_t
+take_slot(struct xdp_conn_owner *owner)
     OVS_REQUIRES(mutex)
 {
-    free_list = slots[slot].next;
-    if (!n_used++) {
+    if (!slots.n_used) {
         char *message;
 
         /* They are open. */
         xdp_shared_open(&conns, &message);
         xdp_shared_open(&refs, &message);
     }
+    return xdp_conn_slots_take(&slots, owner);
 }
 
 /* Makes 'slot', which was in use, free. */
 static void
-unuse_slot(uint32_t slot)
+free_slot(uint32_t slot)
     OVS_REQUIRES(mutex)
 {
-    free_slot(slot);
-    if (!--n_used) {
+    xdp_conn_slots_free(&slots, slot);
+    if (!slots.n_used) {
         xdp_shared_close(&conns);
         xdp_shared_close(&refs);
     }
@@ -285,7 +238,7 @@ static unsigned int
 count_users(const struct xdp_shared *array)
     OVS_REQUIRES(mutex)
 {
-    return array->n_users - (n_used != 0);
+    return array->n_users - (slots.n_used != 0);
 }
 
 /* Decides whether connections can be inserted.  If that has changed for the
@@ -311,7 +264,7 @@ prepare(void)
 {
     int error;
 
-    if (n_slots) {
+    if (slots.n) {
         return 0;
     }
     error = get_entropy(conn_index.secret, sizeof conn_index.secret);
@@ -324,15 +277,11 @@ prepare(void)
 
     /* A slot that was withdrawn is not free at once. */
     most_conns = MAX(wanted_conns, 1);
-    n_slots = MIN(most_conns + most_conns / 8 + 64, XDP_CONN_MAX_SLOTS);
-    conns.n = n_slots;
+    xdp_conn_slots_init(&slots, MIN(most_conns + most_conns / 8 + 64,
+                                    XDP_CONN_MAX_SLOTS));
+    conns.n = slots.n;
     conn_index.bits = xdp_conn_refs_bits(most_conns);
     refs.n = UINT32_C(1) << conn_index.bits;
-
-    slots = xcalloc(n_slots, sizeof *slots);
-    for (uint32_t i = n_slots; i-- > 0; ) {
-        free_slot(i);
-    }
     return 0;
 }
 
@@ -352,14 +301,14 @@ xdp_conn_table_configure(uint32_t n)
 {
     ovs_mutex_lock(&mutex);
     if (n != wanted_conns) {
-        if (n_slots && n > most_conns) {
+        if (slots.n && n > most_conns) {
             VLOG_WARN("xdp-max-conns is %"PRIu32" now, but there is room for "
                       "%"PRIu32" connections until ovs-vswitchd is restarted",
                       n, most_conns);
         }
         wanted_conns = n;
         atomic_store_relaxed(&full_until, 0);
-        if (n_valid > get_max_conns()) {
+        if (slots.n_valid > get_max_conns()) {
             withdraw_all();
         }
         update_active();
@@ -530,13 +479,12 @@ xdp_conn_table_insert(struct xdp_conn_owner *owner,
         result = XDP_CONN_AMBIGUOUS;
         goto out;
     }
-    slot = find_slot(now);
-    if (slot == XDP_CONN_NO_SLOT) {
+    if (!find_room(now)) {
         n_full++;
         result = XDP_CONN_FULL;
         goto out;
     }
-    use_slot(slot);
+    slot = take_slot(owner);
 
     /* 'seq' is even. */
     memcpy(&entries[slot].mark, &entry->mark,
@@ -544,9 +492,6 @@ xdp_conn_table_insert(struct xdp_conn_owner *owner,
     last_valid += last_valid == UINT32_MAX ? 2 : 1;
     __atomic_store_n(&entries[slot].valid, last_valid, __ATOMIC_RELEASE);
 
-    slots[slot].state = SLOT_VALID;
-    slots[slot].owner = owner;
-    n_valid++;
     atomic_store(&owner->slot, slot + 1);
     atomic_store(&owner->stale, false);
 
@@ -555,7 +500,7 @@ xdp_conn_table_insert(struct xdp_conn_owner *owner,
     atomic_read(&owner->closed, &closed);
     if (closed) {
         withdraw_slot(slot);
-        slots[slot].owner = NULL;
+        xdp_conn_slots_forget_owner(&slots, slot);
         atomic_store(&owner->slot, 0);
         result = XDP_CONN_CLOSED;
     } else if (!xdp_conn_refs_add(&conn_index, slot, 0)
@@ -605,6 +550,14 @@ xdp_conn_table_set_attrs(struct xdp_conn_owner *owner, uint32_t mark,
     __atomic_store_n(&entry->seq, entry->seq + 1, __ATOMIC_RELEASE);
 }
 
+/* Returns true if 'slot' is that of 'owner', not one that it had once. */
+static bool
+is_slot_of(uint32_t slot, const struct xdp_conn_owner *owner)
+    OVS_REQUIRES(mutex)
+{
+    return xdp_conn_slots_owner(&slots, slot) == owner;
+}
+
 /* Withdraws the slot of 'owner', if it has one that programs find. */
 static void
 withdraw_owner(struct xdp_conn_owner *owner)
@@ -613,8 +566,8 @@ withdraw_owner(struct xdp_conn_owner *owner)
     uint32_t slot;
 
     atomic_read(&owner->slot, &slot);
-    if (slot && slots[slot - 1].owner == owner
-        && slots[slot - 1].state == SLOT_VALID) {
+    if (slot && is_slot_of(slot - 1, owner)
+        && xdp_conn_slots_is_valid(&slots, slot - 1)) {
         withdraw_slot(slot - 1);
     }
 }
@@ -645,10 +598,10 @@ xdp_conn_table_withdraw_others(const struct xdp_conn_owner *owner,
         return;
     }
     ovs_mutex_lock(&mutex);
-    for (int dir = 0; n_valid && dir < 2; dir++) {
+    for (int dir = 0; slots.n_valid && dir < 2; dir++) {
         uint32_t slot = xdp_conn_refs_find(&conn_index, entry, dir);
 
-        if (slot != XDP_CONN_NO_SLOT && slots[slot].owner != owner) {
+        if (slot != XDP_CONN_NO_SLOT && !is_slot_of(slot, owner)) {
             withdraw_slot(slot);
         }
     }
@@ -678,8 +631,8 @@ xdp_conn_table_close_owner(struct xdp_conn_owner *owner, bool gone)
     if (slot) {
         ovs_mutex_lock(&mutex);
         withdraw_owner(owner);
-        if (gone && slots[slot - 1].owner == owner) {
-            slots[slot - 1].owner = NULL;
+        if (gone && is_slot_of(slot - 1, owner)) {
+            xdp_conn_slots_forget_owner(&slots, slot - 1);
         }
         ovs_mutex_unlock(&mutex);
     }
@@ -693,7 +646,7 @@ free_released(struct released *released_)
 {
     ovs_mutex_lock(&mutex);
     for (size_t i = 0; i < released_->n; i++) {
-        unuse_slot(released_->slots[i]);
+        free_slot(released_->slots[i]);
     }
     ovs_mutex_unlock(&mutex);
     free(released_->slots);
@@ -723,36 +676,9 @@ xdp_conn_table_begin_reclaim(uint64_t *epoch)
     bool any;
 
     ovs_mutex_lock(&mutex);
-    any = first_withdrawn != XDP_CONN_NO_SLOT;
-    *epoch = current_epoch;
-    current_epoch += any;
+    any = xdp_conn_slots_end_epoch(&slots, epoch);
     ovs_mutex_unlock(&mutex);
     return any;
-}
-
-/* Takes some slots that were withdrawn in 'epoch' or before, and stores their
- * numbers and their owners.  Returns how many. */
-static size_t
-take_withdrawn(uint64_t epoch, uint32_t numbers[RECLAIM_BATCH],
-               struct xdp_conn_owner *owners[RECLAIM_BATCH])
-    OVS_REQUIRES(mutex)
-{
-    size_t n = 0;
-
-    while (n < RECLAIM_BATCH && first_withdrawn != XDP_CONN_NO_SLOT
-           && slots[first_withdrawn].epoch <= epoch) {
-        struct slot *s = &slots[first_withdrawn];
-
-        numbers[n] = first_withdrawn;
-        owners[n++] = s->owner;
-        s->owner = NULL;
-        s->state = SLOT_RELEASED;
-        first_withdrawn = s->next;
-    }
-    if (first_withdrawn == XDP_CONN_NO_SLOT) {
-        last_withdrawn = XDP_CONN_NO_SLOT;
-    }
-    return n;
 }
 
 /* Has the owners of entries that were withdrawn in 'epoch' or before forget
@@ -770,7 +696,8 @@ xdp_conn_table_reclaim(uint64_t epoch)
 
     do {
         ovs_mutex_lock(&mutex);
-        n = take_withdrawn(epoch, numbers, owners);
+        n = xdp_conn_slots_release(&slots, epoch, numbers, owners,
+                                   RECLAIM_BATCH);
         func = release;
         ovs_mutex_unlock(&mutex);
 
@@ -789,7 +716,7 @@ xdp_conn_table_reclaim(uint64_t epoch)
 
     /* Who waits is not told of those that were withdrawn meanwhile. */
     ovs_mutex_lock(&mutex);
-    if (first_withdrawn != XDP_CONN_NO_SLOT) {
+    if (xdp_conn_slots_any_withdrawn(&slots)) {
         seq_change(get_seq());
     }
     ovs_mutex_unlock(&mutex);
@@ -805,12 +732,12 @@ xdp_conn_table_get_stats(struct xdp_conn_table_stats *stats)
     ovs_mutex_lock(&mutex);
     *stats = (struct xdp_conn_table_stats) {
         .max_conns = get_max_conns(),
-        .n_conns = n_valid,
+        .n_conns = slots.n_valid,
         .n_inserted = n_inserted,
         .n_full = n_full,
         .n_displaced = n_displaced,
         .memory = (!count_users(&conns) ? 0
-                   : (uint64_t) n_slots * sizeof(struct xdp_conn)
+                   : (uint64_t) slots.n * sizeof(struct xdp_conn)
                      + (sizeof(struct xdp_conn_refs)
                         << conn_index.bits)),
     };
@@ -822,19 +749,21 @@ xdp_conn_table_get_stats(struct xdp_conn_table_stats *stats)
 bool
 xdp_conn_table_next(uint32_t *position, struct xdp_conn *entry)
 {
-    bool found = false;
+    bool found = false, more = true;
 
-    while (!found && *position < n_slots) {
-        uint32_t end = MIN(*position + NEXT_BATCH, n_slots);
+    while (!found && more) {
+        uint32_t end;
 
         ovs_mutex_lock(&mutex);
+        end = MIN(*position + NEXT_BATCH, slots.n);
         while (!found && *position < end) {
-            found = slots[*position].state == SLOT_VALID;
+            found = xdp_conn_slots_is_valid(&slots, *position);
             if (found) {
                 *entry = entries[*position];
             }
             (*position)++;
         }
+        more = *position < slots.n;
         ovs_mutex_unlock(&mutex);
     }
     return found;

@@ -19,6 +19,8 @@ lib_xdp_files = \
 	lib/xdp-conn-refs.h \
 	lib/xdp-conn-report.c \
 	lib/xdp-conn-report.h \
+	lib/xdp-conn-slots.c \
+	lib/xdp-conn-slots.h \
 	lib/xdp-conn-table.c \
 	lib/xdp-conn-table.h \
 	lib/xdp-conntrack.c \

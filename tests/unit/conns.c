@@ -20,6 +20,7 @@
 #include "xdp-abi.h"
 #include "xdp-conn-refs.h"
 #include "xdp-conn-report.h"
+#include "xdp-conn-slots.h"
 #include "xdp-conn-table.h"
 #include "xdp-grace.h"
 
@@ -468,6 +469,56 @@ test_conns_refs(void)
     }
 }
 
+/* Slots are withdrawn while others are released, and are free again. */
+static void
+test_conns_slots(void)
+{
+    struct xdp_conn_slots s = XDP_CONN_SLOTS_INITIALIZER;
+    struct xdp_conn_owner owners[4] = { { .slot = 0 } };
+    struct xdp_conn_owner *had[4];
+    uint32_t slots[4];
+    uint64_t epoch;
+
+    CHECK(!xdp_conn_slots_any_free(&s));
+    CHECK(!xdp_conn_slots_end_epoch(&s, &epoch));
+    CHECK(!xdp_conn_slots_release(&s, epoch, slots, had, 4));
+    xdp_conn_slots_init(&s, 4);
+    for (uint32_t i = 0; i < 4; i++) {
+        CHECK(xdp_conn_slots_any_free(&s));
+        CHECK(xdp_conn_slots_take(&s, &owners[i]) == i);
+        CHECK(xdp_conn_slots_is_valid(&s, i));
+    }
+    CHECK(!xdp_conn_slots_any_free(&s) && s.n_used == 4 && s.n_valid == 4);
+
+    /* Only the first one of an epoch is news. */
+    CHECK(xdp_conn_slots_withdraw(&s, 2));
+    CHECK(!xdp_conn_slots_withdraw(&s, 0));
+    CHECK(!xdp_conn_slots_is_valid(&s, 2));
+    CHECK(xdp_conn_slots_owner(&s, 2) == &owners[2]);
+    xdp_conn_slots_forget_owner(&s, 2);
+    CHECK(xdp_conn_slots_end_epoch(&s, &epoch));
+    CHECK(xdp_conn_slots_withdraw(&s, 1));
+    CHECK(s.n_used == 4 && s.n_valid == 1);
+
+    /* Those of the next one stay, and none is free. */
+    CHECK(xdp_conn_slots_release(&s, epoch, slots, had, 1) == 1);
+    CHECK(slots[0] == 2 && !had[0]);
+    CHECK(xdp_conn_slots_release(&s, epoch, &slots[1], &had[1], 3) == 1);
+    CHECK(slots[1] == 0 && had[1] == &owners[0]);
+    CHECK(!xdp_conn_slots_release(&s, epoch, &slots[2], had, 2));
+    CHECK(xdp_conn_slots_any_withdrawn(&s) && !xdp_conn_slots_any_free(&s));
+    xdp_conn_slots_free(&s, slots[0]);
+    CHECK(s.n_used == 3 && s.n_valid == 1);
+    CHECK(xdp_conn_slots_take(&s, &owners[2]) == 2);
+
+    CHECK(xdp_conn_slots_end_epoch(&s, &epoch));
+    CHECK(xdp_conn_slots_release(&s, epoch, slots, had, 4) == 1);
+    CHECK(slots[0] == 1 && !xdp_conn_slots_any_withdrawn(&s));
+    CHECK(!xdp_conn_slots_end_epoch(&s, &epoch));
+    CHECK(xdp_conn_slots_withdraw(&s, 3));
+    free(s.slots);
+}
+
 /* What a thread that changes attributes works on. */
 struct attrs_aux {
     struct xdp_conn_owner *owner;
@@ -632,6 +683,7 @@ const struct unit_case unit_conns[] = {
     { "conns-ambiguous", test_conns_ambiguous, NEED_BPF },
     { "conns-full", test_conns_full, NEED_BPF },
     { "conns-refs", test_conns_refs, NEED_NOTHING },
+    { "conns-slots", test_conns_slots, NEED_NOTHING },
     { "conns-attrs", test_conns_attrs, NEED_BPF },
     { "conns-seq", test_conns_seq, NEED_BPF },
     { "conns-report", test_conns_report, NEED_BPF },
