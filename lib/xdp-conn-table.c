@@ -67,6 +67,7 @@ static uint32_t most_conns OVS_GUARDED_BY(mutex); /* That the maps are for. */
 static uint32_t wanted_conns OVS_GUARDED_BY(mutex) = XDP_CONN_DEFAULT_MAX;
 
 static bool is_blocked OVS_GUARDED_BY(mutex);
+static bool is_on OVS_GUARDED_BY(mutex);    /* Can connections be inserted? */
 static uint32_t hand OVS_GUARDED_BY(mutex);         /* Next to displace. */
 static uint32_t last_valid OVS_GUARDED_BY(mutex);   /* Last 'valid' given. */
 static uint64_t n_inserted OVS_GUARDED_BY(mutex);
@@ -74,7 +75,6 @@ static uint64_t n_full OVS_GUARDED_BY(mutex);
 static uint64_t n_displaced OVS_GUARDED_BY(mutex);
 static xdp_conn_release_func *release OVS_GUARDED_BY(mutex);
 
-/* True while connections can be inserted. */
 atomic_bool xdp_conn_table_active = ATOMIC_VAR_INIT(false);
 
 /* Until then there is no room, unless an entry is withdrawn.  CLOCK_MONOTONIC,
@@ -241,19 +241,19 @@ count_users(const struct xdp_shared *array)
     return array->n_users - (slots.n_used != 0);
 }
 
-/* Decides whether connections can be inserted.  If that has changed for the
- * worse, withdraws all. */
+/* Decides whether connections can be inserted.  If not, withdraws all. */
 static void
 update_active(void)
     OVS_REQUIRES(mutex)
 {
-    bool active = (count_users(&conns) && count_users(&refs) && wanted_conns
-                   && !is_blocked);
-
-    atomic_store(&xdp_conn_table_active, active);
-    if (!active) {
+    is_on = (count_users(&conns) && count_users(&refs) && wanted_conns
+             && !is_blocked);
+    if (!is_on) {
         withdraw_all();
     }
+
+    /* Others may have been here meanwhile. */
+    atomic_store(&xdp_conn_table_active, is_on || slots.n_valid);
 }
 
 /* Chooses sizes and secrets, and makes all slots free, once for the life of
@@ -360,11 +360,8 @@ static void
 close_map(struct xdp_shared *array)
     OVS_REQUIRES(mutex)
 {
-    if (count_users(array) == 1) {
-        atomic_store(&xdp_conn_table_active, false);
-        withdraw_all();
-    }
     xdp_shared_close(array);
+    update_active();
     xdp_grace_close();
 }
 
@@ -461,12 +458,11 @@ xdp_conn_table_insert(struct xdp_conn_owner *owner,
                       const struct xdp_conn *entry, uint64_t now)
 {
     enum xdp_conn_result result = XDP_CONN_OK;
-    bool active, closed;
+    bool closed;
     uint32_t slot;
 
     ovs_mutex_lock(&mutex);
-    atomic_read(&xdp_conn_table_active, &active);
-    if (!active) {
+    if (!is_on) {
         result = XDP_CONN_OFF;
         goto out;
     }
@@ -591,7 +587,7 @@ xdp_conn_table_withdraw_others(const struct xdp_conn_owner *owner,
 {
     bool active;
 
-    /* Once it was active, there is an index. */
+    /* If it is active, there is an index. */
     atomic_read_explicit(&xdp_conn_table_active, &active,
                          memory_order_acquire);
     if (!active || !xdp_conn_refs_may_find(&conn_index, entry)) {

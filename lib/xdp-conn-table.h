@@ -80,7 +80,8 @@ struct xdp_conn_table_stats {
 typedef void xdp_conn_release_func(struct xdp_conn_owner *,
                                    const struct xdp_conn *entry);
 
-/* True while connections can be inserted. */
+/* True while programs may find connections here: as long as these can be
+ * inserted, and then until the last one is withdrawn. */
 extern atomic_bool xdp_conn_table_active;
 
 void xdp_conn_table_init(xdp_conn_release_func *);

@@ -9,6 +9,7 @@
 #undef NDEBUG
 #include <bpf/bpf.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +29,7 @@
 #define REF_MASK ((UINT32_C(1) << XDP_CONN_REF_BITS) - 1)
 
 /* Connections that the table of this process is for, and the time. */
-#define N_CONNS 1000
+#define N_CONNS 4000
 static uint64_t now = 1000 * SECOND;
 
 /* An owner that remembers what it was told. */
@@ -384,6 +385,75 @@ test_conns_full(void)
     free(owners);
 }
 
+/* For ovs_thread_create(): switches the table off. */
+static void *
+switch_off(void *aux OVS_UNUSED)
+{
+    xdp_conn_table_block(true);
+    return NULL;
+}
+
+/* Fills the table, and makes '*last' the connection that is withdrawn last
+ * when it is switched off.  Returns false if something is not inserted. */
+static bool
+fill_table(struct owner *owners, struct xdp_conn *last)
+{
+    uint32_t last_slot = 0;
+
+    for (uint32_t i = 0; i < N_CONNS; i++) {
+        struct xdp_conn entry;
+
+        make_entry(i, 30 * SECOND, &entry);
+        if (xdp_conn_table_insert(&owners[i].up, &entry, now)
+            != XDP_CONN_OK) {
+            return false;
+        }
+        if (owners[i].up.slot > last_slot) {
+            last_slot = owners[i].up.slot;
+            *last = entry;
+        }
+    }
+    return true;
+}
+
+/* While the table is switched off, which takes several steps, no new
+ * connection gets a twin there. */
+static void
+test_conns_off(void)
+{
+    struct owner *owners = xcalloc(N_CONNS, sizeof *owners);
+    struct owner late = { .n_released = 0 };
+    uint32_t n_left = 0;
+    bool active;
+
+    CHECK(open_table());
+
+    /* Until we come between two of them. */
+    while (!n_left) {
+        struct xdp_conn last;
+        pthread_t thread;
+
+        CHECK(fill_table(owners, &last));
+        thread = ovs_thread_create("off", switch_off, NULL);
+        while (n_conns() == N_CONNS) {
+            sched_yield();
+        }
+        atomic_read(&xdp_conn_table_active, &active);
+        xdp_conn_table_withdraw_others(&late.up, &last);
+        CHECK(both_are(&last, false));
+        CHECK(xdp_conn_table_insert(&late.up, &last, now) == XDP_CONN_OFF);
+        n_left = n_conns();
+        CHECK(active || !n_left);
+        xpthread_join(thread, NULL);
+        atomic_read(&xdp_conn_table_active, &active);
+        CHECK(!active && !n_conns());
+        xdp_conn_table_block(false);
+        CHECK(reclaim());
+    }
+    close_table();
+    free(owners);
+}
+
 /* Tags that are the same, halves and buckets that are full. */
 static void
 test_conns_refs(void)
@@ -682,6 +752,7 @@ const struct unit_case unit_conns[] = {
     { "conns-owners", test_conns_owners, NEED_BPF },
     { "conns-ambiguous", test_conns_ambiguous, NEED_BPF },
     { "conns-full", test_conns_full, NEED_BPF },
+    { "conns-off", test_conns_off, NEED_BPF },
     { "conns-refs", test_conns_refs, NEED_NOTHING },
     { "conns-slots", test_conns_slots, NEED_NOTHING },
     { "conns-attrs", test_conns_attrs, NEED_BPF },
