@@ -145,8 +145,12 @@ train_ct_conn(const struct xdp_train_ct *ct)
 {
     struct xdp_conn *conn = ct_conn(ct->conn);
 
-    return (conn && *(volatile __u32 *) &conn->valid == ct->valid
-            && *(volatile __u32 *) &conn->seq == ct->seq
+    CT_STOP(TRAIN);
+    if (!conn || *(volatile __u32 *) &conn->valid != ct->valid) {
+        return NULL;
+    }
+    CT_STOP(TRAIN_VALID);
+    return (*(volatile __u32 *) &conn->seq == ct->seq
             && *(volatile __u64 *) &conn->expiration >= ct->expiration
             ? conn : NULL);
 }
@@ -241,6 +245,7 @@ train_ct_run(struct xdp_md *ctx, struct xdp_scratch *scratch)
         return NULL;
     }
 
+    CT_STOP(TRAIN_RUN);
     len = ctx->data_end - ctx->data;
     dir = ct_dir(conn, ct->dir);
     ct_count(dir, len);

@@ -587,7 +587,7 @@ xdp_conn_table_withdraw_others(const struct xdp_conn_owner *owner,
 {
     bool active;
 
-    /* If it is active, there is an index. */
+    /* Once it was active, there is an index. */
     atomic_read_explicit(&xdp_conn_table_active, &active,
                          memory_order_acquire);
     if (!active || !xdp_conn_refs_may_find(&conn_index, entry)) {

@@ -7,7 +7,8 @@
 
 #include <linux/types.h>
 
-/* Where a program can stop: at CT_STOP() in bpf/ct.h. */
+/* Where a program can stop: at CT_STOP() in bpf/ct.h, and those of trains in
+ * bpf/train_ct.h. */
 enum ct_stop {
     CT_STOP_NONE,
     CT_STOP_REF,                /* It has a reference to a connection... */
@@ -17,6 +18,10 @@ enum ct_stop {
     CT_STOP_LABEL,              /* ...and half of its label. */
     CT_STOP_RUN,                /* All ops of the flow can be run. */
     CT_STOP_ADDRESS,            /* Addresses are translated, ports not. */
+    CT_STOP_TRAIN,              /* It has the headers of a train, and its
+                                 * connection... */
+    CT_STOP_TRAIN_VALID,        /* ...has seen that this is valid... */
+    CT_STOP_TRAIN_RUN,          /* ...and all else that is to be seen. */
     CT_N_STOPS
 };
 

@@ -36,6 +36,11 @@
 /* How often to try to get a connection into XDP. */
 #define MAX_TRIES 100
 
+/* Packets after which the same one is part of a train, if the clock does not
+ * tick, and how often to try whether that is so. */
+#define TRAIN_PACKETS 5
+#define TRAIN_TRIES 1000
+
 /* How long to go on trying what does not come to pass, in ms. */
 #define MAX_TIME 120000
 
@@ -60,7 +65,7 @@ struct step {
     struct ct_client *victim, *other;
     uint64_t epoch;             /* CHANGE_REUSE_SOON: whose entries are not
                                  * known to programs any more. */
-    uint64_t run;               /* Number of the run that stops. */
+    ATOMIC(uint64_t) run;       /* Number of the run that stops, or 0. */
     ATOMIC(bool) ready;         /* Is the thread on another CPU? */
     ATOMIC(bool) over;          /* Has it ended? */
     bool met;                   /* Did the change begin before? */
@@ -149,6 +154,14 @@ must_wait(enum change change_)
             || change_ == CHANGE_FLUSH_ALL);
 }
 
+/* Returns true if 'change_' gives another connection an entry. */
+static bool
+gives_entry(enum change change_)
+{
+    return (change_ == CHANGE_WITHDRAW || change_ == CHANGE_REUSE
+            || change_ == CHANGE_REUSE_SOON);
+}
+
 /* Returns true if there is no entry after 'change_'. */
 static bool
 takes_entry(enum change change_)
@@ -163,20 +176,22 @@ change_main(void *s_)
 {
     struct step *s = s_;
     bool over = false;
+    uint64_t run;
 
     /* It is not, to begin with, and the program keeps its CPU to itself. */
     ct_race_leave_cpu();
-    rng_start(31, s->run);
+    rng_start(31, ct_slow->run);
     atomic_store(&s->ready, true);
-    while (__atomic_load_n(&ct_slow->arrived, __ATOMIC_ACQUIRE) != s->run
-           && !over) {
+    do {
         sched_yield();
         atomic_read(&s->over, &over);
-    }
+        atomic_read(&s->run, &run);
+    } while (!over && (!run || __atomic_load_n(&ct_slow->arrived,
+                                               __ATOMIC_ACQUIRE) != run));
     if (!over) {
         s->met = true;
         change(s);
-        __atomic_store_n(&ct_slow->go, s->run, __ATOMIC_RELEASE);
+        __atomic_store_n(&ct_slow->go, run, __ATOMIC_RELEASE);
     }
     return NULL;
 }
@@ -217,16 +232,54 @@ run_quietly(struct ct_client *c, bool reply)
                        reply ? NULL : c, CT_STOP_NONE, 0);
 }
 
-/* Returns true if no packet of 'c', which has no entry, is carried, or says
- * that one was. */
+/* Returns true if no packet of 'c', which has no entry, is carried, first a
+ * reply if 'reply', or says that one was. */
 static bool
-is_left_alone(struct ct_client *c)
+is_left_alone(struct ct_client *c, bool reply)
 {
-    if (run_quietly(c, false) == CT_UP && run_quietly(c, true) == CT_UP) {
+    if (run_quietly(c, reply) == CT_UP && run_quietly(c, !reply) == CT_UP) {
         return true;
     }
     failure("a packet was carried without an entry");
     return false;
+}
+
+/* Returns true if no packet was counted in the entry of 'c', which has just
+ * got one if that could be, or says that one was. */
+static bool
+is_untouched(struct ct_client *c)
+{
+    const struct xdp_conn *entry = ct_client_entry(c);
+
+    if (!entry || !entry->valid
+        || (!entry->dirs[0].packets && !entry->dirs[1].packets)) {
+        return true;
+    }
+    failure("a packet was counted for another connection");
+    return false;
+}
+
+/* Returns true if only packets of trains come to 'stop'. */
+static bool
+is_of_train(enum ct_stop stop)
+{
+    return stop >= CT_STOP_TRAIN && stop <= CT_STOP_TRAIN_RUN;
+}
+
+/* Runs packets so that the next 'f', of 'c', or if that is NULL a reply, can
+ * come to 'stop': as many as make it one of a train, or, if it must not be
+ * that, one of 'other'. */
+static void
+lead_to(enum ct_stop stop, const struct frame *f, struct ct_client *c,
+        struct ct_client *other)
+{
+    if (!is_of_train(stop)) {
+        run_quietly(other, false);
+        return;
+    }
+    for (int i = 0; i < TRAIN_PACKETS; i++) {
+        ct_race_run(f, c, CT_STOP_NONE, 0);
+    }
 }
 
 /* Gets everything ready for 's'. */
@@ -236,15 +289,14 @@ prepare(struct step *s)
     if (!bring(s->victim)) {
         return false;
     }
-    if (s->change != CHANGE_WITHDRAW && s->change != CHANGE_REUSE
-        && s->change != CHANGE_REUSE_SOON) {
+    if (!gives_entry(s->change)) {
         return true;
     }
     if (!bring(s->other)) {
         return false;
     }
     withdraw(s->other);
-    if (!is_left_alone(s->other)) {
+    if (!is_left_alone(s->other, false)) {
         return false;
     }
     if (s->change == CHANGE_REUSE_SOON) {
@@ -267,6 +319,7 @@ run_step(enum change change_, enum ct_stop stop, bool reply)
     };
     enum ct_outcome outcome;
     const struct frame *f;
+    struct ct_client *c;
     pthread_t changer;
     bool ready = false;
 
@@ -274,24 +327,31 @@ run_step(enum change change_, enum ct_stop stop, bool reply)
         return false;
     }
     f = reply ? ct_client_reply(s.victim) : &s.victim->frame;
-    s.run = ct_slow->run + 1;
+    c = reply ? NULL : s.victim;
     changer = ovs_thread_create("change", change_main, &s);
     ovsrcu_quiesce_start();
     while (!ready) {
         sched_yield();
         atomic_read(&s.ready, &ready);
     }
-    outcome = ct_race_run(f, reply ? NULL : s.victim, stop,
+    lead_to(stop, f, c, s.other);
+    atomic_store(&s.run, ct_slow->run + 1);
+    outcome = ct_race_run(f, c, stop,
                           must_wait(change_) ? SHORT_STOP : LONG_STOP);
     atomic_store(&s.over, true);
     xpthread_join(changer, NULL);
     ovsrcu_quiesce_end();
 
-    if (s.met && takes_entry(change_) && !is_left_alone(s.victim)) {
+    /* The next packet, which may still be of the train. */
+    if (!s.met || !takes_entry(change_)) {
+        ct_race_run(f, c, CT_STOP_NONE, 0);
+    } else if ((gives_entry(change_) && !is_untouched(s.other))
+               || !is_left_alone(s.victim, reply)) {
         return false;
     }
     if (s.met) {
         ct_race_counts.stopped++;
+        ct_race_counts.trains += is_of_train(stop);
     } else {
         ct_race_counts.repeated++;
     }
@@ -334,13 +394,35 @@ test_half_written(void)
     run_quietly(c, false);
 }
 
+/* Returns true if packets become trains, which they may not if the clock
+ * ticks, or says that they do not. */
+static bool
+can_be_trains(void)
+{
+    struct ct_client *c = &ct_clients[0];
+
+    for (int i = 0; i < TRAIN_TRIES; i++) {
+        if (!bring(c)) {
+            return false;
+        }
+        lead_to(CT_STOP_TRAIN_RUN, &c->frame, c, NULL);
+        ct_race_run(&c->frame, c, CT_STOP_TRAIN_RUN, 0);
+        if (ct_slow->arrived == ct_slow->run) {
+            return true;
+        }
+    }
+    failure("packets do not become trains");
+    return false;
+}
+
 /* Returns true if what can go wrong by 'change_' shows best at 'stop'. */
 static bool
 is_best(enum change change_, enum ct_stop stop)
 {
-    return (change_ == CHANGE_MARK
-            ? stop >= CT_STOP_SEQ && stop <= CT_STOP_LABEL
-            : stop == CT_STOP_RUN);
+    return (is_of_train(stop)
+            || (change_ == CHANGE_MARK
+                ? stop >= CT_STOP_SEQ && stop <= CT_STOP_LABEL
+                : stop == CT_STOP_RUN));
 }
 
 /* Makes 'change_' at 'stop', in one direction or the other, until that comes
@@ -365,6 +447,9 @@ ct_race_stops(void)
     long long int end = time_msec() + race_seconds * 1000 / 2;
     long long int give_up = time_msec() + MAX_TIME;
 
+    if (!can_be_trains()) {
+        return true;
+    }
     test_half_written();
     for (int i = 0; i < N_CHANGES; i++) {
         for (int stop = CT_STOP_NONE + 1; stop < CT_N_STOPS; stop++) {

@@ -46,6 +46,12 @@
  * that were carried on average, or else there would be few of them. */
 #define CARRIED 500
 
+/* Packets of one kind that are run one after the other now and then. */
+#define MAX_TRAIN 12
+
+/* What the first pass of a packet ends with. */
+#define RECIRC_ID 77
+
 struct ct_slow *ct_slow;
 static ATOMIC(bool) stop;
 static ATOMIC(uint64_t) n_carried;
@@ -129,30 +135,43 @@ reclaim_main(void *aux OVS_UNUSED)
 
 /* Running packets. */
 
-/* Runs a random packet. */
+/* Returns where a packet may stop. */
+static enum ct_stop
+rnd_stop(void)
+{
+    return 1 + rnd(CT_N_STOPS - 1);
+}
+
+/* Runs 'f', of 'c', or if that is NULL a reply, once or several times. */
 static void
-run_one(void)
+run_some(const struct frame *f, struct ct_client *c)
+{
+    int n = one_in(4) ? 1 + rnd(MAX_TRAIN) : 1;
+
+    for (int i = 0; i < n; i++) {
+        uint64_t patience = (!one_in(STOP_ONE_IN) ? 0
+                             : rnd(one_in(4) ? LONG_STOP : SHORT_STOP));
+
+        if (ct_race_run(f, c, rnd_stop(), patience) == CT_CARRIED) {
+            uint64_t carried;
+
+            atomic_read(&n_carried, &carried);
+            atomic_store(&n_carried, carried + 1);
+        }
+    }
+}
+
+/* Runs random packets. */
+static void
+run_any(void)
 {
     struct ct_client *c = &ct_clients[one_in(2) ? 0 : rnd(CT_RACE_CLIENTS)];
     const struct frame *f = ct_client_reply(c);
-    enum ct_stop where = 1 + rnd(CT_N_STOPS - 1);
-    uint64_t patience = (!one_in(STOP_ONE_IN) ? 0
-                         : rnd(one_in(4) ? LONG_STOP : SHORT_STOP));
-    enum ct_outcome outcome;
 
     if (!f || !one_in(3)) {
-        outcome = ct_race_run(&c->frame, c, where, patience);
+        run_some(&c->frame, c);
     } else {
-        if (one_in(4)) {
-            f = &ct_replies[rnd(CT_RACE_NAT_PORTS)];
-        }
-        outcome = ct_race_run(f, NULL, where, patience);
-    }
-    if (outcome == CT_CARRIED) {
-        uint64_t carried;
-
-        atomic_read(&n_carried, &carried);
-        atomic_store(&n_carried, carried + 1);
+        run_some(one_in(4) ? &ct_replies[rnd(CT_RACE_NAT_PORTS)] : f, NULL);
     }
 }
 
@@ -171,7 +190,7 @@ run_freely(void)
     ovsrcu_quiesce_start();
     while (time_msec() < end && !part_failures) {
         for (int i = 0; i < 100; i++) {
-            run_one();
+            run_any();
         }
     }
     atomic_store(&stop, true);
@@ -180,11 +199,10 @@ run_freely(void)
     ovsrcu_quiesce_end();
 }
 
-/* Makes the packets, and the flow that they take. */
+/* Puts a flow for all packets of pass 'pass' into the table. */
 static struct xdp_table_flow *
-prepare(void)
+make_flow(int pass, const struct actions *actions)
 {
-    static struct actions actions;
     struct xdp_table_flow *table_flow = NULL;
     struct xdp_translation tr;
     enum xdp_table_error error;
@@ -192,13 +210,12 @@ prepare(void)
     struct flow_wildcards wc;
     struct match match;
     struct flow flow;
-    size_t ofs;
 
-    ct_race_make_frames();
     dp_packet_use_const(&packet, ct_clients[0].frame.data,
                         ct_clients[0].frame.size);
     pkt_metadata_init(&packet.md, u32_to_odp(ODP_BASE + devices[0].port));
     flow_extract(&packet, &flow);
+    flow.recirc_id = pass ? RECIRC_ID : 0;
     flow_wildcards_init_catchall(&wc);
     wc.masks.recirc_id = UINT32_MAX;
     wc.masks.in_port.odp_port = u32_to_odp(UINT32_MAX);
@@ -206,20 +223,37 @@ prepare(void)
     wc.masks.dl_type = OVS_BE16_MAX;
     wc.masks.nw_frag = FLOW_NW_FRAG_MASK;
     match_init(&match, &flow, &wc);
-
-    ofpbuf_use_stub(&actions.buf, actions.stub, sizeof actions.stub);
-    ofs = nl_msg_start_nested(&actions.buf, OVS_ACTION_ATTR_CT);
-    nl_msg_put_u16(&actions.buf, OVS_CT_ATTR_ZONE, CT_RACE_ZONE);
-    nl_msg_end_nested(&actions.buf,
-                      nl_msg_start_nested(&actions.buf, OVS_CT_ATTR_NAT));
-    nl_msg_end_nested(&actions.buf, ofs);
-    nl_msg_put_odp_port(&actions.buf, OVS_ACTION_ATTR_OUTPUT,
-                        u32_to_odp(ODP_BASE + 1));
-    if (put_flow(&match, devices[0].port, &actions, &table_flow, &error, &tr)
+    if (put_flow(&match, devices[0].port, actions, &table_flow, &error, &tr)
         || error) {
-        ovs_fatal(0, "the flow of part \"ct-race\" is refused: %s", tr.detail);
+        ovs_fatal(0, "a flow of part \"ct-race\" is refused: %s", tr.detail);
     }
     return table_flow;
+}
+
+/* Makes the packets, and the flows that they take, of which two are enough for
+ * trains. */
+static void
+prepare(struct xdp_table_flow *flows[2])
+{
+    static struct actions actions[2];
+    struct ofpbuf *buf = &actions[0].buf;
+    size_t ofs;
+
+    ct_race_make_frames();
+    for (int i = 0; i < 2; i++) {
+        ofpbuf_use_stub(&actions[i].buf, actions[i].stub,
+                        sizeof actions[i].stub);
+    }
+    ofs = nl_msg_start_nested(buf, OVS_ACTION_ATTR_CT);
+    nl_msg_put_u16(buf, OVS_CT_ATTR_ZONE, CT_RACE_ZONE);
+    nl_msg_end_nested(buf, nl_msg_start_nested(buf, OVS_CT_ATTR_NAT));
+    nl_msg_end_nested(buf, ofs);
+    nl_msg_put_u32(buf, OVS_ACTION_ATTR_RECIRC, RECIRC_ID);
+    nl_msg_put_odp_port(&actions[1].buf, OVS_ACTION_ATTR_OUTPUT,
+                        u32_to_odp(ODP_BASE + 1));
+    for (int i = 0; i < 2; i++) {
+        flows[i] = make_flow(i, &actions[i]);
+    }
 }
 
 /* Returns true if the object is the one for this part. */
@@ -264,7 +298,7 @@ test_ct_race(void)
 {
     const struct ct_race_counts *n = &ct_race_counts;
     struct xdp_flow_table_stats stats;
-    struct xdp_table_flow *flow;
+    struct xdp_table_flow *flows[2];
     bool done;
 
     if (!ct_slow || !part_wanted("ct-race") || !race_seconds) {
@@ -281,13 +315,15 @@ test_ct_race(void)
                     VLL_OFF);
     vlog_set_levels(vlog_module_from_name("timeval"), VLF_ANY_DESTINATION,
                     VLL_OFF);
-    flow = prepare();
+    prepare(flows);
     done = ct_race_stops();
     if (done && !part_failures) {
         run_freely();
     }
     munmap(ct_slow, sizeof *ct_slow);
-    xdp_flow_table_remove(object->table, flow, &stats);
+    for (int i = 0; i < 2; i++) {
+        xdp_flow_table_remove(object->table, flows[i], &stats);
+    }
     conntrack_destroy(ct_race_ct);
     reclaim();
     ct_tables_reclaim();
@@ -296,12 +332,12 @@ test_ct_race(void)
         return;
     }
     end_part("ct-race", "%"PRIu64" changes while a program stopped (%"PRIu64
-             " repeated); %"PRIu64" packets carried, %"PRIu64" replies, "
-             "%"PRIu64" handed up; %"PRIu64" while something happened "
-             "(%"PRIu64" forgotten); %"PRIu64" connections made, %"PRIu64
-             " marked, %"PRIu64" expired, %"PRIu64" without a port, %"PRIu64
-             " flushes, %"PRIu64" times reclaimed", n->stopped, n->repeated,
-             n->carried, n->replies, n->handed_up, n->late, n->forgotten,
-             n->made, n->marked, n->expired, n->refused, n->flushed,
-             n->reclaims);
+             " of a train, %"PRIu64" repeated); %"PRIu64" packets carried, %"
+             PRIu64" replies, %"PRIu64" handed up; %"PRIu64" while something "
+             "happened (%"PRIu64" forgotten); %"PRIu64" connections made, %"
+             PRIu64" marked, %"PRIu64" expired, %"PRIu64" without a port, %"
+             PRIu64" flushes, %"PRIu64" times reclaimed", n->stopped,
+             n->trains, n->repeated, n->carried, n->replies, n->handed_up,
+             n->late, n->forgotten, n->made, n->marked, n->expired, n->refused,
+             n->flushed, n->reclaims);
 }

@@ -12,6 +12,11 @@
  * may still be at them.  One that expires may be met by programs that began
  * before.
  *
+ * Each packet has two passes, of which the first one tracks it, so that the
+ * same packet becomes a train if it comes often enough within one tick of the
+ * kernel's clock.  The key that a packet of a train leaves is that of the one
+ * which began it.
+ *
  * The mark and the two halves of the label of a connection are made of the
  * number of a change.
  *
@@ -75,7 +80,7 @@ struct ct_client {
 struct ct_race_counts {
     uint64_t made, marked, flushed, expired, refused, reclaims;
     uint64_t carried, replies, handed_up, late, forgotten;
-    uint64_t stopped, repeated;
+    uint64_t stopped, trains, repeated;
 };
 
 extern struct ct_slow *ct_slow; /* What the object and we share. */
