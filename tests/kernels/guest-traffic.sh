@@ -169,20 +169,96 @@ traffic_received () {
     test "$(wc -c < /tmp/received)" -ge "$1"
 }
 
+# traffic_transfer NAMESPACE ADDRESS BYTES
+#
+# Sends so many bytes over TCP from left to ADDRESS, which is in NAMESPACE.
+# They must arrive whole.
+traffic_transfer () {
+    head -c "$3" /dev/urandom > /tmp/sent
+    # busybox's nc ends when its input does: keep the server's open.
+    sleep 1000 | ip netns exec "$1" nc -l -p 5001 > /tmp/received &
+    traffic_wait traffic_listens "$1" || die "nobody listens on port 5001"
+    ip netns exec left sh -c \
+        "{ cat /tmp/sent; sleep 1000; } | nc $2 5001" > /dev/null &
+    traffic_wait traffic_received "$3" || die "the TCP transfer does not end"
+    cmp /tmp/sent /tmp/received || die "TCP data arrived damaged"
+    # Whoever sleeps has a nc behind it.
+    ip netns pids "$1" | xargs -r kill 2> /dev/null || :
+}
+
 # A TCP connection of a megabyte arrives whole, by way of XDP.
 traffic_offload_tcp () {
-    head -c 1000000 /dev/urandom > /tmp/sent
     before=$(traffic_redirected)
-    # busybox's nc ends when its input does: keep the server's open.
-    sleep 1000 | ip netns exec right nc -l -p 5001 > /tmp/received &
-    traffic_wait traffic_listens right || die "nobody listens on port 5001"
-    ip netns exec left sh -c \
-        '{ cat /tmp/sent; sleep 1000; } | nc 10.1.1.2 5001' > /dev/null &
-    traffic_wait traffic_received 1000000 || die "the TCP transfer does not end"
-    cmp /tmp/sent /tmp/received || die "TCP data arrived damaged"
+    traffic_transfer right 10.1.1.2 1000000
     # A megabyte is at least 685 segments of 1,460 bytes.
     expect_redirected "$before" 650
     echo "XDP carried $((after - before)) packets of 1 MB over TCP"
+}
+
+# Sends each packet of IP through the connection tracker.  TCP connections from
+# left come from 10.1.1.77 for those at the right.
+traffic_ct_flows () {
+    mac=$(ip -br -n left link show dev p-left | awk '{ print $3 }')
+    ip -n right neigh replace 10.1.1.77 lladdr "$mac" dev p-right
+    cat > /tmp/ct-flows <<END
+priority=0,actions=normal
+priority=10,ip,actions=ct(table=1,zone=3,nat)
+table=1,priority=20,ct_state=+trk+new,tcp,in_port=v-left,\
+actions=ct(commit,zone=3,nat(src=10.1.1.77)),normal
+table=1,priority=10,ct_state=+trk+new,ip,actions=ct(commit,zone=3),normal
+table=1,priority=10,ct_state=+trk+est,ip,actions=normal
+END
+    ovs-ofctl --bundle replace-flows br0 /tmp/ct-flows
+}
+
+# expect_tracked BEFORE LEAST
+expect_tracked () {
+    after=$(traffic_counter 34)
+    test $((after - $1)) -ge "$2" || {
+        ovs-appctl dpctl/dump-flows -m
+        ovs-appctl dpctl/dump-conntrack
+        ovs-appctl xdp/show || :
+        ovs-appctl xdp/refused || :
+        bpftool map dump name debug_stats
+        die "XDP tracked only $((after - $1)) packets, expected $2"
+    }
+}
+
+# XDP carries pings, and then a TCP connection whose addresses are translated,
+# of packets that it knows the connections of.
+traffic_ct () {
+    traffic_ping_until 10.1.1.2 'ct_state(.*+est'
+    before=$(traffic_counter 34)
+    traffic_ping $PINGS
+    # The first two packets make the connection.
+    expect_tracked "$before" $((2 * PINGS - 7))
+    pings=$((after - before))
+    before=$(traffic_counter 34)
+    redirected=$(traffic_redirected)
+    traffic_transfer right 10.1.1.2 1000000
+    expect_tracked "$before" 650
+    tracked=$((after - before))
+    expect_redirected "$redirected" 650
+    ovs-appctl dpctl/dump-conntrack | grep 'tcp.*10\.1\.1\.77' ||
+        die "no address was translated"
+}
+
+traffic_offload_ct () {
+    traffic_ct_flows
+    traffic_ct
+    echo "XDP tracked $pings packets of $PINGS pings, $tracked of TCP"
+}
+
+# The same with a program that looks at checksums.
+traffic_offload_ct_checksum () {
+    vsctl set Open_vSwitch . other_config:xdp-ct-checksum=true
+    traffic_ct
+    xdp-load --list > /tmp/programs
+    sed 's,loaded/,checksum/,' /tmp/programs
+    vsctl remove Open_vSwitch . other_config xdp-ct-checksum
+    echo actions=normal > /tmp/ct-flows
+    ovs-ofctl --bundle replace-flows br0 /tmp/ct-flows
+    echo "XDP tracked $pings packets of $PINGS pings, $tracked of TCP"
 }
 
 # The same over IPv6, neighbour discovery included.
@@ -309,7 +385,7 @@ traffic_tunnel () {
         pushed=$(traffic_counter 28)
         popped=$(traffic_counter 29)
         traffic_ping 10 10.1.1.9
-        traffic_tunnel_tcp
+        traffic_transfer far 10.1.1.9 300000
         pushed=$(($(traffic_counter 28) - pushed))
         popped=$(($(traffic_counter 29) - popped))
         # 300 kB are 223 segments, and however few are answered, pings are.
@@ -331,19 +407,6 @@ traffic_tunnel_ready () {
     grep -q 'in_port(v-left).*0x0800.*tnl_push' /tmp/flows &&
         grep -q 'in_port(v-far).*tnl_pop' /tmp/flows &&
         grep -q 'tunnel(.*0x0800.*actions:v-left' /tmp/flows
-}
-
-# Sends 300 kB from left to the other end of the tunnel.
-traffic_tunnel_tcp () {
-    head -c 300000 /dev/urandom > /tmp/sent
-    sleep 1000 | ip netns exec far nc -l -p 5001 > /tmp/received &
-    traffic_wait traffic_listens far || die "nobody listens on port 5001"
-    ip netns exec left sh -c \
-        '{ cat /tmp/sent; sleep 1000; } | nc 10.1.1.9 5001' > /dev/null &
-    traffic_wait traffic_received 300000 || die "the TCP transfer does not end"
-    cmp /tmp/sent /tmp/received || die "TCP data arrived damaged"
-    # Whoever sleeps has a nc behind it.
-    ip netns pids far | xargs -r kill 2> /dev/null || :
 }
 
 # Takes the tunnel and its bridge away.
