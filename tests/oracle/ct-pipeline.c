@@ -521,6 +521,7 @@ make_megaflow(const struct flow *flow)
     memset(m->n_packets, 0, sizeof m->n_packets);
     memset(m->n_bytes, 0, sizeof m->n_bytes);
     match_init(&m->match, flow, &pass->wc[is_ipv6]);
+    minimatch_init(&m->minimatch, &m->match);
     m->actions = (!is_ip_any(flow) ? &no_actions
                   : &pass->actions[pass->has_classes
                                    ? classify(flow->ct_state)
@@ -543,7 +544,7 @@ ct_pipeline_find(const struct flow *flow)
         struct ct_megaflow *m = &pipeline.megaflows[i];
 
         if (m->match.flow.recirc_id == flow->recirc_id
-            && flow_equal_except(flow, &m->match.flow, &m->match.wc)) {
+            && minimatch_matches_flow(&m->minimatch, flow)) {
             return m;
         }
     }
@@ -622,6 +623,7 @@ ct_pipeline_check_stats(unsigned long int index, bool ok)
                             m->n_bytes[1])) {
             ct_pipeline_print();
         }
+        minimatch_destroy(&m->minimatch);
     }
     pipeline.n_megaflows = 0;
 }

@@ -99,6 +99,7 @@ struct ct_actions {
 /* A megaflow.  Both sides use it, in userspace or in XDP. */
 struct ct_megaflow {
     struct match match;
+    struct minimatch minimatch;  /* The same, which is found faster. */
     const struct ct_actions *actions;
     struct xdp_table_flow *flow; /* In the table, or NULL. */
     struct xdp_flow_actions ops; /* What it was translated to, if it is. */

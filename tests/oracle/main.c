@@ -77,7 +77,7 @@ unsigned long int n_actions;
 unsigned long int race_seconds = 20;
 unsigned long int n_ct_packets = 1000000;
 bool ct_verifies;
-uint32_t n_hints = 8192;
+uint32_t n_hints = 1024;
 long int only_case = -1;
 const char *only_part;
 static const char *object_path = "bpf/flowtable_afxdp.o";
