@@ -256,7 +256,7 @@ traffic_offload_ct_checksum () {
     xdp-load --list > /tmp/programs
     sed 's,loaded/,checksum/,' /tmp/programs
     vsctl remove Open_vSwitch . other_config xdp-ct-checksum
-    echo actions=normal > /tmp/ct-flows
+    echo priority=0,actions=normal > /tmp/ct-flows
     ovs-ofctl --bundle replace-flows br0 /tmp/ct-flows
     echo "XDP tracked $pings packets of $PINGS pings, $tracked of TCP"
 }

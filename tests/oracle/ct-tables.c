@@ -67,7 +67,8 @@ for_each_conn(const struct ct_side *side,
     return n;
 }
 
-/* Takes 'ms' off the expiration of 'conn'. */
+/* Takes 'ms' off the expiration of 'conn'.  That may be more than the machine
+ * is up and the connection was to live: then it is dead. */
 static bool
 age_conn(struct conn *conn, long long int ms)
 {
@@ -75,11 +76,9 @@ age_conn(struct conn *conn, long long int ms)
     long long int expiration;
 
     atomic_read_relaxed(&conn->expiration, &expiration);
-    if (expiration > ms) {
-        atomic_store_relaxed(&conn->expiration, expiration - ms);
-    }
-    if (entry && entry->expiration > ms * NS_PER_MS) {
-        entry->expiration -= ms * NS_PER_MS;
+    atomic_store_relaxed(&conn->expiration, MAX(expiration - ms, 0));
+    if (entry) {
+        entry->expiration -= MIN(entry->expiration, ms * NS_PER_MS);
     }
     return true;
 }
