@@ -37,7 +37,10 @@
 struct actions_ctx {
     struct xdp_md *ctx;
     const struct xdp_flow_rest *rest;
-    struct xdp_layers layers;   /* Of the packet as it is now. */
+    union {
+        struct xdp_layers layers;   /* Of the packet as it is now. */
+        __u64 layers_word;
+    };
     __u32 next;                 /* Slot of the next op. */
     int result;                 /* enum op_result. */
     __u32 egress;               /* Device that this copy is for, or 0. */
@@ -71,7 +74,7 @@ actions_layers(const struct xdp_scratch *scratch)
 static __always_inline int
 actions_set(struct actions_ctx *run, __u32 type, __u32 i)
 {
-    __u64 layers = op_layers_word(&run->layers);
+    __u64 layers = run->layers_word;
 
     stats_count(XDP_COUNTER_SET_FIELD);
     switch (type) {
@@ -140,14 +143,12 @@ actions_run_op(__u32 i, struct actions_ctx *run)
         break;
 
     case XDP_OP_PUSH_MPLS:
-        result = mpls_push(run->ctx, run->rest, slot,
-                           op_layers_word(&run->layers));
+        result = mpls_push(run->ctx, run->rest, slot, run->layers_word);
         run->layers.flags |= XDP_LAYERS_MPLS;
         break;
 
     case XDP_OP_POP_MPLS:
-        result = mpls_pop(run->ctx, run->rest, slot,
-                          op_layers_word(&run->layers));
+        result = mpls_pop(run->ctx, run->rest, slot, run->layers_word);
         if (!run->egress) {
             hash_outdate();
         }
@@ -187,8 +188,7 @@ actions_run_op(__u32 i, struct actions_ctx *run)
         break;
 
     case XDP_OP_CT:
-        result = ct_run(run->ctx, run->rest, slot,
-                        op_layers_word(&run->layers));
+        result = ct_run(run->ctx, run->rest, slot, run->layers_word);
         break;
 
     case XDP_OP_CT_CLEAR:
@@ -277,7 +277,7 @@ actions_run_copy(struct xdp_md *ctx, const struct xdp_flow_rest *rest,
         op_drop(run.result);
     } else if (run.result == OP_END) {
         /* The flow has no output to this device, which cannot be. */
-        stats_count(XDP_COUNTER_DROP_EGRESS);
+        stats_count_rare(XDP_COUNTER_DROP_EGRESS);
     }
     return XDP_DROP;
 }

@@ -70,21 +70,21 @@ find_flow(struct xdp_md *ctx, const struct xdp_port *port, __u32 in_port,
     __u32 valid;
 
     if (!parse_packet(ctx, in_port, port, scratch)) {
-        stats_count(XDP_COUNTER_UNPARSED);
+        stats_count_rare(XDP_COUNTER_UNPARSED);
         return NULL;
     }
     if (!is_first) {
         recirc_complete_key(scratch);
         if (scratch->tracked && !parse_is_ip(scratch)) {
             /* Userspace shows less of the connection then. */
-            stats_count(XDP_COUNTER_MISSES);
+            stats_count_rare(XDP_COUNTER_MISSES);
             return NULL;
         }
     }
 
     flow = classify(scratch, port, in_port, slotp, &valid);
     if (!flow) {
-        stats_count(XDP_COUNTER_MISSES);
+        stats_count_rare(XDP_COUNTER_MISSES);
         return NULL;
     }
     if (is_first) {
@@ -101,7 +101,7 @@ find_flow(struct xdp_md *ctx, const struct xdp_port *port, __u32 in_port,
 static __always_inline int
 give_up_large(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 in_port)
 {
-    stats_count(XDP_COUNTER_TOO_LARGE);
+    stats_count_rare(XDP_COUNTER_TOO_LARGE);
     train_end(scratch);
     return upcall(ctx, in_port);
 }
@@ -132,19 +132,19 @@ run_flow(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 in_port,
     }
     if (flow->flags & (XDP_FLOW_TNL_PUSH | XDP_FLOW_TNL_POP)
         && !tunnel_is_ours(ctx, flow, rest)) {
-        stats_count(XDP_COUNTER_TNL_ODD);
+        stats_count_rare(XDP_COUNTER_TNL_ODD);
         return upcall(ctx, in_port);
     }
     if (rest->n_cts) {
         int reason = ct_check(ctx, slot);
 
         if (reason) {
-            stats_count(reason);
+            stats_count_rare(reason);
             return upcall(ctx, in_port);
         }
     }
     if (flow->flags & XDP_FLOW_COPIES_DIFFER && !outputs_reserve(ctx)) {
-        stats_count(XDP_COUNTER_NO_METADATA);
+        stats_count_rare(XDP_COUNTER_NO_METADATA);
         return upcall(ctx, in_port);
     }
 
@@ -206,7 +206,7 @@ run_first_pass(struct xdp_md *ctx, struct xdp_scratch *scratch)
          * namespace. */
         port = find_port(scratch, ifindex, &in_port);
         if (!port) {
-            stats_count(XDP_COUNTER_UNKNOWN_PORT);
+            stats_count_rare(XDP_COUNTER_UNKNOWN_PORT);
             return XDP_PASS;
         }
         recirc_begin(scratch);
@@ -227,7 +227,7 @@ run_nested(struct xdp_md *ctx, struct xdp_scratch *scratch)
     __u32 in_port;
 
     if (!find_port(scratch, ctx->ingress_ifindex, &in_port)) {
-        stats_count(XDP_COUNTER_UNKNOWN_PORT);
+        stats_count_rare(XDP_COUNTER_UNKNOWN_PORT);
         return XDP_PASS;
     }
     stats_count(XDP_COUNTER_NESTED);
@@ -319,7 +319,7 @@ xdp_egress(struct xdp_md *ctx)
 
     rest = bpf_map_lookup_elem(&xdp_flow_rest, &meta.slot);
     if (!rest) {
-        stats_count(XDP_COUNTER_DROP_EGRESS);
+        stats_count_rare(XDP_COUNTER_DROP_EGRESS);
         return XDP_DROP;
     }
     return actions_run_copy(ctx, rest, &meta, ctx->egress_ifindex);

@@ -77,24 +77,12 @@ op_layers(__u64 layers)
     return u.layers;
 }
 
-/* Returns 'layers' as a number. */
-static __always_inline __u64
-op_layers_word(const struct xdp_layers *layers)
-{
-    union {
-        struct xdp_layers layers;
-        __u64 word;
-    } u = { .layers = *layers };
-
-    return u.word;
-}
-
 /* Counts a packet whose op had 'result', OP_DROP_*, and returns the XDP
  * verdict for it. */
 static __always_inline int
 op_drop(int result)
 {
-    stats_count(-result);
+    stats_count_rare(-result);
     return result == OP_DROP_METER ? XDP_DROP : XDP_ABORTED;
 }
 

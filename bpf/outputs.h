@@ -53,7 +53,7 @@ outputs_send(struct xdp_md *ctx, const struct xdp_flow *flow,
         struct xdp_egress_meta *meta = (void *) (long) ctx->data_meta;
 
         if ((void *) (meta + 1) > (void *) (long) ctx->data) {
-            stats_count(XDP_COUNTER_DROP_EGRESS);
+            stats_count_rare(XDP_COUNTER_DROP_EGRESS);
             return XDP_DROP;
         }
         meta->magic = xdp_egress_magic;
@@ -66,7 +66,7 @@ outputs_send(struct xdp_md *ctx, const struct xdp_flow *flow,
 
     group = bpf_map_lookup_elem(&xdp_groups, &index);
     if (!group) {
-        stats_count(XDP_COUNTER_DROP_NO_PORT);
+        stats_count_rare(XDP_COUNTER_DROP_NO_PORT);
         return XDP_DROP;
     }
     stats_add(XDP_COUNTER_OUTPUT, rest->n_outputs);
@@ -91,7 +91,7 @@ outputs_receive(struct xdp_md *ctx, struct xdp_egress_meta *meta)
     p->magic = 0;
     if (bpf_xdp_adjust_meta(ctx, sizeof *meta)
         || meta->table != xdp_egress_table) {
-        stats_count(XDP_COUNTER_DROP_EGRESS);
+        stats_count_rare(XDP_COUNTER_DROP_EGRESS);
         return XDP_DROP;
     }
     return XDP_REDIRECT;

@@ -98,7 +98,7 @@ recirc_start(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 id)
         }
     }
     if (scratch->pass + 1 >= xdp_max_passes) {
-        stats_count(XDP_COUNTER_DROP_PASSES);
+        stats_count_rare(XDP_COUNTER_DROP_PASSES);
         return XDP_DROP;
     }
     if (!id && scratch->tracked) {
@@ -108,7 +108,7 @@ recirc_start(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 id)
     scratch->pass++;
     scratch->recirc_id = id;
     bpf_tail_call(ctx, &xdp_programs, 0);
-    stats_count(XDP_COUNTER_DROP_RECIRC);
+    stats_count_rare(XDP_COUNTER_DROP_RECIRC);
     return XDP_DROP;
 }
 

@@ -44,6 +44,15 @@ stats_count(enum xdp_counter counter)
     stats_add(counter, 1);
 }
 
+/* As stats_count(), for what happens to few packets: the verifier looks at it
+ * once, and not in each place that counts. */
+__noinline int
+stats_count_rare(__u32 counter)
+{
+    stats_count(counter);
+    return 0;
+}
+
 /* Brings what 'scratch' knows of the clock and of the CPU up to date.  To be
  * called before anything else asks for it.
  *

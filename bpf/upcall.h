@@ -121,7 +121,7 @@ upcall_find_socket(__u32 port, __u32 queue, __u32 *indexp)
 static __always_inline int
 upcall_pass(struct xdp_port_stats *stats)
 {
-    stats_count(XDP_COUNTER_NO_SOCKET);
+    stats_count_rare(XDP_COUNTER_NO_SOCKET);
     stats_add_to(&stats->no_socket, 1);
     return XDP_PASS;
 }
@@ -164,7 +164,7 @@ upcall(struct xdp_md *ctx, __u32 port)
     }
     if (!upcall_find_socket(port, ctx->rx_queue_index, &index)) {
         if (!is_first) {
-            stats_count(XDP_COUNTER_DROP_RECIRC);
+            stats_count_rare(XDP_COUNTER_DROP_RECIRC);
             return XDP_DROP;
         }
         return upcall_pass(stats);
@@ -173,7 +173,7 @@ upcall(struct xdp_md *ctx, __u32 port)
     if (!upcall_put_metadata(ctx, scratch)) {
         stats_add_to(&stats->no_metadata, 1);
         if (!is_first) {
-            stats_count(XDP_COUNTER_DROP_RECIRC);
+            stats_count_rare(XDP_COUNTER_DROP_RECIRC);
             return XDP_DROP;
         }
     }
