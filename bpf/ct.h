@@ -19,19 +19,14 @@
 #ifndef BPF_CT_H
 #define BPF_CT_H 1
 
+#include "ct_conn.h"
+#include "ct_nat.h"
 #include "ct_packet.h"
 #include "op.h"
 #include "order.h"
 #include "recirc.h"
-#include "set_ip.h"
-#include "set_l4.h"
 #include "stats.h"
 #include "verifier.h"
-
-/* Tests stop programs here and there (tests/xdp-ct-slow.bpf.c). */
-#ifndef CT_STOP
-#define CT_STOP(STOP)
-#endif
 
 /* OVS's names (lib/packets.h). */
 #define CT_CS_NEW               0x01
@@ -59,107 +54,6 @@ enum ct_what {
     CT_TRANSLATE = 1 << 2,      /* Addresses and ports. */
     CT_REMEMBER = 1 << 3,       /* The connection, for the next XDP_OP_CT. */
 };
-
-/* Which address ct_translate_ipv6() is about. */
-enum ct_address {
-    CT_REPLY = 1 << 0,          /* Of a packet of direction 1... */
-    CT_DST = 1 << 1,            /* ...the destination. */
-};
-
-/* Returns the connection at 'index', or NULL if there is no such place. */
-static __always_inline struct xdp_conn *
-ct_conn(__u32 index)
-{
-    return bpf_map_lookup_elem(&xdp_conns, &index);
-}
-
-/* Returns direction 'dir' of 'conn'. */
-static __always_inline struct xdp_conn_dir *
-ct_dir(struct xdp_conn *conn, __u32 dir)
-{
-    return dir ? &conn->dirs[1] : &conn->dirs[0];
-}
-
-/* Returns true if the tuple of 'packet' is that of direction 'dir' of
- * 'conn'. */
-static __always_inline bool
-ct_is_of(const struct xdp_ct_packet *packet, struct xdp_conn *conn, __u32 dir)
-{
-    const struct xdp_conn_dir *d = ct_dir(conn, dir);
-    __u64 diff = (d->id ^ packet->id) | (d->address ^ packet->address);
-
-    if (packet->id & PARSE_PLACE(1, 1, 7)) {
-        const __u64 *more = dir ? conn->more[1] : conn->more[0];
-
-        diff |= ((more[0] ^ packet->more[0]) | (more[1] ^ packet->more[1])
-                 | (more[2] ^ packet->more[2]));
-    }
-    return !diff;
-}
-
-/* Returns the reference with 'tag' in 'refs', without the tag, or 0. */
-static __always_inline __u32
-ct_find_ref(const __u32 refs[XDP_CONN_REFS], __u32 tag)
-{
-#pragma clang loop unroll(full)
-    for (int i = 0; i < XDP_CONN_REFS; i++) {
-        __u32 ref = *(volatile const __u32 *) &refs[i] ^ tag;
-
-        if (ref - 1 < (1u << XDP_CONN_REF_BITS) - 1) {
-            return ref;
-        }
-    }
-    return 0;
-}
-
-/* Finds the connection that the tuple of 'packet' leads to, and stores it,
- * what it has in 'valid', and the direction there.  Returns it, or NULL if
- * there is none. */
-static __always_inline struct xdp_conn *
-ct_find(struct xdp_scratch *scratch, struct xdp_ct_packet *packet)
-{
-    struct xdp_conn_place place;
-    struct xdp_conn_refs *refs;
-    __u32 bucket;
-
-    place = xdp_conn_place(xdp_conn_hash(packet->id, packet->address,
-                                         packet->more,
-                                         (packet->id
-                                          & PARSE_PLACE(1, 1, 7)) != 0,
-                                         xdp_conn_secret),
-                           xdp_conn_bits);
-    bucket = place.bucket;
-    refs = bpf_map_lookup_elem(&xdp_conn_refs, &bucket);
-    if (!refs) {
-        return NULL;
-    }
-    for (__u32 i = 0; i < 2; i++) {
-        __u64 half = verifier_mask(place.half ^ i, 1);
-        __u32 ref = ct_find_ref(refs->refs[half], place.tag);
-        struct xdp_conn *conn;
-
-        if (!ref) {
-            continue;
-        }
-        conn = ct_conn((ref - 1) / 2);
-        if (!conn) {
-            continue;
-        }
-        CT_STOP(REF);
-        packet->valid = *(volatile __u32 *) &conn->valid;
-        if (!packet->valid) {
-            continue;
-        }
-        CT_STOP(VALID);
-        order_reads(scratch);
-        packet->dir = (ref - 1) & 1;
-        if (ct_is_of(packet, conn, packet->dir)) {
-            packet->conn = (ref - 1) / 2 + 1;
-            return conn;
-        }
-    }
-    return NULL;
-}
 
 /* Returns true if an XDP_OP_CT before number 'n' of the flow of 'scratch' will
  * raise the window of TCP that the packet's is compared with at that one. */
@@ -328,11 +222,42 @@ ct_translate_tuple(struct xdp_ct_packet *packet, struct xdp_conn *conn)
     ct_reverse(packet);
 }
 
-/* Looks whether the 'n'th XDP_OP_CT of the flow in 'slot' can be run on the
- * packet of the scratch, and what it comes to.  Returns 0 or
+/* Takes what connection tracking looks at from the packet, as it is when its
+ * pass begins, for the first XDP_OP_CT of its flow.  Returns 0 or
  * XDP_COUNTER_CT_*. */
+static __always_inline int
+ct_begin(struct xdp_md *ctx, struct xdp_scratch *scratch)
+{
+    struct xdp_ct_packet *packet = &scratch->ct_packet;
+    int reason;
+
+    if (!parse_is_ip(scratch)) {
+        return XDP_COUNTER_CT_ODD;
+    }
+    reason = ct_take_packet(ctx, scratch, packet);
+    if (reason) {
+        return reason;
+    }
+    packet->conn = 0;
+    packet->state = 0;
+    packet->zone = 0;
+    if (scratch->tracked) {
+        __u64 word = scratch->words[PARSE_WORD(ct_state)];
+
+        packet->conn = scratch->ct_conn;
+        packet->valid = scratch->ct_valid;
+        packet->dir = scratch->ct_dir;
+        packet->state = HASH_MEMBER(word, ct_state);
+        packet->zone = HASH_MEMBER(word, ct_zone);
+    }
+    return 0;
+}
+
+/* Looks whether the 'n'th XDP_OP_CT of the flow in 'slot' can be run on the
+ * packet of the scratch, and what it comes to.  Those before it must have been
+ * looked at.  Returns 0 or XDP_COUNTER_CT_*. */
 __noinline int
-ct_check_op(__u32 slot, __u32 n)
+ct_check_op(struct xdp_md *ctx, __u32 slot, __u32 n)
 {
     struct xdp_scratch *scratch = parse_scratch();
     const struct xdp_flow_rest *rest
@@ -347,6 +272,14 @@ ct_check_op(__u32 slot, __u32 n)
 
     if (!scratch || !rest || n >= XDP_FLOW_MAX_CTS) {
         return XDP_COUNTER_CT_ODD;
+    }
+    /* The verifier is not to go on twice, with 0 and with others. */
+    if (!verifier_mask(n, CT_INDEX_MASK)) {
+        int reason = ct_begin(ctx, scratch);
+
+        if (reason) {
+            return reason;
+        }
     }
     i = verifier_mask(n, CT_INDEX_MASK);
     op = op_known(rest, rest->ct_ops[i]);
@@ -409,45 +342,22 @@ ct_check_op(__u32 slot, __u32 n)
     return 0;
 }
 
-/* Looks whether all XDP_OP_CT of the flow in 'slot' can be run on the packet
- * of the scratch.  Returns 0, or XDP_COUNTER_CT_* if the packet must go to
- * userspace. */
-__noinline int
-ct_check(struct xdp_md *ctx, __u32 slot)
+/* Looks whether all XDP_OP_CT of the flow in 'slot', which has 'rest', can be
+ * run on the packet of the scratch.  Returns 0, or XDP_COUNTER_CT_* if the
+ * packet must go to userspace. */
+static __always_inline int
+ct_check(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 slot)
 {
-    struct xdp_scratch *scratch = parse_scratch();
-    const struct xdp_flow_rest *rest
-        = bpf_map_lookup_elem(&xdp_flow_rest, &slot);
-    struct xdp_ct_packet *packet;
-    int reason;
+    __u32 n = rest->n_cts;
+    int reason = 0;
 
-    if (!scratch || !rest || !parse_is_ip(scratch)) {
-        return XDP_COUNTER_CT_ODD;
-    }
-    packet = &scratch->ct_packet;
-    reason = ct_take_packet(ctx, scratch, packet);
-    if (reason) {
-        return reason;
-    }
-    packet->conn = 0;
-    packet->state = 0;
-    packet->zone = 0;
-    if (scratch->tracked) {
-        __u64 word = scratch->words[PARSE_WORD(ct_state)];
-
-        packet->conn = scratch->ct_conn;
-        packet->valid = scratch->ct_valid;
-        packet->dir = scratch->ct_dir;
-        packet->state = HASH_MEMBER(word, ct_state);
-        packet->zone = HASH_MEMBER(word, ct_zone);
-    }
-    for (__u32 i = 0; i < XDP_FLOW_MAX_CTS && i < rest->n_cts; i++) {
-        reason = ct_check_op(slot, i);
+    for (__u32 i = 0; i < XDP_FLOW_MAX_CTS && i < n; i++) {
+        reason = ct_check_op(ctx, slot, i);
         if (reason) {
-            return reason;
+            break;
         }
     }
-    return 0;
+    return reason;
 }
 
 /* Returns what ct_check() has found out for the op in slot 'i' of 'rest'. */
@@ -523,105 +433,6 @@ ct_update(const struct xdp_scratch *scratch, struct xdp_conn *conn,
         *(volatile __u64 *) &conn->expiration = scratch->now + conn->timeout;
     }
     ct_count(dir, bytes);
-}
-
-/* Makes one address of the IPv6 packet, with 'layers', which belongs to the
- * connection at 'index', what it becomes by translation.  'what' is enum
- * ct_address. */
-__noinline int
-ct_translate_ipv6(struct xdp_md *ctx, __u32 index, __u32 what, __u64 layers)
-{
-    __u32 dir = what & CT_REPLY;
-    struct xdp_conn *conn = ct_conn(index);
-    struct xdp_op ops[3] = {};
-    union xdp_op_data *value = (union xdp_op_data *) &ops[1];
-    union xdp_op_data *mask = (union xdp_op_data *) &ops[2];
-    const __u64 *more;
-
-    if (!conn) {
-        return OP_DROP_BAD_OP;
-    }
-    more = dir ? conn->more[0] : conn->more[1];
-    mask->label[0] = mask->label[1] = ~0ULL;
-    if (what & CT_DST) {
-        ops[0].type = XDP_OP_SET_IPV6_DST;
-        value->label[0] = ct_dir(conn, !dir)->address;
-        value->label[1] = more[0];
-    } else {
-        ops[0].type = XDP_OP_SET_IPV6_SRC;
-        value->label[0] = more[1];
-        value->label[1] = more[2];
-    }
-    return set_ipv6_addresses_inline(ctx, ops, layers);
-}
-
-/* As ct_translate_ipv6(), for both addresses of IPv4, 'address' being those of
- * packets in the other direction. */
-__noinline int
-ct_translate_ipv4(struct xdp_md *ctx, __u64 address, __u64 layers)
-{
-    struct xdp_op ops[2] = {};
-    struct xdp_op_ipv4 *mask = &((union xdp_op_data *) &ops[1])->ipv4;
-
-    ops[0].u.ipv4.src = HASH_TAKE(address, 32, 4);
-    ops[0].u.ipv4.dst = HASH_TAKE(address, 32, 0);
-    mask->src = mask->dst = 0xffffffff;
-    return set_ipv4_inline(ctx, ops, layers);
-}
-
-/* Makes the ports, or the identifier, of the packet, with 'layers', those of
- * the tuple with 'word'. */
-__noinline int
-ct_translate_ports(struct xdp_md *ctx, __u64 word, __u64 layers)
-{
-    union xdp_conn_id id = { .word = word };
-    struct xdp_op ops[1] = {};
-
-    if (id.proto == IPPROTO_TCP || id.proto == IPPROTO_UDP) {
-        ops[0].type = (id.proto == IPPROTO_TCP ? XDP_OP_SET_TCP
-                       : XDP_OP_SET_UDP);
-        ops[0].u.ports.src = id.src;
-        ops[0].u.ports.dst = id.dst;
-        ops[0].u.ports.src_mask = ops[0].u.ports.dst_mask = 0xffff;
-        return set_ports_inline(ctx, ops, layers);
-    }
-    if (id.proto == IPPROTO_ICMP) {
-        struct xdp_layers l = op_layers(layers);
-        __be16 *icmp = parse_at(ctx, l.l4_ofs, PARSE_ICMP_HEADER_LEN);
-
-        if (!icmp) {
-            return OP_DROP_TOO_SHORT;
-        }
-        if (icmp[2] != id.src) {
-            icmp[1] = csum_apply(icmp[1], csum_diff16(0, icmp[2], id.src));
-            icmp[2] = id.src;
-        }
-    }
-    return OP_OK;
-}
-
-/* Makes addresses and ports of the packet, with 'layers', which belongs to
- * direction 'dir' of 'conn' at 'index', what they become by translation: those
- * of the other direction, with source and destination exchanged. */
-static __always_inline int
-ct_translate(struct xdp_md *ctx, struct xdp_conn *conn, __u32 index, __u32 dir,
-             __u64 layers)
-{
-    const struct xdp_conn_dir *other = ct_dir(conn, !dir);
-    __u64 id = ct_reverse_id(other->id);
-    int result;
-
-    if (id & PARSE_PLACE(1, 1, 7)) {
-        dir = dir ? CT_REPLY : 0;
-        result = ct_translate_ipv6(ctx, index, dir, layers);
-        if (result >= 0) {
-            result = ct_translate_ipv6(ctx, index, dir | CT_DST, layers);
-        }
-    } else {
-        result = ct_translate_ipv4(ctx, other->address, layers);
-    }
-    CT_STOP(ADDRESS);
-    return result < 0 ? result : ct_translate_ports(ctx, id, layers);
 }
 
 /* Makes the words of connection tracking of 'scratch' those of a packet of

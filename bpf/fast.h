@@ -127,8 +127,8 @@ fast_run_rewrite(struct xdp_md *ctx, const struct xdp_flow_rest *rest,
     return outputs_send_one(op_known(rest, i)->u.output.port);
 }
 
-/* As fast_run_rewrite(), of a flow with XDP_OP_CT, for which 'layers' are those
- * of the packet.  The verifier has looked at each op before. */
+/* As fast_run_rewrite(), of a flow with XDP_OP_CT.  The verifier has looked at
+ * each op before. */
 static __always_inline int
 fast_run_tracked(struct xdp_md *ctx, struct xdp_scratch *scratch,
                  const struct xdp_flow_rest *rest, __u64 layers)
@@ -142,8 +142,11 @@ fast_run_tracked(struct xdp_md *ctx, struct xdp_scratch *scratch,
     if (op->type == XDP_OP_CT) {
         result = ct_run(ctx, rest, i, layers);
         i += 1 + op->n_data;
+        op = op_known(rest, i);
+        if (op->type == XDP_OP_RECIRC) {
+            goto end;
+        }
     }
-    op = op_known(rest, i);
     if (result >= 0 && op->type == XDP_OP_SET_ETHERNET) {
         result = set_ethernet(ctx, rest, i);
         i += 2;
@@ -163,12 +166,14 @@ fast_run_tracked(struct xdp_md *ctx, struct xdp_scratch *scratch,
     if (result >= 0 && op->type == XDP_OP_CT) {
         result = ct_run(ctx, rest, i, layers);
         i += 1 + op->n_data;
+        op = op_known(rest, i);
     }
     stats_add(XDP_COUNTER_SET_FIELD, n_sets);
+
+end:
     if (result < 0) {
         return op_drop(result);
     }
-    op = op_known(rest, i);
     return (op->type == XDP_OP_RECIRC
             ? recirc_start(ctx, scratch, op->u.recirc.id)
             : outputs_send_one(op->u.output.port));

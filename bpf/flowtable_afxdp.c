@@ -136,7 +136,7 @@ run_flow(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 in_port,
         return upcall(ctx, in_port);
     }
     if (rest->n_cts) {
-        int reason = ct_check(ctx, slot);
+        int reason = ct_check(ctx, rest, slot);
 
         if (reason) {
             stats_count_rare(reason);
@@ -168,6 +168,7 @@ run_first_pass(struct xdp_md *ctx, struct xdp_scratch *scratch)
     __u32 ifindex = ctx->ingress_ifindex;
     __u16 tcp_flags = 0;
     __u32 in_port = 0;
+    bool fits = false;
     __u32 slot;
 
     stats_tick(scratch);
@@ -176,18 +177,15 @@ run_first_pass(struct xdp_md *ctx, struct xdp_scratch *scratch)
         /* TCP flags are the same as before. */
         slot = scratch->train.slot;
         if (!(flow->flags & XDP_FLOW_SIMPLE) && scratch->train.tracked) {
-            /* Both passes, or none. */
+            /* Both passes, or none.  It has looked whether the packet fits. */
             flow = train_ct_run(ctx, scratch);
-            if (flow) {
-                slot = scratch->train.next_slot;
-                stats_flow(scratch, slot, ctx->data_end - ctx->data, 0);
-                return fast_run_simple(ctx, flow);
-            }
+            slot = scratch->train.next_slot;
+            fits = true;
         }
     }
     if (flow) {
         if (flow->flags & XDP_FLOW_SIMPLE) {
-            if (!mtu_fits_simple(ctx, scratch, flow, slot)) {
+            if (!fits && !mtu_fits_simple(ctx, scratch, flow, slot)) {
                 recirc_begin(scratch);
                 return give_up_large(ctx, scratch, scratch->train.in_port);
             }

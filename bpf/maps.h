@@ -225,6 +225,15 @@ struct xdp_train_headers {
     __u16 tcp_ctl_mask;
 };
 
+/* What translation makes of IPv4 packets. */
+struct xdp_ct_nat {
+    __u64 addresses;        /* As in the header. */
+    __u32 ports;            /* These, too. */
+    __u32 address_diff;     /* What that adds to checksums: see csum.h. */
+    __u32 ports_diff;
+    __u32 pad;
+};
+
 /* What a train knows of the connection that it belongs to, and what becomes of
  * its packets: see train_ct.h. */
 struct xdp_train_ct {
@@ -237,11 +246,7 @@ struct xdp_train_ct {
     __u32 ip_sum;           /* Of those words of the IP header that packets
                              * have in common. */
     __u32 what;             /* enum ct_what. */
-    __u64 addresses;        /* What these become by translation. */
-    __u32 ports;
-    __u32 address_diff;     /* See csum.h. */
-    __u32 ports_diff;
-    __u32 pad;
+    struct xdp_ct_nat nat;  /* If they are translated. */
 };
 
 /* A train: see train.h. */

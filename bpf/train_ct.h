@@ -32,7 +32,6 @@
 #ifndef BPF_TRAIN_CT_H
 #define BPF_TRAIN_CT_H 1
 
-#include "csum.h"
 #include "ct.h"
 #include "mtu.h"
 #include "stats.h"
@@ -49,33 +48,6 @@
 #define TRAIN_TCP_END   54
 #define TRAIN_UDP_LENGTH 38
 #define TRAIN_UDP_CSUM  40
-
-/* Notes in 'ct' what translation in 'conn' makes of the packets of 'train'. */
-static __always_inline void
-train_ct_note_nat(struct xdp_train_ct *ct, const struct xdp_train *train,
-                  struct xdp_conn *conn)
-{
-    const struct xdp_conn_dir *other = ct_dir(conn, !ct->dir);
-    union xdp_conn_id id = { .word = ct_reverse_id(other->id) };
-    __be32 old[] = { HASH_TAKE(train->headers.addresses, 32, 0),
-                     HASH_TAKE(train->headers.addresses, 32, 4) };
-    __be32 new[] = { HASH_TAKE(other->address, 32, 4),
-                     HASH_TAKE(other->address, 32, 0) };
-    __u64 ports = PARSE_PLACE(train->headers.ports, 4, 0);
-    __be16 old_ports[] = { HASH_TAKE(ports, 16, 0), HASH_TAKE(ports, 16, 2) };
-    __u32 diff = 0;
-
-    /* No zero becomes another one in a checksum where nothing changes. */
-    diff = new[0] != old[0] ? csum_diff32(diff, old[0], new[0]) : diff;
-    diff = new[1] != old[1] ? csum_diff32(diff, old[1], new[1]) : diff;
-    ct->address_diff = diff;
-    diff = id.src != old_ports[0] ? csum_diff16(0, old_ports[0], id.src) : 0;
-    diff = (id.dst != old_ports[1] ? csum_diff16(diff, old_ports[1], id.dst)
-            : diff);
-    ct->ports_diff = diff;
-    ct->addresses = PARSE_PLACE(new[0], 4, 0) | PARSE_PLACE(new[1], 4, 4);
-    ct->ports = HASH_TAKE(id.word, 32, 0);
-}
 
 /* Notes what became of the packet of the scratch, which began the train, at
  * the XDP_OP_CT of its first pass.  Returns false if those that follow cannot
@@ -109,7 +81,7 @@ train_ct_note(void)
                              + HASH_TAKE(train->headers.addresses, 32, 0)
                              + HASH_TAKE(train->headers.addresses, 32, 4));
     if (ct->what & CT_TRANSLATE) {
-        train_ct_note_nat(ct, train, conn);
+        ct->nat = ct_nat(conn, ct->dir);
     }
 
     /* A timeout of 0 leaves nothing. */
@@ -191,25 +163,20 @@ train_ct_check(const struct xdp_train *train, const void *base,
     }
 }
 
-/* Makes addresses and ports of the packet from 'base', with their checksums,
- * what ct_translate() makes of them. */
+/* Makes addresses and ports of the packet from 'base' what ct_translate()
+ * makes of them. */
 static __always_inline void
 train_ct_translate(const struct xdp_train_ct *ct, void *base)
 {
-    __u16 *check = base + TRAIN_IP_CSUM;
+    __u16 *ip_csum = base + TRAIN_IP_CSUM;
 
-    *check = csum_apply(*check, ct->address_diff);
     if (ct->what & CT_UPDATE_TCP) {
-        check = base + TRAIN_TCP_CSUM;
-        *check = csum_apply(csum_apply(*check, ct->address_diff),
-                            ct->ports_diff);
+        ct_nat_apply(&ct->nat, base + TRAIN_ADDRESSES, ip_csum,
+                     base + TRAIN_PORTS, base + TRAIN_TCP_CSUM, true);
     } else {
-        check = base + TRAIN_UDP_CSUM;
-        *check = csum_apply_udp(csum_apply_udp(*check, ct->address_diff),
-                                ct->ports_diff);
+        ct_nat_apply(&ct->nat, base + TRAIN_ADDRESSES, ip_csum,
+                     base + TRAIN_PORTS, base + TRAIN_UDP_CSUM, false);
     }
-    *(__u64 *) (base + TRAIN_ADDRESSES) = ct->addresses;
-    *(__u32 *) (base + TRAIN_PORTS) = ct->ports;
 }
 
 /* Does to the packet, which belongs to the train of 'scratch', what its first
