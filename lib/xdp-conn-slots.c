@@ -5,7 +5,8 @@
 
 #include "xdp-conn-slots.h"
 
-#include "util.h"
+#include <stdlib.h>
+
 
 enum slot_state {
     SLOT_FREE,
@@ -30,15 +31,20 @@ put_free(struct xdp_conn_slots *s, uint32_t slot)
     s->free = slot;
 }
 
-/* Makes '*s', which has none, 'n' free slots, for the life of the process. */
-void
+/* Gives '*s', which has none, 'n' free slots, for the life of the process.
+ * Returns false if there is no memory for them, which are many. */
+bool
 xdp_conn_slots_init(struct xdp_conn_slots *s, uint32_t n)
 {
-    s->slots = xcalloc(n, sizeof *s->slots);
+    s->slots = calloc(n, sizeof *s->slots);
+    if (!s->slots) {
+        return false;
+    }
     s->n = n;
     while (n > 0) {
         put_free(s, --n);
     }
+    return true;
 }
 
 /* Returns true if xdp_conn_slots_take() may be called. */

@@ -47,7 +47,7 @@ struct xdp_conn_slots {
     { .free = XDP_CONN_NO_SLOT, .first = XDP_CONN_NO_SLOT, \
       .last = XDP_CONN_NO_SLOT }
 
-void xdp_conn_slots_init(struct xdp_conn_slots *, uint32_t n);
+bool xdp_conn_slots_init(struct xdp_conn_slots *, uint32_t n);
 
 /* The life of a slot. */
 bool xdp_conn_slots_any_free(const struct xdp_conn_slots *);

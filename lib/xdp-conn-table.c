@@ -5,6 +5,7 @@
 
 #include "xdp-conn-table.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -51,9 +52,10 @@ struct released {
 static struct ovs_mutex mutex = OVS_MUTEX_INITIALIZER;
 
 static struct xdp_shared conns OVS_GUARDED_BY(mutex)
-    = XDP_SHARED_INITIALIZER("xdp_conns", sizeof(struct xdp_conn), 0);
+    = XDP_SHARED_TEMPORARY_INITIALIZER("xdp_conns", sizeof(struct xdp_conn));
 static struct xdp_shared refs OVS_GUARDED_BY(mutex)
-    = XDP_SHARED_INITIALIZER("xdp_conn_refs", sizeof(struct xdp_conn_refs), 0);
+    = XDP_SHARED_TEMPORARY_INITIALIZER("xdp_conn_refs",
+                                       sizeof(struct xdp_conn_refs));
 
 /* Once the maps have been opened these stay as they are.  'entries' is the
  * memory of 'conns'. */
@@ -277,8 +279,10 @@ prepare(void)
 
     /* A slot that was withdrawn is not free at once. */
     most_conns = MAX(wanted_conns, 1);
-    xdp_conn_slots_init(&slots, MIN(most_conns + most_conns / 8 + 64,
-                                    XDP_CONN_MAX_SLOTS));
+    if (!xdp_conn_slots_init(&slots, MIN(most_conns + most_conns / 8 + 64,
+                                         XDP_CONN_MAX_SLOTS))) {
+        return ENOMEM;
+    }
     conns.n = slots.n;
     conn_index.bits = xdp_conn_refs_bits(most_conns);
     refs.n = UINT32_C(1) << conn_index.bits;

@@ -10,9 +10,13 @@
  * map is left once its last user is gone.  (What somebody changes at the very
  * moment when it is replaced may be lost.)
  *
- * For lib/xdp-meter.c, lib/xdp-sequence.c and lib/xdp-conn-table.c, which does
- * not let the map go as long as something may change there.  The caller
- * serializes the functions for one array; any thread may call
+ * The values stay when the map goes, those of lib/xdp-meter.c and
+ * lib/xdp-sequence.c; or an array is temporary, as for lib/xdp-conn-table.c,
+ * whose arrays may be larger than the memory that there is.  Without a map,
+ * that one can be read only, has nothing of importance, and takes no memory:
+ * its user does not let the map go as long as something may change there.
+ *
+ * The caller serializes the functions for one array; any thread may call
  * xdp_shared_is_map() at any time.
  */
 
@@ -30,6 +34,7 @@ struct xdp_shared {
     const char *name;           /* Of the map. */
     size_t value_size;          /* A multiple of 8. */
     uint32_t n;                 /* Elements. */
+    bool temporary;             /* Do the values go with the map? */
 
     void *values;               /* NULL until first needed. */
     int map_fd;                 /* If 'n_users' is nonzero. */
@@ -40,6 +45,11 @@ struct xdp_shared {
 #define XDP_SHARED_INITIALIZER(NAME, VALUE_SIZE, N) \
     { .name = NAME, .value_size = VALUE_SIZE, .n = N, .map_fd = -1, \
       .is_map = ATOMIC_VAR_INIT(false) }
+
+/* Its user sets the number of elements before the first xdp_shared_open(). */
+#define XDP_SHARED_TEMPORARY_INITIALIZER(NAME, VALUE_SIZE) \
+    { .name = NAME, .value_size = VALUE_SIZE, .temporary = true, \
+      .map_fd = -1, .is_map = ATOMIC_VAR_INIT(false) }
 
 void *xdp_shared_values(struct xdp_shared *);
 bool xdp_shared_is_map(const struct xdp_shared *);

@@ -53,6 +53,7 @@ static const struct unit_case *const suites[] = {
     unit_subtable,
     unit_meter,
     unit_sequence,
+    unit_shared,
     unit_conns,
     unit_conntrack,
     unit_upcall,

@@ -552,7 +552,7 @@ test_conns_slots(void)
     CHECK(!xdp_conn_slots_any_free(&s));
     CHECK(!xdp_conn_slots_end_epoch(&s, &epoch));
     CHECK(!xdp_conn_slots_release(&s, epoch, slots, had, 4));
-    xdp_conn_slots_init(&s, 4);
+    CHECK(xdp_conn_slots_init(&s, 4));
     for (uint32_t i = 0; i < 4; i++) {
         CHECK(xdp_conn_slots_any_free(&s));
         CHECK(xdp_conn_slots_take(&s, &owners[i]) == i);
