@@ -15,11 +15,17 @@
 #include "stats.h"
 
 #define CLASSIFY_FIRST_CT_WORD (XDP_KEY_BASIC_WORDS + XDP_KEY_EXT_WORDS)
+#define CLASSIFY_FIRST_CT_TUPLE_WORD \
+    (CLASSIFY_FIRST_CT_WORD + XDP_KEY_CT_BASIC_WORDS)
 #define CLASSIFY_FIRST_CT_IPV6_WORD \
     (CLASSIFY_FIRST_CT_WORD + XDP_KEY_CT_IPV4_WORDS)
 #define CLASSIFY_FIRST_TUNNEL_WORD (XDP_KEY_WORDS - XDP_KEY_TUNNEL_WORDS)
 #define CLASSIFY_FIRST_RARE_WORD \
     (CLASSIFY_FIRST_TUNNEL_WORD + XDP_KEY_TUNNEL_BASIC_WORDS)
+
+/* Parts of the key that few flows match on. */
+#define CLASSIFY_FAR_PARTS (XDP_PART_EXTENDED | XDP_PART_TUNNEL \
+                            | XDP_PART_TUNNEL_RARE | XDP_PART_CT_TUPLE)
 
 /* The result of a search and what it is passed down to its steps. */
 struct classify_ctx {
@@ -82,6 +88,25 @@ classify_compare_rest(__u32 slot, __u32 parts)
     return diff;
 }
 
+/* As classify_compare_rest(), for a flow that has XDP_PART_CT and none of
+ * CLASSIFY_FAR_PARTS: what comes after most packets were tracked. */
+static __always_inline __u64
+classify_compare_ct(const struct xdp_scratch *scratch, __u32 slot)
+{
+    struct xdp_flow_rest *rest = bpf_map_lookup_elem(&xdp_flow_rest, &slot);
+    const __u64 *ct = &scratch->words[CLASSIFY_FIRST_CT_WORD];
+    __u64 diff = 0;
+
+    if (!rest) {
+        return 1;
+    }
+#pragma clang loop unroll(full)
+    for (int i = 0; i < XDP_KEY_CT_BASIC_WORDS; i++) {
+        diff |= (ct[i] & rest->ct_bits[i]) ^ rest->ct_words[i];
+    }
+    return diff;
+}
+
 /* Returns the valid flow in 'slot' if the packet's key matches it, and stores
  * what the slot has in 'valid' in '*validp'.  Otherwise returns NULL. */
 static __always_inline struct xdp_flow *
@@ -114,7 +139,9 @@ classify_check_slot(struct xdp_scratch *scratch, __u32 slot, __u32 *validp)
         diff |= (scratch->words[i] & mask->basic[i]) ^ flow->words[i];
     }
     if (flow->parts & XDP_PART_REST) {
-        diff |= classify_compare_rest(slot, flow->parts);
+        diff |= (flow->parts & CLASSIFY_FAR_PARTS
+                 ? classify_compare_rest(slot, flow->parts)
+                 : classify_compare_ct(scratch, slot));
     }
     return diff ? NULL : flow;
 }
@@ -207,6 +234,30 @@ classify_walk(__u32 in_port)
     return ctx.flow ? ctx.slot + 1 : 0;
 }
 
+/* Returns what the original tuple of the packet's connection adds to its
+ * hash. */
+static __always_inline __u64
+classify_hash_tuple(const struct xdp_scratch *scratch,
+                    const struct xdp_port *port)
+{
+    __u64 hash = 0;
+
+#pragma clang loop unroll(full)
+    for (int i = CLASSIFY_FIRST_CT_TUPLE_WORD; i < CLASSIFY_FIRST_CT_IPV6_WORD;
+         i++) {
+        hash += (scratch->words[i] & port->union_bits[i]) * xdp_hint_secret[i];
+    }
+    if (scratch->tracked == MAPS_TRACKED_IPV6) {
+#pragma clang loop unroll(full)
+        for (int i = CLASSIFY_FIRST_CT_IPV6_WORD;
+             i < CLASSIFY_FIRST_TUNNEL_WORD; i++) {
+            hash += ((scratch->words[i] & port->union_bits[i])
+                     * xdp_hint_secret[i]);
+        }
+    }
+    return hash;
+}
+
 /* Returns a hash of the bits of the packet's key that some flow of 'port'
  * looks at.  Multiply-shift hashing: good enough to choose among hints, and
  * half as expensive as a digest.  The high bits are the best. */
@@ -228,18 +279,13 @@ classify_hash(const struct xdp_scratch *scratch, const struct xdp_port *port)
     }
     if (scratch->tracked) {
 #pragma clang loop unroll(full)
-        for (int i = CLASSIFY_FIRST_CT_WORD; i < CLASSIFY_FIRST_CT_IPV6_WORD;
+        for (int i = CLASSIFY_FIRST_CT_WORD; i < CLASSIFY_FIRST_CT_TUPLE_WORD;
              i++) {
             hash += ((scratch->words[i] & port->union_bits[i])
                      * xdp_hint_secret[i]);
         }
-        if (scratch->tracked == MAPS_TRACKED_IPV6) {
-#pragma clang loop unroll(full)
-            for (int i = CLASSIFY_FIRST_CT_IPV6_WORD;
-                 i < CLASSIFY_FIRST_TUNNEL_WORD; i++) {
-                hash += ((scratch->words[i] & port->union_bits[i])
-                         * xdp_hint_secret[i]);
-            }
+        if (port->parts & XDP_PART_CT_TUPLE) {
+            hash += classify_hash_tuple(scratch, port);
         }
     }
     if (scratch->in_tunnel) {
