@@ -64,38 +64,49 @@ entry_expiration(const struct xdp_conntrack *x_, const struct xdp_conn *entry)
               / NS_PER_MS);
 }
 
-/* Makes 'conn' expire not before its 'entry' says.  Somebody may make it
- * expire at once, or otherwise, at the same time, which prevails. */
-static void
-raise_expiration(struct conn *conn, const struct xdp_conn *entry)
+/* Makes 'conn' expire not before its entry says, which this function returns,
+ * or NULL if there is none: then the caller reads what the last one said.
+ * Somebody may make 'conn' expire at once, or otherwise, at the same time,
+ * which prevails. */
+static const struct xdp_conn *
+raise_expiration(struct conn *conn)
 {
+    const struct xdp_conn *entry;
     long long int own, shared;
 
+    /* Looks for the entry, and whether it counts, after what it is compared
+     * with: who changes that says before that the entry is stale. */
     atomic_read(&conn->expiration, &own);
-    shared = entry_expiration(&conn->xdp, entry);
-    if (shared > own) {
-        atomic_compare_exchange_strong(&conn->expiration, &own, shared);
-    }
+    do {
+        entry = xdp_conn_table_get(&conn->xdp.owner);
+        shared = entry ? entry_expiration(&conn->xdp, entry) : LLONG_MIN;
+    } while (shared > own
+             && !atomic_compare_exchange_strong(&conn->expiration, &own,
+                                                shared));
+    return entry;
 }
 
+/* Returns true if the connection of 'x', which has expired at 'now' as far as
+ * userspace knows, really has. */
 bool
-xdp_conntrack_expired__(const struct xdp_conntrack *x, long long int now)
+xdp_conntrack_expired(const struct xdp_conntrack *x, long long int now)
 {
-    const struct xdp_conn *entry = xdp_conn_table_get(&x->owner);
     struct conn *conn = get_conn(x);
+    const struct xdp_conn *entry = raise_expiration(conn);
     long long int expiration;
+    bool in_update;
 
-    if (entry) {
-        raise_expiration(conn, entry);
-    }
-    atomic_read_relaxed(&conn->expiration, &expiration);
-    if (now < expiration) {
+    atomic_read(&conn->xdp.in_update, &in_update);
+    atomic_read(&conn->expiration, &expiration);
+    if (in_update || now < expiration) {
         return false;
     }
 
     /* The clock of programs moves once a tick only.  They must not let live on
      * what is dead for us, whose translated port may be another one's now. */
-    xdp_conn_table_close_owner(&conn->xdp.owner, false);
+    if (entry) {
+        xdp_conn_table_close_owner(&conn->xdp.owner, false);
+    }
     return true;
 }
 
@@ -118,8 +129,12 @@ xdp_conntrack_set_timeout__(struct xdp_conntrack *x, long long int now,
         __atomic_store_n(&entry->expiration, (now + timeout) * NS_PER_MS,
                          __ATOMIC_RELAXED);
     } else {
-        /* Another state has another timeout. */
+        /* Another state has another timeout.  Who sees that this entry is
+         * stale sees, too, that we are here, or the new expiration, and who
+         * sees that one, that the entry is stale. */
+        atomic_store(&x->in_update, true);
         atomic_store(&x->owner.stale, true);
+        atomic_thread_fence(memory_order_release);
         xdp_conn_table_withdraw(&x->owner);
     }
 }
@@ -198,7 +213,7 @@ release_entry(struct xdp_conn_owner *owner, const struct xdp_conn *entry)
     struct conn *conn = get_conn(x);
 
     ovs_mutex_lock(&conn->lock);
-    raise_expiration(conn, entry);
+    raise_expiration(conn);
     read_windows(entry, x->windows, x->max_win);
     x->has_windows = XDP_OVS_CONN_KEY(conn, 0)->nw_proto == IPPROTO_TCP;
     atomic_store(&owner->slot, 0);

@@ -13,7 +13,8 @@
  * xdp_conntrack_flushed(), may be called with any lock.
  *
  * As long as no XDP object with connections is loaded, all of this costs a
- * look at two variables.  Without AF_XDP, there is nothing of it.
+ * look at two variables, and a fence for each new connection.  Without AF_XDP,
+ * there is nothing of it.
  */
 
 #ifndef XDP_CONNTRACK_H
@@ -44,6 +45,7 @@ struct xdp_conntrack_peer {
 /* What a connection has for XDP.  Zeros to begin with. */
 struct xdp_conntrack {
     struct xdp_conn_owner owner;
+    atomic_bool in_update;      /* Is its expiration about to change? */
 
     /* What the last entry that it had knew of TCP windows, if nobody has
      * looked at that yet. */
@@ -64,7 +66,7 @@ void xdp_conntrack_publish(struct conntrack *, struct xdp_conntrack *,
                            long long int now);
 void xdp_conntrack_set_timeout__(struct xdp_conntrack *, long long int now,
                                  uint32_t timeout);
-bool xdp_conntrack_expired__(const struct xdp_conntrack *, long long int now);
+bool xdp_conntrack_expired(const struct xdp_conntrack *, long long int now);
 long long int xdp_conntrack_expiration__(const struct xdp_conntrack *,
                                          long long int expiration);
 void xdp_conntrack_set_attrs__(struct xdp_conntrack *);
@@ -102,6 +104,8 @@ xdp_conntrack_created(const struct xdp_conntrack *x)
 {
     bool active;
 
+    /* Either who inserts another one sees this one, or we see that. */
+    atomic_thread_fence(memory_order_seq_cst);
     atomic_read_relaxed(&xdp_conn_table_active, &active);
     if (active) {
         xdp_conntrack_created__(x);
@@ -120,31 +124,38 @@ xdp_conntrack_offer(struct conntrack *ct, struct xdp_conntrack *x,
     }
 }
 
-/* After the expiration of the connection of 'x', whose lock the caller has,
- * was set to 'timeout' ms from 'now'. */
+/* Before the expiration of the connection of 'x', whose lock the caller has,
+ * is set to 'timeout' ms from 'now'. */
 static inline void
 xdp_conntrack_set_timeout(struct xdp_conntrack *x, long long int now,
                           uint32_t timeout)
 {
-    bool closed;
-
     if (xdp_conntrack_has_entry(x)) {
         xdp_conntrack_set_timeout__(x, now, timeout);
     }
-    atomic_read_relaxed(&x->owner.closed, &closed);
-    if (closed) {
-        /* Another thread thinks that it is dead, and may have made another
-         * one. */
-        xdp_conntrack_created(x);
-    }
 }
 
-/* Returns true if the connection of 'x', which has expired at 'now' as far as
- * userspace knows, really has. */
-static inline bool
-xdp_conntrack_expired(const struct xdp_conntrack *x, long long int now)
+/* After that. */
+static inline void
+xdp_conntrack_prolonged(const struct xdp_conntrack *x_)
 {
-    return !xdp_conntrack_has_entry(x) || xdp_conntrack_expired__(x, now);
+    struct xdp_conntrack *x = CONST_CAST(struct xdp_conntrack *, x_);
+    bool in_update, active, closed;
+
+    atomic_read_relaxed(&x->in_update, &in_update);
+    if (in_update) {
+        atomic_store_explicit(&x->in_update, false, memory_order_release);
+    }
+    atomic_read_relaxed(&xdp_conn_table_active, &active);
+    if (active) {
+        /* Another thread may think that it is dead, and have made another one.
+         * Either that thread sees that it is not, or we see what it thinks. */
+        atomic_thread_fence(memory_order_seq_cst);
+        atomic_read_relaxed(&x->owner.closed, &closed);
+        if (closed) {
+            xdp_conntrack_created__(x);
+        }
+    }
 }
 
 /* Returns when the connection of 'x' expires, which is at 'expiration' as far
@@ -240,6 +251,12 @@ static inline void
 xdp_conntrack_set_timeout(struct xdp_conntrack *x OVS_UNUSED,
                           long long int now OVS_UNUSED,
                           uint32_t timeout OVS_UNUSED)
+{
+    /* Nothing. */
+}
+
+static inline void
+xdp_conntrack_prolonged(const struct xdp_conntrack *x OVS_UNUSED)
 {
     /* Nothing. */
 }

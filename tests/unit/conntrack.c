@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "conntrack.h"
+#include "conntrack-private.h"
 #include "conntrack-tp.h"
 #include "csum.h"
 #include "dp-packet.h"
@@ -171,6 +172,42 @@ is_empty(void)
     uint32_t position = 0;
 
     return !xdp_conn_table_next(&position, &entry);
+}
+
+/* Returns the only connection from the client to port 'dst' of the server. */
+static struct conn *
+get_conn(uint8_t proto, uint16_t dst)
+{
+    XDP_OVS_CONN_NODE *node;
+    struct conn_key key;
+
+    memset(&key, 0, sizeof key);
+    key.dl_type = htons(ETH_TYPE_IP);
+    key.zone = ZONE;
+    key.nw_proto = proto;
+    key.src.addr.ipv4 = client;
+    key.src.port = htons(client_port);
+    key.dst.addr.ipv4 = SERVER;
+    key.dst.port = htons(dst);
+    XDP_OVS_FOR_EACH_CONN_NODE (node, ct, ZONE,
+                                conn_key_hash(&key, ct->hash_basis)) {
+        struct conn *conn = XDP_OVS_NODE_CONN(node);
+
+        if (!memcmp(XDP_OVS_CONN_KEY(conn, 0), &key, sizeof key)) {
+            return conn;
+        }
+    }
+    return NULL;
+}
+
+/* Returns when 'conn' expires as far as userspace knows. */
+static long long int
+get_expiration(struct conn *conn)
+{
+    long long int expiration;
+
+    atomic_read(&conn->expiration, &expiration);
+    return expiration;
 }
 
 /* What the worker does. */
@@ -439,10 +476,66 @@ test_conntrack_twins(void)
     end();
 }
 
+/* One thread looks whether a connection has expired while another one takes
+ * its entry back, or changes its state. */
+static void
+test_conntrack_expiry(void)
+{
+    struct timeout_policy policy = { .policy.id = 0 };
+    struct xdp_conn entry;
+    struct conn *conn;
+    uint32_t index;
+
+    /* What is no longer in the entry is in the connection, which looked
+     * expired before. */
+    CHECK(begin());
+    send_udp(false, NULL);
+    send_udp(true, NULL);
+    send_udp(false, NULL);
+    CHECK(get_only(&entry, &index) && !entry.flags);
+    conn = get_conn(IPPROTO_UDP, 53);
+    entry.expiration += UINT64_C(60000000000);
+    CHECK(!bpf_map_update_elem(conns_fd, &index, &entry, BPF_ANY));
+    now += 45000;
+    CHECK(now >= get_expiration(conn));
+    timeout_policy_update(ct, &policy);
+    CHECK(is_empty() && reclaim());
+    CHECK(!xdp_conntrack_expired(&conn->xdp, now));
+    CHECK(get_expiration(conn) == now + 45000);
+    CHECK(xdp_conntrack_expired(&conn->xdp, now + 45000));
+    end();
+
+    /* XDP has carried it for a day, then it is reset. */
+    CHECK(begin());
+    send_tcp(false, TCP_SYN, 1000, 0);
+    send_tcp(true, TCP_SYN | TCP_ACK, 5000, 1001);
+    send_tcp(false, TCP_ACK, 1001, 5001);
+    CHECK(get_only(&entry, &index));
+    conn = get_conn(IPPROTO_TCP, 80);
+    now += 86400000 + 1000;
+    entry.expiration = (now + 86400000) * UINT64_C(1000000);
+    CHECK(!bpf_map_update_elem(conns_fd, &index, &entry, BPF_ANY));
+    CHECK(now >= get_expiration(conn));
+
+    /* Neither is it dead before its time is set anew, nor does the old one
+     * count after that. */
+    xdp_conntrack_set_timeout(&conn->xdp, now, 10000);
+    CHECK(!xdp_conntrack_expired(&conn->xdp, now));
+    atomic_store(&conn->expiration, now + 10000);
+    CHECK(!xdp_conntrack_expired(&conn->xdp, now));
+    xdp_conntrack_prolonged(&conn->xdp);
+    CHECK(!xdp_conntrack_expired(&conn->xdp, now + 9999));
+    CHECK(get_expiration(conn) == now + 10000);
+    CHECK(xdp_conntrack_expired(&conn->xdp, now + 10000));
+    CHECK(reclaim() && get_expiration(conn) == now + 10000);
+    end();
+}
+
 const struct unit_case unit_conntrack[] = {
     { "conntrack-tcp", test_conntrack_tcp, NEED_BPF },
     { "conntrack-closed", test_conntrack_closed, NEED_BPF },
     { "conntrack-udp", test_conntrack_udp, NEED_BPF },
+    { "conntrack-expiry", test_conntrack_expiry, NEED_BPF },
     { "conntrack-twins", test_conntrack_twins, NEED_BPF },
     { NULL, NULL, 0 }
 };
