@@ -318,30 +318,54 @@ test_conns_ambiguous(void)
     close_table();
 }
 
+/* Fills the table, of which there are all slots, and stores in 'ids' which
+ * connections the 'owners' have: rarely is there one whose place in the index
+ * is full.  Returns false if something else is wrong. */
+static bool
+fill_table(struct owner *owners, uint32_t *ids)
+{
+    uint32_t id = 0;
+
+    for (uint32_t i = 0; i < N_CONNS; id++) {
+        enum xdp_conn_result result;
+        struct xdp_conn entry;
+
+        make_entry(id, 30 * SECOND, &entry);
+        result = xdp_conn_table_insert(&owners[i].up, &entry, now);
+        if (result == XDP_CONN_OK) {
+            ids[i++] = id;
+        } else if (result == XDP_CONN_FULL && id < i + 10) {
+            xdp_conn_table_close_owner(&owners[i].up, true);
+            owners[i] = (struct owner) { .n_released = 0 };
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* A full table, and who has to make room in it. */
 static void
 test_conns_full(void)
 {
     struct owner *owners = xcalloc(N_CONNS + 1, sizeof *owners);
+    uint32_t *ids = xcalloc(N_CONNS + 1, sizeof *ids);
     struct xdp_conn_table_stats before, after;
     struct xdp_conn entry;
     uint32_t n_found = 0;
 
     CHECK(open_table());
+    CHECK(fill_table(owners, ids));
+    ids[N_CONNS] = ids[N_CONNS - 1] + 1;
     xdp_conn_table_get_stats(&before);
     CHECK(before.max_conns == N_CONNS && before.memory);
     for (uint32_t i = 0; i < N_CONNS; i++) {
-        make_entry(i, 30 * SECOND, &entry);
-        CHECK(xdp_conn_table_insert(&owners[i].up, &entry, now)
-              == XDP_CONN_OK);
-    }
-    for (uint32_t i = 0; i < N_CONNS; i++) {
-        make_entry(i, 30 * SECOND, &entry);
+        make_entry(ids[i], 30 * SECOND, &entry);
         CHECK(both_are(&entry, true));
     }
 
     /* All have been busy. */
-    make_entry(N_CONNS, 30 * SECOND, &entry);
+    make_entry(ids[N_CONNS], 30 * SECOND, &entry);
     CHECK(xdp_conn_table_insert(&owners[N_CONNS].up, &entry, now)
           == XDP_CONN_FULL);
     xdp_conn_table_get_stats(&after);
@@ -354,21 +378,21 @@ test_conns_full(void)
     CHECK(xdp_conn_table_has_room(now) && reclaim());
     CHECK(owners[0].n_released == 1);
     owners[0].n_released = 0;
-    make_entry(0, 30 * SECOND, &entry);
+    make_entry(ids[0], 30 * SECOND, &entry);
     CHECK(xdp_conn_table_insert(&owners[0].up, &entry, now) == XDP_CONN_OK);
 
     /* All but one have not been for a while. */
     now += 5 * SECOND;
     xdp_conn_table_get(&owners[7].up)->expiration = now + 30 * SECOND;
-    make_entry(N_CONNS, 30 * SECOND, &entry);
+    make_entry(ids[N_CONNS], 30 * SECOND, &entry);
     CHECK(xdp_conn_table_insert(&owners[N_CONNS].up, &entry, now)
           == XDP_CONN_OK);
     CHECK(both_are(&entry, true));
     for (uint32_t i = 0; i < N_CONNS; i++) {
-        make_entry(i, 30 * SECOND, &entry);
+        make_entry(ids[i], 30 * SECOND, &entry);
         n_found += both_are(&entry, true);
     }
-    make_entry(7, 30 * SECOND, &entry);
+    make_entry(ids[7], 30 * SECOND, &entry);
     CHECK(n_found == N_CONNS - 1 && both_are(&entry, true));
     xdp_conn_table_get_stats(&after);
     CHECK(after.n_conns == N_CONNS);
@@ -383,6 +407,7 @@ test_conns_full(void)
     }
     close_table();
     free(owners);
+    free(ids);
 }
 
 /* For ovs_thread_create(): switches the table off. */
@@ -393,35 +418,13 @@ switch_off(void *aux OVS_UNUSED)
     return NULL;
 }
 
-/* Fills the table, and makes '*last' the connection that is withdrawn last
- * when it is switched off.  Returns false if something is not inserted. */
-static bool
-fill_table(struct owner *owners, struct xdp_conn *last)
-{
-    uint32_t last_slot = 0;
-
-    for (uint32_t i = 0; i < N_CONNS; i++) {
-        struct xdp_conn entry;
-
-        make_entry(i, 30 * SECOND, &entry);
-        if (xdp_conn_table_insert(&owners[i].up, &entry, now)
-            != XDP_CONN_OK) {
-            return false;
-        }
-        if (owners[i].up.slot > last_slot) {
-            last_slot = owners[i].up.slot;
-            *last = entry;
-        }
-    }
-    return true;
-}
-
 /* While the table is switched off, which takes several steps, no new
  * connection gets a twin there. */
 static void
 test_conns_off(void)
 {
     struct owner *owners = xcalloc(N_CONNS, sizeof *owners);
+    uint32_t *ids = xcalloc(N_CONNS, sizeof *ids);
     struct owner late = { .n_released = 0 };
     uint32_t n_left = 0;
     bool active;
@@ -430,10 +433,17 @@ test_conns_off(void)
 
     /* Until we come between two of them. */
     while (!n_left) {
+        uint32_t last_slot = 0;
         struct xdp_conn last;
         pthread_t thread;
 
-        CHECK(fill_table(owners, &last));
+        CHECK(fill_table(owners, ids));
+        for (uint32_t i = 0; i < N_CONNS; i++) {
+            if (owners[i].up.slot > last_slot) {
+                last_slot = owners[i].up.slot;
+                make_entry(ids[i], 30 * SECOND, &last);
+            }
+        }
         thread = ovs_thread_create("off", switch_off, NULL);
         while (n_conns() == N_CONNS) {
             sched_yield();
@@ -452,6 +462,7 @@ test_conns_off(void)
     }
     close_table();
     free(owners);
+    free(ids);
 }
 
 /* Tags that are the same, halves and buckets that are full. */
@@ -595,7 +606,7 @@ struct attrs_aux {
     atomic_bool stop;
 };
 
-/* Changes mark and label all the time, all words to the same value. */
+/* Changes mark and label again and again, all words to the same value. */
 static void *
 change_attrs(void *aux_)
 {
@@ -606,6 +617,10 @@ change_attrs(void *aux_)
         const uint64_t label[2] = { i, i };
 
         xdp_conn_table_set_attrs(aux->owner, i, label);
+        if (i % 64 == 0) {
+            /* A moment in which a reader gets through. */
+            sched_yield();
+        }
         atomic_read(&aux->stop, &stop);
     }
     return NULL;
