@@ -620,8 +620,9 @@ xdp_conn_table_withdraw_all(void)
 
 /* Makes sure that 'owner' has no entry that programs find, and never again
  * gets one.  If 'gone', it is not told to forget the one that it has, and may
- * be freed after a grace period. */
-void
+ * be freed after a grace period.  Returns true if it has one, which programs
+ * may have found before. */
+bool
 xdp_conn_table_close_owner(struct xdp_conn_owner *owner, bool gone)
 {
     uint32_t slot;
@@ -636,6 +637,7 @@ xdp_conn_table_close_owner(struct xdp_conn_owner *owner, bool gone)
         }
         ovs_mutex_unlock(&mutex);
     }
+    return slot != 0;
 }
 
 /* Reclaiming. */

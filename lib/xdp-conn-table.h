@@ -109,7 +109,7 @@ void xdp_conn_table_withdraw(struct xdp_conn_owner *);
 void xdp_conn_table_withdraw_others(const struct xdp_conn_owner *,
                                     const struct xdp_conn *);
 void xdp_conn_table_withdraw_all(void);
-void xdp_conn_table_close_owner(struct xdp_conn_owner *, bool gone);
+bool xdp_conn_table_close_owner(struct xdp_conn_owner *, bool gone);
 
 /* Reuse of what programs may still look at. */
 uint64_t xdp_conn_table_seq(void);

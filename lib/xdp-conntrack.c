@@ -27,6 +27,10 @@ COVERAGE_DEFINE(xdp_conn_ambiguous);
 #define FTP_PORT    21          /* TCP. */
 #define TFTP_PORT   69          /* UDP. */
 
+/* Has this thread removed connections that XDP may have packets of, since
+ * xdp_conntrack_flushed()? */
+DEFINE_STATIC_PER_THREAD_DATA(bool, removed, false);
+
 static struct ovs_mutex mutex = OVS_MUTEX_INITIALIZER;
 
 /* Trackers that there are: one for each datapath. */
@@ -474,6 +478,33 @@ xdp_conntrack_set_attrs__(struct xdp_conntrack *x)
     xdp_conn_table_set_attrs(&x->owner, conn->mark, label);
 }
 
+/* Removal. */
+
+/* Before the connection of 'x' is removed from the tracker, to be freed after
+ * a grace period. */
+void
+xdp_conntrack_remove(struct xdp_conntrack *x)
+{
+    if (xdp_conn_table_close_owner(&x->owner, true)) {
+        *removed_get() = true;
+    }
+}
+
+/* After a command has removed connections in this thread, one or many: when
+ * this returns, no packet is under way in XDP that belongs to them.  Waits for
+ * programs if these may have some. */
+void
+xdp_conntrack_flushed(void)
+{
+    bool *any = removed_get();
+    uint64_t epoch;
+
+    if (*any && xdp_conn_table_begin_reclaim(&epoch)) {
+        xdp_grace_wait();
+    }
+    *any = false;
+}
+
 /* Trackers. */
 
 /* For ovsrcu_postpone(). */
@@ -492,18 +523,6 @@ xdp_conntrack_policy_changed(void)
 
     /* Threads may be about to insert some with the old timeout. */
     ovsrcu_postpone(withdraw_again, (char *) NULL);
-}
-
-/* After a command has removed connections, one or many: when this returns, no
- * packet is under way in XDP that belongs to them.  Waits for programs. */
-void
-xdp_conntrack_flushed(void)
-{
-    uint64_t epoch;
-
-    if (xdp_conn_table_begin_reclaim(&epoch)) {
-        xdp_grace_wait();
-    }
 }
 
 /* Changes the number of trackers by 'change', and lets connections into XDP if

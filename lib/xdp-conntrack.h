@@ -70,6 +70,7 @@ bool xdp_conntrack_expired(const struct xdp_conntrack *, long long int now);
 long long int xdp_conntrack_expiration__(const struct xdp_conntrack *,
                                          long long int expiration);
 void xdp_conntrack_set_attrs__(struct xdp_conntrack *);
+void xdp_conntrack_remove(struct xdp_conntrack *);
 void xdp_conntrack_policy_changed(void);
 void xdp_conntrack_flushed(void);
 
@@ -183,14 +184,6 @@ static inline void
 xdp_conntrack_close(struct xdp_conntrack *x)
 {
     xdp_conn_table_close_owner(&x->owner, false);
-}
-
-/* Before the connection of 'x' is removed from the tracker, to be freed after
- * a grace period. */
-static inline void
-xdp_conntrack_remove(struct xdp_conntrack *x)
-{
-    xdp_conn_table_close_owner(&x->owner, true);
 }
 
 #else /* !HAVE_AF_XDP */

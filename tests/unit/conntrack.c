@@ -22,6 +22,7 @@
 #include "timeval.h"
 #include "unit.h"
 #include "util.h"
+#include "waits.h"
 #include "xdp-abi.h"
 #include "xdp-conn-table.h"
 #include "xdp-grace.h"
@@ -531,11 +532,64 @@ test_conntrack_expiry(void)
     end();
 }
 
+/* Removes the connection of UDP as a command does.  Returns true if there was
+ * one. */
+static bool
+flush_udp(void)
+{
+    const struct ct_dpif_tuple tuple = {
+        .l3_type = AF_INET,
+        .ip_proto = IPPROTO_UDP,
+        .src.ip = client,
+        .dst.ip = SERVER,
+        .src_port = htons(client_port),
+        .dst_port = htons(53),
+    };
+    bool ok = !conntrack_flush_tuple(ct, &tuple, ZONE);
+
+    xdp_conntrack_flushed();
+    return ok;
+}
+
+/* Commands wait for programs if these can have packets of what is removed. */
+static void
+test_conntrack_flush(void)
+{
+    struct xdp_conn entry;
+    uint64_t n_waits;
+    uint32_t index;
+
+    CHECK(begin());
+    send_udp(false, NULL);
+    send_udp(false, NULL);
+    CHECK(get_only(&entry, &index));
+    client_port++;
+    send_udp(false, NULL);
+    xdp_conn_table_withdraw_all();
+    n_waits = count_waits();
+    CHECK(flush_udp() && count_waits() == n_waits);
+    client_port--;
+    CHECK(flush_udp() && count_waits() == n_waits + 1);
+    CHECK(!flush_udp() && count_waits() == n_waits + 1);
+
+    /* All, and again. */
+    CHECK(reclaim());
+    send_udp(false, NULL);
+    send_udp(false, NULL);
+    CHECK(get_only(&entry, &index));
+    n_waits = count_waits();
+    CHECK(!conntrack_flush(ct, NULL) && count_waits() == n_waits + 1);
+    CHECK(!conntrack_flush(ct, NULL) && count_waits() == n_waits + 1);
+    CHECK(is_empty());
+    end();
+}
+
 const struct unit_case unit_conntrack[] = {
     { "conntrack-tcp", test_conntrack_tcp, NEED_BPF },
     { "conntrack-closed", test_conntrack_closed, NEED_BPF },
     { "conntrack-udp", test_conntrack_udp, NEED_BPF },
     { "conntrack-expiry", test_conntrack_expiry, NEED_BPF },
+    { "conntrack-flush", test_conntrack_flush, NEED_BPF },
     { "conntrack-twins", test_conntrack_twins, NEED_BPF },
     { NULL, NULL, 0 }
 };
