@@ -207,8 +207,8 @@ make_unique(const struct xdp_conn *entry, uint64_t now)
 /* The maps. */
 
 /* Takes a slot that is free for 'owner'.  As long as one is in use, the maps
- * stay: its owner may write there at any time, so that no copy of it would be
- * complete. */
+ * stay, where its owner and programs may write at any time, and programs can
+ * be waited for. */
 static uint32_t
 take_slot(struct xdp_conn_owner *owner)
     OVS_REQUIRES(mutex)
@@ -216,9 +216,10 @@ take_slot(struct xdp_conn_owner *owner)
     if (!slots.n_used) {
         char *message;
 
-        /* They are open. */
+        /* They are open, all three. */
         xdp_shared_open(&conns, &message);
         xdp_shared_open(&refs, &message);
+        xdp_grace_open();
     }
     return xdp_conn_slots_take(&slots, owner);
 }
@@ -232,6 +233,7 @@ free_slot(uint32_t slot)
     if (!slots.n_used) {
         xdp_shared_close(&conns);
         xdp_shared_close(&refs);
+        xdp_grace_close();
     }
 }
 
@@ -646,11 +648,17 @@ xdp_conn_table_close_owner(struct xdp_conn_owner *owner, bool gone)
 static void
 free_released(struct released *released_)
 {
-    ovs_mutex_lock(&mutex);
-    for (size_t i = 0; i < released_->n; i++) {
-        free_slot(released_->slots[i]);
+    size_t i = 0;
+
+    while (i < released_->n) {
+        size_t end = MIN(i + RECLAIM_BATCH, released_->n);
+
+        ovs_mutex_lock(&mutex);
+        while (i < end) {
+            free_slot(released_->slots[i++]);
+        }
+        ovs_mutex_unlock(&mutex);
     }
-    ovs_mutex_unlock(&mutex);
     free(released_->slots);
     free(released_);
 }

@@ -18,6 +18,7 @@
 #include "ovs-thread.h"
 #include "unit.h"
 #include "util.h"
+#include "waits.h"
 #include "xdp-abi.h"
 #include "xdp-conn-refs.h"
 #include "xdp-conn-report.h"
@@ -206,6 +207,7 @@ test_conns(void)
     struct owner owner = { .n_released = 0 };
     struct xdp_conn entry, found, other;
     uint32_t valid, slot;
+    uint64_t n_waits;
     int dir;
 
     make_entry(7, 30 * SECOND, &entry);
@@ -248,7 +250,9 @@ test_conns(void)
 
     /* When the maps go, so do the connections, with what they know. */
     close_table();
+    n_waits = count_waits();
     CHECK(n_conns() == 0 && reclaim() && owner.n_released == 3);
+    CHECK(count_waits() == n_waits + 1);
 }
 
 /* What of an owner that is not to have an entry any more. */
