@@ -23,7 +23,7 @@ run_cases(unsigned long int n_cases, void (*test)(unsigned long int index))
 {
     unsigned long int n = 0;
 
-    set_hints(false);
+    set_hints(NO_HINTS);
     for (unsigned long int i = 0; i < n_cases; i++) {
         if (only_case < 0 || only_case == i) {
             test(i);

@@ -389,6 +389,7 @@ test_sequence(unsigned long int index)
 
     had_twins = false;
     rng_start(30, index);
+    set_hints(NO_HINTS);
     ct_pipeline_make();
     ct_tables_init_policy();
     for (size_t i = 0; i < CT_TALKS; i++) {
@@ -409,6 +410,10 @@ test_sequence(unsigned long int index)
             }
             if (one_in(60)) {
                 ct_talk_start(t, &talks[rnd(CT_TALKS)]);
+            }
+            if (n_hints && one_in(20)) {
+                /* Some lead to flows of other states. */
+                set_hints(EXCHANGED_HINTS);
             }
         }
         ok = ok && check_next(index, n, t);

@@ -37,7 +37,7 @@ test_digest(void)
 
     rng_start(13, 0);
     set_vlan_limit(2);
-    set_hints(false);
+    set_hints(NO_HINTS);
     make_packet(&f[0], KIND_UDP, 0);
     f[1] = f[0];
     for (int i = 0; i < 2; i++) {

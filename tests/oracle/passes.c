@@ -300,7 +300,7 @@ check_train(unsigned long int index, struct pipeline *p)
         }
     }
 
-    set_hints(false);
+    set_hints(NO_HINTS);
     xdp_flow_table_get_counters(object->table, before);
     if (!check_pipeline(index, p, SIZE_MAX)) {
         return false;

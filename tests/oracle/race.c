@@ -497,7 +497,7 @@ test_race(void)
 
     rng_start(15, 0);
     set_vlan_limit(XDP_VLAN_MAX);
-    set_hints(false);
+    set_hints(NO_HINTS);
     make_universe(wanted);
     for (size_t i = 0; i < n_race_flows; i++) {
         for (size_t j = 0; j < HISTORY; j++) {

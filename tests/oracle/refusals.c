@@ -240,7 +240,7 @@ test_refusals(void)
     }
     rng_start(16, 0);
     set_vlan_limit(XDP_VLAN_MAX);
-    set_hints(false);
+    set_hints(NO_HINTS);
     test_foreign_matches();
     test_twins();
     fill_table(make_slot, N_FLOWS, XDP_TABLE_FLOWS_FULL,

@@ -279,8 +279,8 @@ scramble_bucket(struct hints_bucket *bucket)
 }
 
 /* Returns how many passes of the packet that was run since the counters were
- * 'before', right after set_hints(false), belonged to a train: they have found
- * a flow, but not by a subtable. */
+ * 'before', right after set_hints(NO_HINTS), belonged to a train: they have
+ * found a flow, but not by a subtable. */
 uint64_t
 passes_in_train(const uint64_t before[XDP_COUNTER_MAX])
 {
@@ -290,9 +290,31 @@ passes_in_train(const uint64_t before[XDP_COUNTER_MAX])
     return after[XDP_COUNTER_HINT_HITS] - before[XDP_COUNTER_HINT_HITS];
 }
 
-/* Sets the hint cache: to random slots if 'random', or else to nothing. */
+/* Makes each hint in the 'n' buckets lead where another one does. */
+static void
+exchange_hints(struct hints_bucket *buckets, uint32_t n)
+{
+    const uint32_t slot_bits = (1 << HINT_SLOT_BITS) - 1;
+    uint32_t *last = NULL;
+
+    for (uint32_t i = 0; i < n * XDP_MIN_HINTS; i++) {
+        uint32_t *hint = &buckets[i / XDP_MIN_HINTS].hints[i % XDP_MIN_HINTS];
+
+        if (*hint && last && one_in(2)) {
+            uint32_t diff = (*hint ^ *last) & slot_bits;
+
+            *hint ^= diff;
+            *last ^= diff;
+        }
+        if (*hint && (!last || one_in(2))) {
+            last = hint;
+        }
+    }
+}
+
+/* Sets the hint cache: to what 'hints' says. */
 void
-set_hints(bool random)
+set_hints(enum set_hints hints)
 {
     static struct hints_bucket *buckets;
     static uint32_t *indexes;
@@ -306,16 +328,17 @@ set_hints(bool random)
             indexes[i] = i;
         }
     }
-    if (random) {
-        if (bpf_map_lookup_batch(hints_fd, NULL, &last, indexes, buckets, &n,
-                                 NULL) && errno != ENOENT) {
-            ovs_fatal(errno, "reading the map xdp_hints failed");
-        }
-        for (uint32_t i = 0; i < n; i++) {
-            scramble_bucket(&buckets[i]);
-        }
-    } else {
+    if (hints == NO_HINTS) {
         memset(buckets, 0, n * sizeof *buckets);
+    } else if (bpf_map_lookup_batch(hints_fd, NULL, &last, indexes, buckets,
+                                    &n, NULL) && errno != ENOENT) {
+        ovs_fatal(errno, "reading the map xdp_hints failed");
+    }
+    if (hints == EXCHANGED_HINTS) {
+        exchange_hints(buckets, n);
+    }
+    for (uint32_t i = 0; hints == RANDOM_HINTS && i < n; i++) {
+        scramble_bucket(&buckets[i]);
     }
     if (bpf_map_update_batch(hints_fd, indexes, buckets, &n, NULL)) {
         ovs_fatal(errno, "writing the map xdp_hints failed");

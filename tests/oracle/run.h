@@ -17,6 +17,13 @@
  * one. */
 #define N_REPEATS 3
 
+/* What set_hints() makes of the hint cache. */
+enum set_hints {
+    NO_HINTS,
+    RANDOM_HINTS,       /* To random slots. */
+    EXCHANGED_HINTS,    /* To the slots of each other. */
+};
+
 extern uint64_t digest_secret[XDP_KEY_WORDS];
 
 void find_internals(void);
@@ -30,7 +37,7 @@ int open_map(const char *name);
 void read_key(struct xdp_key *);
 void mark_key(void);
 bool key_is_marked(void);
-void set_hints(bool random);
+void set_hints(enum set_hints);
 uint64_t passes_in_train(const uint64_t before[XDP_COUNTER_MAX]);
 void scramble_hints(uint32_t n);
 void set_target(uint32_t port, bool enable);

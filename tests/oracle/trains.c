@@ -119,7 +119,7 @@ run_train(unsigned long int index, struct tested_flow *t,
         }
     }
 
-    set_hints(false);
+    set_hints(NO_HINTS);
     xdp_flow_table_get_counters(object->table, before);
     if (!run_one(index, t, f, flow, "packet of a train")) {
         return false;

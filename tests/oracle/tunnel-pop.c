@@ -573,7 +573,7 @@ check_second(struct tunnel_case *c, struct tested_flow *t)
             return;
         }
     }
-    set_hints(false);
+    set_hints(NO_HINTS);
     xdp_flow_table_get_counters(object->table, before);
     if (!run_both(c, t, &executed)) {
         return;

@@ -152,7 +152,7 @@ test_one_push(unsigned long int index)
             if (i) {
                 set_next_sequence(&push, packet);
                 if (i == n_runs - 1) {
-                    set_hints(false);
+                    set_hints(NO_HINTS);
                 }
             }
             expected[XDP_COUNTER_HINT_HITS] = 0;
