@@ -280,7 +280,8 @@ has_good_protocol(const struct conn *conn)
         return !has_port(key, TFTP_PORT) && !has_port(rev_key, TFTP_PORT);
     case IPPROTO_SCTP:
         /* Its checksum covers the whole packet. */
-        return !(conn->nat_action & (NAT_ACTION_SRC | NAT_ACTION_DST));
+        return (XDP_OVS_KNOWS_SCTP_PORTS
+                && !(conn->nat_action & (NAT_ACTION_SRC | NAT_ACTION_DST)));
     case IPPROTO_ICMP:
         return !is_ipv6 && key->src.icmp_type == ICMP4_ECHO_REQUEST;
     case IPPROTO_ICMPV6:

@@ -113,6 +113,10 @@ xdp_ovs_sequence_next(xdp_ovs_sequence *sequence)
  * connection is swept away, even when its time has long been up? */
 #define XDP_OVS_TUPLES_OUTLIVE (XDP_OVS_VERSION < 305)
 
+/* Does the tracker find connections of SCTP by their ports?  Otherwise these
+ * are zeros in its keys. */
+#define XDP_OVS_KNOWS_SCTP_PORTS (XDP_OVS_VERSION >= 305)
+
 /* Connections, "struct conn", and how the tracker CT finds them.
  *
  * XDP_OVS_CONN_KEY() is the key of direction DIR, 0 or 1, of CONN.

@@ -15,6 +15,7 @@
 #include "conntrack.h"
 #include "conntrack-private.h"
 #include "conntrack-tp.h"
+#include "crc32c.h"
 #include "csum.h"
 #include "dp-packet.h"
 #include "flow.h"
@@ -90,7 +91,6 @@ send_packet(uint8_t proto, bool reply, const void *l4, size_t size,
     struct eth_header *eth;
     struct ip_header *ip;
     struct flow flow;
-    ovs_be16 sum;
     uint8_t state;
     char *data;
 
@@ -105,9 +105,16 @@ send_packet(uint8_t proto, bool reply, const void *l4, size_t size,
     put_16aligned_be32(&ip->ip_dst, reply ? client : SERVER);
     ip->ip_csum = csum(ip, sizeof *ip);
     data = dp_packet_put(packet, l4, size);
-    sum = csum_finish(csum_continue(packet_csum_pseudoheader(ip), data,
-                                    size));
-    memcpy(data + csum_ofs, &sum, sizeof sum);
+    if (proto == IPPROTO_SCTP) {
+        ovs_be32 sum = crc32c((const uint8_t *) data, size);
+
+        memcpy(data + csum_ofs, &sum, sizeof sum);
+    } else {
+        ovs_be16 sum = csum_finish(
+            csum_continue(packet_csum_pseudoheader(ip), data, size));
+
+        memcpy(data + csum_ofs, &sum, sizeof sum);
+    }
 
     flow_extract(packet, &flow);
     pkt_metadata_init(&packet->md, u32_to_odp(1));
@@ -148,6 +155,23 @@ send_udp(bool reply, const uint32_t *mark)
 
     return send_packet(IPPROTO_UDP, reply, &udp, sizeof udp,
                        offsetof(struct udp_header, udp_csum), mark);
+}
+
+/* As send_packet(), of SCTP with one chunk. */
+static uint8_t
+send_sctp(bool reply)
+{
+    struct {
+        struct sctp_header header;
+        uint8_t chunk[4];
+    } sctp = {
+        .header.sctp_src = htons(reply ? 80 : client_port),
+        .header.sctp_dst = htons(reply ? client_port : 80),
+        .chunk = { 11, 0, 0, 4 },   /* COOKIE ACK. */
+    };
+
+    return send_packet(IPPROTO_SCTP, reply, &sctp, sizeof sctp,
+                       offsetof(struct sctp_header, sctp_csum), NULL);
 }
 
 /* Stores in '*entry' the only connection that programs find, and its place.
@@ -532,6 +556,55 @@ test_conntrack_expiry(void)
     end();
 }
 
+/* A connection of SCTP, which programs find by its ports. */
+static void
+test_conntrack_sctp(void)
+{
+    struct xdp_conn entry;
+    uint32_t index;
+
+    CHECK(begin());
+    CHECK(send_sctp(false) == (CS_TRACKED | CS_NEW));
+    CHECK(send_sctp(true) == (CS_TRACKED | CS_ESTABLISHED | CS_REPLY_DIR));
+    CHECK(send_sctp(false) == (CS_TRACKED | CS_ESTABLISHED));
+    if (XDP_OVS_KNOWS_SCTP_PORTS) {
+        union xdp_conn_id id = { .zone = ZONE, .proto = IPPROTO_SCTP };
+
+        id.src = htons(client_port);
+        id.dst = htons(80);
+        CHECK(get_only(&entry, &index) && entry.dirs[0].id == id.word);
+    } else {
+        CHECK(is_empty());
+    }
+    end();
+}
+
+/* A connection that may be translated, but to no address, leaves nothing in
+ * the tracker when it goes. */
+static void
+test_conntrack_no_address(void)
+{
+    const struct nat_action_info_t none = { .nat_action = 0 };
+    XDP_OVS_CONN_NODE *node;
+    uint32_t hashes[2];
+
+    CHECK(begin());
+    nat = &none;
+    CHECK(send_udp(false, NULL) == (CS_TRACKED | CS_NEW));
+    for (int i = 0; i < 2; i++) {
+        const struct conn *conn = get_conn(IPPROTO_UDP, 53);
+
+        hashes[i] = conn_key_hash(XDP_OVS_CONN_KEY(conn, i), ct->hash_basis);
+    }
+    CHECK(!conntrack_flush(ct, NULL));
+    for (int i = 0; i < 2; i++) {
+        XDP_OVS_FOR_EACH_CONN_NODE (node, ct, ZONE, hashes[i]) {
+            fail("direction %d is left", i);
+        }
+    }
+    end();
+}
+
 /* Removes the connection of UDP as a command does.  Returns true if there was
  * one. */
 static bool
@@ -589,6 +662,8 @@ const struct unit_case unit_conntrack[] = {
     { "conntrack-closed", test_conntrack_closed, NEED_BPF },
     { "conntrack-udp", test_conntrack_udp, NEED_BPF },
     { "conntrack-expiry", test_conntrack_expiry, NEED_BPF },
+    { "conntrack-sctp", test_conntrack_sctp, NEED_BPF },
+    { "conntrack-no-address", test_conntrack_no_address, NEED_BPF },
     { "conntrack-flush", test_conntrack_flush, NEED_BPF },
     { "conntrack-twins", test_conntrack_twins, NEED_BPF },
     { NULL, NULL, 0 }
