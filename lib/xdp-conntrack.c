@@ -395,16 +395,22 @@ insert_entry(struct conntrack *ct, struct xdp_conntrack *x,
              const struct xdp_conn *entry, long long int now)
 {
     const struct conn *conn = get_conn(x);
+    enum xdp_conn_result result;
 
-    if (xdp_conn_table_has_room(now * NS_PER_MS)
-        && is_unambiguous(ct, conn, now)
-        && !xdp_conn_table_insert(&x->owner, entry, now * NS_PER_MS)) {
+    if (!xdp_conn_table_has_room(now * NS_PER_MS)
+        || !is_unambiguous(ct, conn, now)) {
+        return;
+    }
+    result = xdp_conn_table_insert(&x->owner, entry, now * NS_PER_MS);
+    if (result == XDP_CONN_OK) {
         /* Another one may have been made since we looked.  Either its maker
          * has found the entry, or we find it. */
         atomic_thread_fence(memory_order_seq_cst);
         if (!is_unambiguous(ct, conn, now)) {
             xdp_conn_table_withdraw(&x->owner);
         }
+    } else if (result == XDP_CONN_AMBIGUOUS) {
+        COVERAGE_INC(xdp_conn_ambiguous);
     }
 }
 
