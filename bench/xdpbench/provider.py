@@ -5,6 +5,7 @@ import contextlib
 import pathlib
 import re
 import subprocess
+import tempfile
 
 from .system import Failure, end, start
 from .vswitch import COUNTER_HINT_HITS, COUNTER_OUTPUT, COUNTER_PACKETS
@@ -21,9 +22,11 @@ class Provider:
         self.hints_off = 'xdp-hints=0' in settings
         self.before = None
         self.longest = 0
+        # It warns of each port, more than a pipe takes that nobody reads.
+        self.log = tempfile.TemporaryFile('w+')
         self.process = start(tools.bench / 'xdp-provider',
                              env=tools.environment, stdin=subprocess.PIPE,
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                             stdout=subprocess.PIPE, stderr=self.log)
         self('config', *settings)
 
     def __call__(self, *command):
@@ -37,8 +40,10 @@ class Provider:
             reply = None
         if not reply or reply[0] != 'ok':
             self.process.kill()
+            self.process.wait()
+            self.log.seek(0)
             raise Failure(f'the provider cannot "{line}": ' +
-                          self.process.communicate()[1].strip())
+                          ''.join(self.log.readlines()[-5:]).strip())
         return {key: int(value) for key, value in
                 (word.split('=') for word in reply[1:])}
 
@@ -92,7 +97,7 @@ class Provider:
 
     def stop(self):
         end(self.process)
-        self.process.stderr.close()
+        self.log.close()
 
 
 @contextlib.contextmanager
