@@ -4,7 +4,8 @@
  *
  * The provider finds the maps by name and sets 'max_entries' of those that
  * have a limit to choose before it loads the object; the numbers here only
- * have to be valid.  lib/xdp-abi.h describes what is in them and who writes.
+ * have to be valid.  lib/xdp-abi.h, lib/xdp-abi-conn.h and lib/xdp-abi-tc.h
+ * describe what is in them and who writes.
  */
 
 #ifndef BPF_MAPS_H
@@ -15,6 +16,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "xdp-abi.h"
+#include "xdp-abi-tc.h"
 
 /* XDP_KEY_WORDS rounded up to a power of 2: an index into so many words can
  * be kept in bounds without a branch. */
@@ -84,6 +86,23 @@ struct {
     __type(key, __u32);
     __type(value, struct xdp_port_stats);
 } xdp_port_stats SEC(".maps");
+
+/* Where programs at tc send packets, by port. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __type(key, __u32);
+    __type(value, struct xdp_target);
+} xdp_targets SEC(".maps");
+
+/* Port numbers, by the ifindex of either end of the port's companion. */
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, __u32);
+} xdp_companions SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);

@@ -3,11 +3,12 @@
  * The contract between the linux_xdp flow offload and an XDP object.
  *
  * Every structure and constant that crosses the kernel boundary is here, or,
- * as far as it is about connections, in lib/xdp-abi-conn.h, and nothing else.
- * Both files are compiled twice: into the provider (lib/) by the host's
- * compiler and into the objects (bpf/) by clang for the BPF target.  An object
- * says in its '.ovs_meta' BTF section which version of them it was built with;
- * see Documentation/topics/xdp-object.rst.
+ * as far as it is about connections, in lib/xdp-abi-conn.h, or about programs
+ * at tc, in lib/xdp-abi-tc.h, and nothing else.  These files are compiled
+ * twice: into the provider (lib/) by the host's compiler and into the objects
+ * (bpf/) by clang for the BPF target.  An object says in its '.ovs_meta' BTF
+ * section which version of them it was built with; see
+ * Documentation/topics/xdp-object.rst.
  *
  * Unless a comment says otherwise, integers are in host byte order, packet
  * fields in network byte order, lengths in bytes, and every pad is zero.
@@ -22,7 +23,7 @@
 
 /* To be incremented with every change that an older provider or an older
  * object would misunderstand. */
-#define XDP_ABI_VERSION 6
+#define XDP_ABI_VERSION 7
 
 /* Fixed limits.  What an operator can choose (flows, masks, ports) is the
  * 'max_entries' of the respective map instead. */
@@ -596,6 +597,9 @@ struct xdp_port {
     __u32 vlan_limit;   /* VLAN tags to parse, 0 to XDP_VLAN_MAX. */
     __u32 list;         /* The current one of 'lists', 0 or 1. */
     __u32 parts;        /* enum xdp_key_part that these masks touch. */
+    __u32 companion;    /* Device that programs at tc send packets without a
+                         * flow to, or 0: see lib/xdp-abi-tc.h. */
+    __u32 pad;
     __u64 union_bits[XDP_KEY_WORDS];    /* Bitwise OR of these masks. */
     struct xdp_port_masks lists[2];
 };
@@ -711,6 +715,17 @@ enum xdp_counter {
     XDP_COUNTER_CT_ODD = 42,        /* Nothing that may be in 'xdp_conns', or
                                      * with headers that userspace may call
                                      * invalid. */
+
+    /* At tc. */
+    XDP_COUNTER_COMPANION = 43,     /* Sent into a companion, segments as one
+                                     * packet.  Those that arrive are among
+                                     * XDP_COUNTER_UPCALLS. */
+    XDP_COUNTER_DROP_COMPANION = 44, /* Lost on the way to or from userspace:
+                                     * no such port, socket or room. */
+    XDP_COUNTER_GSO = 45,           /* Packets that stand for several
+                                     * segments. */
+    XDP_COUNTER_GSO_ODD = 46,       /* Of these, those that a flow cannot be
+                                     * found for as a whole: upcall. */
     XDP_COUNTER_MAX
 };
 

@@ -70,6 +70,10 @@ static const char *counter_names[XDP_COUNTER_MAX] = {
     [XDP_COUNTER_CT_FRAGMENT] = "handed to userspace, fragment to track",
     [XDP_COUNTER_CT_FORCE] = "handed to userspace, connection begins anew",
     [XDP_COUNTER_CT_ODD] = "handed to userspace, too odd to track",
+    [XDP_COUNTER_COMPANION] = "sent into a companion",
+    [XDP_COUNTER_DROP_COMPANION] = "dropped at a companion",
+    [XDP_COUNTER_GSO] = "packets of several segments",
+    [XDP_COUNTER_GSO_ODD] = "handed to userspace, segments differ",
 };
 
 /* Appends the state of 'object' to 's'. */

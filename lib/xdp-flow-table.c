@@ -521,6 +521,7 @@ count_hint_hits(const uint64_t counters[XDP_COUNTER_MAX])
     uint64_t others = (counters[XDP_COUNTER_UNKNOWN_PORT]
                        + counters[XDP_COUNTER_UNPARSED]
                        + counters[XDP_COUNTER_NESTED]
+                       + counters[XDP_COUNTER_GSO_ODD]
                        + counters[XDP_COUNTER_SUBTABLE_HITS]
                        + counters[XDP_COUNTER_MISSES]);
 

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The part of the contract between the linux_xdp flow offload and an XDP
+ * object that is about programs at tc; see lib/xdp-abi.h.
+ *
+ * A port at tc has the flow table where packets already are what the kernel's
+ * stack works on, at tc ingress of its device, and not at XDP.  Maps and flows
+ * are those of the ports at XDP.
+ *
+ * Companions
+ * ----------
+ *
+ * There is no AF_XDP socket at tc, so each such port has a companion, a pair
+ * of devices.  The program at tc redirects packets that it has no flow for to
+ * one end of it ('companion' of "struct xdp_port").  On the other end are the
+ * AF_XDP sockets of the port, with the program 'xdp_companion' in front of
+ * them.  On the way, the kernel segments packets, finishes checksums and
+ * writes VLAN tags into packets.
+ *
+ * What userspace sends goes the other way: through the other end to the first
+ * one, where the program 'tc_companion' redirects it to the port's device.
+ */
+
+#ifndef XDP_ABI_TC_H
+#define XDP_ABI_TC_H 1
+
+#include "xdp-abi.h"
+
+/* Where programs at tc send packets that are output to a port, value of the
+ * map 'xdp_targets', whose index is the port's number. */
+struct xdp_target {
+    __u32 ifindex;      /* 0 if there is no such port. */
+    __u32 flags;        /* enum xdp_target_flags. */
+};
+
+enum xdp_target_flags {
+    XDP_TARGET_PEER = 1 << 0,   /* Right into the other end of the device,
+                                 * which is in another network namespace. */
+};
+
+/* What packets have in front of them on their way through a companion, unless
+ * this is their first pass: no device carries metadata over.  Each segment of
+ * a packet has it.  'xdp_companion' makes upcall metadata of 'meta' and takes
+ * the header off.  It leaves what follows: the words of connection tracking
+ * and of the tunnel, and the packet, as "struct xdp_upcall_meta" says. */
+struct xdp_companion_hdr {
+    __u8 zero[12];      /* In the place of MAC addresses. */
+    __be16 type;        /* XDP_COMPANION_TYPE. */
+    __u16 pad;
+    struct xdp_upcall_meta meta;
+};
+
+#define XDP_COMPANION_TYPE 0x88b5   /* IEEE 802, local experimental. */
+
+/* Bytes by which the MTU of a companion is larger than that of its port: for
+ * that header, all words that may follow it, and VLAN tags. */
+#define XDP_COMPANION_ROOM 256
+
+#endif /* xdp-abi-tc.h */
