@@ -599,7 +599,9 @@ struct xdp_port {
     __u32 parts;        /* enum xdp_key_part that these masks touch. */
     __u32 companion;    /* Device that programs at tc send packets without a
                          * flow to, or 0: see lib/xdp-abi-tc.h. */
-    __u32 pad;
+    __u32 companion_max; /* Bytes of the largest packet that gets through it
+                          * into a socket, with what is put in front of it:
+                          * others are dropped and counted. */
     __u64 union_bits[XDP_KEY_WORDS];    /* Bitwise OR of these masks. */
     struct xdp_port_masks lists[2];
 };
@@ -623,6 +625,7 @@ struct xdp_port_stats {
     __u64 upcalls;      /* Handed to an AF_XDP socket. */
     __u64 no_socket;    /* Queue without socket: passed to the kernel. */
     __u64 no_metadata;  /* Upcalls without metadata: no room for it. */
+    __u64 too_large;    /* Dropped instead: see 'companion_max'. */
 };
 
 /* A band of a meter: a token bucket of which only the time is kept at which
@@ -726,6 +729,8 @@ enum xdp_counter {
                                      * segments. */
     XDP_COUNTER_GSO_ODD = 46,       /* Of these, those that a flow cannot be
                                      * found for as a whole: upcall. */
+    XDP_COUNTER_DROP_TOO_LARGE = 47, /* Without flow, and larger than a
+                                      * companion or a socket takes. */
     XDP_COUNTER_MAX
 };
 
