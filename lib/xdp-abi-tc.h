@@ -31,11 +31,19 @@
 struct xdp_target {
     __u32 ifindex;      /* 0 if there is no such port. */
     __u32 flags;        /* enum xdp_target_flags. */
+    __u8 mac[6];        /* With XDP_TARGET_PEER, of the other end. */
+    __u16 pad;
 };
 
+/* Packets that skip a device, right into its other end, get there as what they
+ * were on the ingress device: as ones for another machine, unless the program
+ * says otherwise.  So only those to all machines, to groups and to the address
+ * of the other end skip the device.  The others leave through it, and the
+ * kernel looks at their address again. */
 enum xdp_target_flags {
-    XDP_TARGET_PEER = 1 << 0,   /* Right into the other end of the device,
-                                 * which is in another network namespace. */
+    XDP_TARGET_PEER = 1 << 0,   /* The other end of the device is in another
+                                 * network namespace and has the address
+                                 * 'mac'. */
 };
 
 /* What packets have in front of them on their way through a companion, unless
