@@ -15,27 +15,23 @@
 
 #include "ct.h"
 #include "hash.h"
+#include "hook_ops.h"
 #include "maps.h"
 #include "meter.h"
-#include "mpls.h"
 #include "op.h"
-#include "outputs.h"
 #include "parse.h"
 #include "recirc.h"
 #include "set_ip.h"
 #include "set_l2.h"
 #include "set_l4.h"
 #include "stats.h"
-#include "trunc.h"
-#include "tunnel.h"
 #include "verifier.h"
-#include "vlan.h"
 
 /* What a run of ops works on.  'result' is where the verifier does not keep
  * track of it, in the upper half of a word, or else it looks at everything
  * once for each result. */
 struct actions_ctx {
-    struct xdp_md *ctx;
+    struct hook_md *ctx;
     const struct xdp_flow_rest *rest;
     union {
         struct xdp_layers layers;   /* Of the packet as it is now. */
@@ -98,8 +94,10 @@ actions_set(struct actions_ctx *run, __u32 type, __u32 i)
         return set_nd_target(run->ctx, run->rest, i, layers);
     case XDP_OP_SET_ND_LL:
         return set_nd_ll(run->ctx, run->rest, i, layers);
+#if HOOK_HAS_ALL_OPS
     case XDP_OP_SET_MPLS:
         return mpls_set(run->ctx, run->rest, i, layers);
+#endif
     default:
         return OP_DROP_BAD_OP;
     }
@@ -142,6 +140,7 @@ actions_run_op(__u32 i, struct actions_ctx *run)
         }
         break;
 
+#if HOOK_HAS_ALL_OPS
     case XDP_OP_PUSH_MPLS:
         result = mpls_push(run->ctx, run->rest, slot, run->layers_word);
         run->layers.flags |= XDP_LAYERS_MPLS;
@@ -161,16 +160,6 @@ actions_run_op(__u32 i, struct actions_ctx *run)
         result = trunc_packet(run->ctx, op->u.trunc.max_len);
         break;
 
-    case XDP_OP_HASH:
-        /* Nobody asks for the hash of a copy. */
-        result = run->egress ? OP_OK : hash_run(run->rest, slot);
-        break;
-
-    case XDP_OP_RECIRC:
-        /* A tail call is possible in the program itself only. */
-        run->result = OP_RECIRC;
-        return 1;
-
     case XDP_OP_TNL_PUSH:
         result = tunnel_push(run->ctx, run->rest, slot);
         break;
@@ -182,6 +171,17 @@ actions_run_op(__u32 i, struct actions_ctx *run)
             return 1;
         }
         break;
+#endif
+
+    case XDP_OP_HASH:
+        /* Nobody asks for the hash of a copy. */
+        result = run->egress ? OP_OK : hash_run(run->rest, slot);
+        break;
+
+    case XDP_OP_RECIRC:
+        /* A tail call is possible in the program itself only. */
+        run->result = OP_RECIRC;
+        return 1;
 
     case XDP_OP_METER:
         result = meter_run(run->ctx, run->rest, slot);
@@ -210,7 +210,7 @@ actions_run_op(__u32 i, struct actions_ctx *run)
 /* Runs the ops of 'flow', which is in 'slot' and has them in 'rest', whatever
  * they are. */
 static __always_inline int
-actions_run_list(struct xdp_md *ctx, struct xdp_scratch *scratch,
+actions_run_list(struct hook_md *ctx, struct xdp_scratch *scratch,
                  const struct xdp_flow *flow, const struct xdp_flow_rest *rest,
                  __u32 slot)
 {
@@ -230,9 +230,9 @@ actions_run_list(struct xdp_md *ctx, struct xdp_scratch *scratch,
             return outputs_send(ctx, flow, rest, slot, op, &run.layers);
         }
         if (op >= XDP_FLOW_MAX_OPS) {
-            return XDP_ABORTED;
+            return HOOK_ABORTED;
         }
-        return outputs_send_one(rest->ops[op].u.output.port);
+        return outputs_send_one(ctx, rest->ops[op].u.output.port);
     }
     if (run.result == OP_TNL_POP) {
         return recirc_start(ctx, scratch, 0);
@@ -242,21 +242,22 @@ actions_run_list(struct xdp_md *ctx, struct xdp_scratch *scratch,
 
         return (op < XDP_FLOW_MAX_OPS
                 ? recirc_start(ctx, scratch, rest->ops[op].u.recirc.id)
-                : XDP_ABORTED);
+                : HOOK_ABORTED);
     }
     if (run.result < 0) {
         return op_drop(run.result);
     }
     stats_count(flow->flags & XDP_FLOW_EXPLICIT_DROP
                 ? XDP_COUNTER_EXPLICIT_DROPS : XDP_COUNTER_FLOW_DROPS);
-    return XDP_DROP;
+    return HOOK_DROP;
 }
 
+#if HOOK_HAS_ALL_OPS
 /* Runs the ops in 'rest' from the first output on, as 'meta' says, on the copy
  * of a packet that device 'egress' is to send, up to the output there, and
  * returns what becomes of the copy. */
 static __always_inline int
-actions_run_copy(struct xdp_md *ctx, const struct xdp_flow_rest *rest,
+actions_run_copy(struct hook_md *ctx, const struct xdp_flow_rest *rest,
                  const struct xdp_egress_meta *meta, __u32 egress)
 {
     struct actions_ctx run = {
@@ -281,5 +282,6 @@ actions_run_copy(struct xdp_md *ctx, const struct xdp_flow_rest *rest,
     }
     return XDP_DROP;
 }
+#endif
 
 #endif /* actions.h */

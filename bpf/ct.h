@@ -226,7 +226,7 @@ ct_translate_tuple(struct xdp_ct_packet *packet, struct xdp_conn *conn)
  * pass begins, for the first XDP_OP_CT of its flow.  Returns 0 or
  * XDP_COUNTER_CT_*. */
 static __always_inline int
-ct_begin(struct xdp_md *ctx, struct xdp_scratch *scratch)
+ct_begin(struct hook_md *ctx, struct xdp_scratch *scratch)
 {
     struct xdp_ct_packet *packet = &scratch->ct_packet;
     int reason;
@@ -257,7 +257,7 @@ ct_begin(struct xdp_md *ctx, struct xdp_scratch *scratch)
  * packet of the scratch, and what it comes to.  Those before it must have been
  * looked at.  Returns 0 or XDP_COUNTER_CT_*. */
 __noinline int
-ct_check_op(struct xdp_md *ctx, __u32 slot, __u32 n)
+ct_check_op(struct hook_md *ctx, __u32 slot, __u32 n)
 {
     struct xdp_scratch *scratch = parse_scratch();
     const struct xdp_flow_rest *rest
@@ -346,7 +346,7 @@ ct_check_op(struct xdp_md *ctx, __u32 slot, __u32 n)
  * run on the packet of the scratch.  Returns 0, or XDP_COUNTER_CT_* if the
  * packet must go to userspace. */
 static __always_inline int
-ct_check(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 slot)
+ct_check(struct hook_md *ctx, const struct xdp_flow_rest *rest, __u32 slot)
 {
     __u32 n = rest->n_cts;
     int reason = 0;
@@ -413,26 +413,27 @@ ct_least_left(const struct xdp_conn *conn)
             - (interval > CT_RENEW_INTERVAL ? CT_RENEW_INTERVAL : interval));
 }
 
-/* Counts in 'dir' of a connection that a packet with 'bytes' bytes went by. */
+/* Counts in 'dir' of a connection that 'packets' packets with 'bytes' bytes
+ * went by. */
 static __always_inline void
-ct_count(struct xdp_conn_dir *dir, __u64 bytes)
+ct_count(struct xdp_conn_dir *dir, __u64 packets, __u64 bytes)
 {
-    dir->packets++;
+    dir->packets += packets;
     dir->bytes += bytes;
 }
 
-/* Notes in 'conn' that a packet of direction 'dir' with 'bytes' bytes went
- * by, and lets it live on. */
+/* Notes in 'conn' that the packet, of direction 'dir', went by, and lets it
+ * live on. */
 static __always_inline void
-ct_update(const struct xdp_scratch *scratch, struct xdp_conn *conn,
-          struct xdp_conn_dir *dir, __u64 bytes)
+ct_update(struct hook_md *ctx, const struct xdp_scratch *scratch,
+          struct xdp_conn *conn, struct xdp_conn_dir *dir)
 {
     __u64 left = *(volatile __u64 *) &conn->expiration - scratch->now;
 
     if (left < ct_least_left(conn)) {
         *(volatile __u64 *) &conn->expiration = scratch->now + conn->timeout;
     }
-    ct_count(dir, bytes);
+    ct_count(dir, hook_packets(ctx), hook_bytes(ctx));
 }
 
 /* Makes the words of connection tracking of 'scratch' those of a packet of
@@ -473,7 +474,7 @@ ct_set_words(struct xdp_scratch *scratch, const struct xdp_conn *conn,
 
 /* Runs XDP_OP_CT. */
 __noinline int
-ct_run(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
+ct_run(struct hook_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
        __u64 layers)
 {
     struct xdp_scratch *scratch = parse_scratch();
@@ -496,7 +497,7 @@ ct_run(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
         if (result->what & CT_UPDATE_TCP) {
             ct_raise_window(dir, result->conn, result->dir, result);
         }
-        ct_update(scratch, conn, dir, ctx->data_end - ctx->data);
+        ct_update(ctx, scratch, conn, dir);
     }
     ct_set_words(scratch, conn, result);
     return (result->what & CT_TRANSLATE

@@ -76,11 +76,22 @@ ct_nat_apply(const struct xdp_ct_nat *nat, void *addresses, __u16 *ip_csum,
     *(__u32 *) ports = nat->ports;
 }
 
+/* Updates 'csum' of TCP or, if 'what' is HOOK_CSUM_UDP, of UDP, 'ofs' bytes
+ * behind the start of the packet, for what 'nat' has changed. */
+static __always_inline void
+ct_nat_update_csum(struct hook_md *ctx, const struct xdp_ct_nat *nat,
+                   __u16 *csum, __u32 ofs, __u32 what)
+{
+    hook_update_csum(ctx, csum, ofs, nat->address_diff,
+                     what | HOOK_CSUM_PSEUDO);
+    hook_update_csum(ctx, csum, ofs, nat->ports_diff, what);
+}
+
 /* Makes one address of the IPv6 packet, with 'layers', which belongs to the
  * connection at 'index', what it becomes by translation.  'what' is enum
  * ct_address. */
 __noinline int
-ct_translate_ipv6(struct xdp_md *ctx, __u32 index, __u32 what, __u64 layers)
+ct_translate_ipv6(struct hook_md *ctx, __u32 index, __u32 what, __u64 layers)
 {
     __u32 dir = what & CT_REPLY;
     struct xdp_conn *conn = ct_conn(index);
@@ -109,7 +120,7 @@ ct_translate_ipv6(struct xdp_md *ctx, __u32 index, __u32 what, __u64 layers)
 /* Makes the ports of the IPv6 packet, with 'layers', those of the tuple with
  * 'word'. */
 __noinline int
-ct_translate_ports(struct xdp_md *ctx, __u64 word, __u64 layers)
+ct_translate_ports(struct hook_md *ctx, __u64 word, __u64 layers)
 {
     union xdp_conn_id id = { .word = word };
     struct xdp_op ops[1] = {};
@@ -126,7 +137,7 @@ ct_translate_ports(struct xdp_md *ctx, __u64 word, __u64 layers)
 
 /* As ct_translate(), for IPv4. */
 static __always_inline int
-ct_translate_ipv4(struct xdp_md *ctx, struct xdp_conn *conn, __u32 dir,
+ct_translate_ipv4(struct hook_md *ctx, struct xdp_conn *conn, __u32 dir,
                   __u64 layers)
 {
     struct xdp_layers l = op_layers(layers);
@@ -146,19 +157,26 @@ ct_translate_ipv4(struct xdp_md *ctx, struct xdp_conn *conn, __u32 dir,
         if (!tcp) {
             return OP_DROP_TOO_SHORT;
         }
-        ct_nat_apply(&nat, &ip->saddr, &ip->check, tcp, &tcp->check, true);
+        ct_nat_addresses(&nat, &ip->saddr, &ip->check);
+        *(__u32 *) tcp = nat.ports;
+        ct_nat_update_csum(ctx, &nat, &tcp->check, l.l4_ofs + SET_TCP_CSUM,
+                           0);
         return OP_OK;
 
     case IPPROTO_UDP:
-        ct_nat_apply(&nat, &ip->saddr, &ip->check, udp, &udp->check, false);
+        ct_nat_addresses(&nat, &ip->saddr, &ip->check);
+        *(__u32 *) udp = nat.ports;
+        ct_nat_update_csum(ctx, &nat, &udp->check, l.l4_ofs + SET_UDP_CSUM,
+                           HOOK_CSUM_UDP);
         return OP_OK;
 
     default:
         /* An ICMP header is as long. */
         icmp = (__be16 *) udp;
         ct_nat_addresses(&nat, &ip->saddr, &ip->check);
-        icmp[1] = csum_apply(icmp[1], nat.ports_diff);
         icmp[2] = HASH_TAKE(ports, 16, 0);
+        hook_update_csum(ctx, &icmp[1], l.l4_ofs + SET_ICMP_CSUM,
+                         nat.ports_diff, 0);
         return OP_OK;
     }
 }
@@ -166,8 +184,8 @@ ct_translate_ipv4(struct xdp_md *ctx, struct xdp_conn *conn, __u32 dir,
 /* Makes addresses and ports of the packet, with 'layers', which belongs to
  * direction 'dir' of 'conn' at 'index', what they become by translation. */
 static __always_inline int
-ct_translate(struct xdp_md *ctx, struct xdp_conn *conn, __u32 index, __u32 dir,
-             __u64 layers)
+ct_translate(struct hook_md *ctx, struct xdp_conn *conn, __u32 index,
+             __u32 dir, __u64 layers)
 {
     __u64 id = ct_dir(conn, !dir)->id;
     int result;

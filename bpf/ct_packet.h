@@ -96,7 +96,7 @@ ct_reverse(struct xdp_ct_packet *packet)
 /* Returns the sum of the words above IP of the packet, with 'l', without what
  * follows the IP packet in the frame, or PARSE_FAILED. */
 static __always_inline int
-ct_sum_l4(struct xdp_md *ctx, const struct xdp_layers *l)
+ct_sum_l4(struct hook_md *ctx, const struct xdp_layers *l)
 {
     int all = tunnel_sum_packet(ctx, l->l4_ofs);
     int rest = tunnel_sum_packet(ctx, l->l4_ofs + l->l4_size);
@@ -114,7 +114,7 @@ ct_sum_l4(struct xdp_md *ctx, const struct xdp_layers *l)
 /* Returns true if the checksum of what is above the IP header of the packet,
  * with 'layers', is right. */
 __noinline int
-ct_sum_is_right(struct xdp_md *ctx, __u64 layers, __u32 is_ipv6)
+ct_sum_is_right(struct hook_md *ctx, __u64 layers, __u32 is_ipv6)
 {
     struct xdp_layers l = op_layers(layers);
     int payload = ct_sum_l4(ctx, &l);
@@ -158,7 +158,7 @@ ct_sum_is_right(struct xdp_md *ctx, __u64 layers, __u32 is_ipv6)
  * packet does, 'size' bytes behind the start of that header, and there are not
  * too many of them to tell. */
 __noinline int
-ct_chunks_fit(struct xdp_md *ctx, __u32 l4_ofs, __u32 size)
+ct_chunks_fit(struct hook_md *ctx, __u32 l4_ofs, __u32 size)
 {
     __u32 next = PARSE_SCTP_HEADER_LEN;
 
@@ -182,7 +182,7 @@ ct_chunks_fit(struct xdp_md *ctx, __u32 l4_ofs, __u32 size)
  * bytes behind the start of the packet, whose IP payload has 'size' bytes.
  * Returns the ports, as in the header, or -XDP_COUNTER_CT_*. */
 static __always_inline __s64
-ct_take_tcp(struct xdp_md *ctx, __u32 l4_ofs, __u32 size,
+ct_take_tcp(struct hook_md *ctx, __u32 l4_ofs, __u32 size,
             struct xdp_ct_packet *packet)
 {
     struct tcphdr *tcp = parse_at(ctx, l4_ofs, sizeof *tcp);
@@ -212,7 +212,7 @@ ct_take_tcp(struct xdp_md *ctx, __u32 l4_ofs, __u32 size,
  * with 'l', of which that of TCP fills 'packet', too, or
  * -XDP_COUNTER_CT_*. */
 static __always_inline __s64
-ct_take_l4(struct xdp_md *ctx, const struct xdp_layers *l,
+ct_take_l4(struct hook_md *ctx, const struct xdp_layers *l,
            struct xdp_ct_packet *packet)
 {
     switch (l->l4_proto) {
@@ -253,7 +253,7 @@ ct_take_l4(struct xdp_md *ctx, const struct xdp_layers *l,
 /* Fills 'packet' but for what is about connections.  The zone of the tuple is
  * 0.  Returns 0 or XDP_COUNTER_CT_*. */
 static __always_inline int
-ct_take_packet(struct xdp_md *ctx, struct xdp_scratch *scratch,
+ct_take_packet(struct hook_md *ctx, struct xdp_scratch *scratch,
                struct xdp_ct_packet *packet)
 {
     struct xdp_layers l = scratch->layers;

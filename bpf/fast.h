@@ -11,21 +11,20 @@
 
 #include "ct.h"
 #include "hash.h"
+#include "hook_ops.h"
+#include "mtu.h"
 #include "op.h"
-#include "outputs.h"
 #include "recirc.h"
 #include "set_ip.h"
 #include "set_l2.h"
 #include "set_l4.h"
 #include "stats.h"
-#include "tunnel.h"
 #include "verifier.h"
-#include "vlan.h"
 
 /* Runs the ops of 'flow', which has XDP_FLOW_SIMPLE: by far the most common
  * lists, and several times as fast as in a loop. */
 static __always_inline int
-fast_run_simple(struct xdp_md *ctx, const struct xdp_flow *flow)
+fast_run_simple(struct hook_md *ctx, const struct xdp_flow *flow)
 {
     int result = OP_OK;
 
@@ -37,30 +36,31 @@ fast_run_simple(struct xdp_md *ctx, const struct xdp_flow *flow)
     if (result < 0) {
         return op_drop(result);
     }
-    return outputs_send_one(flow->port);
+    return outputs_send_one(ctx, flow->port);
 }
 
 /* Runs the ops in 'rest' of a flow that has XDP_FLOW_SHORT: what ends the
  * first pass of most packets that have several, and what gets them into a
  * tunnel.  Much faster than in a loop, too. */
 static __always_inline int
-fast_run_short(struct xdp_md *ctx, struct xdp_scratch *scratch,
+fast_run_short(struct hook_md *ctx, struct xdp_scratch *scratch,
                const struct xdp_flow_rest *rest)
 {
-    __u32 last = (rest->n_ops - 1U) % XDP_FLOW_MAX_OPS;
     __u32 recirc_id = 0;
     int result = OP_OK;
 
     switch (rest->ops[0].type) {
+#if HOOK_HAS_ALL_OPS
     case XDP_OP_TNL_PUSH:
         result = tunnel_push(ctx, rest, 0);
         if (result >= 0) {
-            return outputs_send_one(rest->ops[last].u.output.port);
+            return outputs_send_one(ctx, mtu_output(rest)->u.output.port);
         }
         break;
     case XDP_OP_TNL_POP:
         result = tunnel_pop(ctx);
         break;
+#endif
     case XDP_OP_HASH:
         result = hash_run(rest, 0);
         recirc_id = rest->ops[1].u.recirc.id;
@@ -78,7 +78,7 @@ fast_run_short(struct xdp_md *ctx, struct xdp_scratch *scratch,
 /* Runs the ops in 'rest' of a flow that has XDP_FLOW_REWRITE: what routers and
  * address translation do.  'layers' are those of the packet, as a number. */
 static __always_inline int
-fast_run_rewrite(struct xdp_md *ctx, const struct xdp_flow_rest *rest,
+fast_run_rewrite(struct hook_md *ctx, const struct xdp_flow_rest *rest,
                  __u64 layers)
 {
     const struct xdp_op *op;
@@ -124,13 +124,13 @@ fast_run_rewrite(struct xdp_md *ctx, const struct xdp_flow_rest *rest,
     if (result < 0) {
         return op_drop(result);
     }
-    return outputs_send_one(op_known(rest, i)->u.output.port);
+    return outputs_send_one(ctx, op_known(rest, i)->u.output.port);
 }
 
 /* As fast_run_rewrite(), of a flow with XDP_OP_CT.  The verifier has looked at
  * each op before. */
 static __always_inline int
-fast_run_tracked(struct xdp_md *ctx, struct xdp_scratch *scratch,
+fast_run_tracked(struct hook_md *ctx, struct xdp_scratch *scratch,
                  const struct xdp_flow_rest *rest, __u64 layers)
 {
     __u32 i = verifier_zero(layers);
@@ -176,7 +176,7 @@ end:
     }
     return (op->type == XDP_OP_RECIRC
             ? recirc_start(ctx, scratch, op->u.recirc.id)
-            : outputs_send_one(op->u.output.port));
+            : outputs_send_one(ctx, op->u.output.port));
 }
 
 #endif /* fast.h */

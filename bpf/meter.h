@@ -8,6 +8,7 @@
 #ifndef BPF_METER_H
 #define BPF_METER_H 1
 
+#include "hook.h"
 #include "maps.h"
 #include "op.h"
 
@@ -37,10 +38,10 @@ meter_run_band(__u32 id, __u32 i, __u64 bytes, __u64 now)
 
 /* Runs XDP_OP_METER. */
 __noinline int
-meter_run(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i)
+meter_run(struct hook_md *ctx, const struct xdp_flow_rest *rest, __u32 i)
 {
     const struct xdp_op *op = op_at(rest, i, 0);
-    __u64 bytes = ctx->data_end - ctx->data;
+    __u64 bytes = hook_len(ctx);
     struct xdp_meter_version *version;
     __u64 highest = 0;
     __u32 exceeded = 0;

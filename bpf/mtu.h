@@ -19,6 +19,7 @@
 
 #include <linux/if_ether.h>
 
+#include "hook.h"
 #include "maps.h"
 #include "parse_common.h"
 
@@ -75,7 +76,7 @@ mtu_note(__u32 way, __u32 mtu)
 /* Returns the lesser one of 'mtu' and that of device 'ifindex', if there is
  * one. */
 static __always_inline __u32
-mtu_lesser(struct xdp_md *ctx, __u32 ifindex, __u32 mtu)
+mtu_lesser(struct hook_md *ctx, __u32 ifindex, __u32 mtu)
 {
     __u32 other = 0;
 
@@ -86,7 +87,7 @@ mtu_lesser(struct xdp_md *ctx, __u32 ifindex, __u32 mtu)
 /* Returns true if no copy of the packet, of which no op of the flow in 'slot'
  * has been run yet, will be too large for its device. */
 __noinline int
-mtu_ask(struct xdp_md *ctx, __u32 slot)
+mtu_ask(struct hook_md *ctx, __u32 slot)
 {
     const struct xdp_flow_rest *rest
         = bpf_map_lookup_elem(&xdp_flow_rest, &slot);
@@ -114,7 +115,7 @@ mtu_ask(struct xdp_md *ctx, __u32 slot)
         mtu = mtu_lesser(ctx, mtu_output(rest)->u.output.ifindex, mtu);
     }
     mtu_note(mtu_way(rest), mtu);
-    return ((__s64) (ctx->data_end - ctx->data) + rest->growth
+    return ((__s64) hook_len(ctx) + rest->growth
             <= mtu + ETH_HLEN + MTU_TAG_LEN);
 }
 
@@ -122,10 +123,10 @@ mtu_ask(struct xdp_md *ctx, __u32 slot)
  * run yet, will not be too large for the devices that it goes to.  'rest' is
  * the flow's. */
 static __always_inline bool
-mtu_fits(struct xdp_md *ctx, const struct xdp_scratch *scratch,
+mtu_fits(struct hook_md *ctx, const struct xdp_scratch *scratch,
          const struct xdp_flow_rest *rest, __u32 slot)
 {
-    __s64 len = (__s64) (ctx->data_end - ctx->data) + rest->growth;
+    __s64 len = (__s64) hook_len(ctx) + rest->growth;
 
     return (len <= MTU_LEAST
             || mtu_known_to_fit(scratch, mtu_way(rest), len)
@@ -134,10 +135,10 @@ mtu_fits(struct xdp_md *ctx, const struct xdp_scratch *scratch,
 
 /* As mtu_fits(), for 'flow', which has XDP_FLOW_SIMPLE. */
 static __always_inline bool
-mtu_fits_simple(struct xdp_md *ctx, const struct xdp_scratch *scratch,
+mtu_fits_simple(struct hook_md *ctx, const struct xdp_scratch *scratch,
                 const struct xdp_flow *flow, __u32 slot)
 {
-    __s64 len = (__s64) (ctx->data_end - ctx->data);
+    __s64 len = (__s64) hook_len(ctx);
 
     len += flow->tpid ? MTU_TAG_LEN : 0;
     return (len <= MTU_LEAST

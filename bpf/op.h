@@ -16,11 +16,12 @@
 #ifndef BPF_OP_H
 #define BPF_OP_H 1
 
+#include "hook.h"
 #include "maps.h"
 #include "stats.h"
 #include "verifier.h"
 
-/* What an op, or a run of several, comes to.  Not XDP verdicts, and no two
+/* What an op, or a run of several, comes to.  Not verdicts, and no two
  * meanings share a number. */
 enum op_result {
     /* Below zero: the packet has to be dropped, as op_drop() does.  Each is
@@ -77,13 +78,13 @@ op_layers(__u64 layers)
     return u.layers;
 }
 
-/* Counts a packet whose op had 'result', OP_DROP_*, and returns the XDP
+/* Counts a packet whose op had 'result', OP_DROP_*, and returns the
  * verdict for it. */
 static __always_inline int
 op_drop(int result)
 {
     stats_count_rare(-result);
-    return result == OP_DROP_METER ? XDP_DROP : XDP_ABORTED;
+    return result == OP_DROP_METER ? HOOK_DROP : HOOK_ABORTED;
 }
 
 #endif /* op.h */

@@ -18,7 +18,7 @@
 
 /* Redirects the packet to port 'port'. */
 static __always_inline int
-outputs_send_one(__u32 port)
+outputs_send_one(struct xdp_md *ctx, __u32 port)
 {
     int verdict = bpf_redirect_map(&tx_ports, port, XDP_DROP);
 

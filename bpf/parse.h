@@ -37,7 +37,7 @@ struct parse_snap_hdr {
 /* Adds what is above the IPv4 header at 'ofs', which is sane, if that is IGMP
  * or, where it does not belong, ICMPv6.  Returns 0 or PARSE_FAILED. */
 __noinline int
-parse_ipv4_rare(struct xdp_md *ctx, __u32 ofs, __u32 parts)
+parse_ipv4_rare(struct hook_md *ctx, __u32 ofs, __u32 parts)
 {
     void *data = (void *) (long) ctx->data;
     void *end = (void *) (long) ctx->data_end;
@@ -62,7 +62,7 @@ parse_ipv4_rare(struct xdp_md *ctx, __u32 ofs, __u32 parts)
  * header, 'net_ofs' bytes from the start of the packet, as far as 'parts' asks
  * for it.  Nothing if the header is not sane.  Returns 0 or PARSE_FAILED. */
 static __always_inline int
-parse_ipv4(struct xdp_md *ctx, __u32 net_ofs, __u32 parts, __u64 vlan_word,
+parse_ipv4(struct hook_md *ctx, __u32 net_ofs, __u32 parts, __u64 vlan_word,
            struct xdp_scratch *scratch)
 {
     void *end = (void *) (long) ctx->data_end;
@@ -76,7 +76,7 @@ parse_ipv4(struct xdp_md *ctx, __u32 net_ofs, __u32 parts, __u64 vlan_word,
     if ((void *) (ip + 1) > end) {
         return 0;
     }
-    left = end - (void *) ip;
+    left = hook_left(ctx, ip, end);
     ip_len = ip->ihl * 4;
     tot_len = bpf_ntohs(ip->tot_len);
     if (ip_len < sizeof *ip || ip_len > tot_len || tot_len > left
@@ -182,7 +182,7 @@ parse_ethertype(void *pos, void *end, __be16 type, __u32 vlan_limit,
  * whose number is 'in_port', ask for it.  Returns false if the packet must go
  * to userspace: it is too short to have an Ethernet header, or too odd. */
 static __always_inline bool
-parse_packet(struct xdp_md *ctx, __u32 in_port, const struct xdp_port *port,
+parse_packet(struct hook_md *ctx, __u32 in_port, const struct xdp_port *port,
              struct xdp_scratch *scratch)
 {
     void *data = (void *) (long) ctx->data;

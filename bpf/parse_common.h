@@ -14,6 +14,7 @@
 #include <linux/udp.h>
 #include <bpf/bpf_endian.h>
 
+#include "hook.h"
 #include "maps.h"
 #include "verifier.h"
 
@@ -85,7 +86,7 @@ parse_word(const __be32 *p)
 /* Returns the 'len' bytes that are 'ofs' bytes, at most PARSE_MAX_OFS, behind
  * the start of the packet, or NULL if they are not in the packet. */
 static __always_inline void *
-parse_at(struct xdp_md *ctx, __u32 ofs, __u32 len)
+parse_at(struct hook_md *ctx, __u32 ofs, __u32 len)
 {
     void *end = (void *) (long) ctx->data_end;
     void *p;

@@ -27,7 +27,7 @@
 
 /* A walk over extension headers. */
 struct parse_ext_walk {
-    struct xdp_md *ctx;
+    struct hook_md *ctx;
     __u32 ofs;                  /* Of the header to look at. */
     __u32 size;                 /* What is left of the IP payload. */
     __u8 proto;                 /* What kind of header that is. */
@@ -111,7 +111,7 @@ parse_ext_header(__u32 i, struct parse_ext_walk *w)
 
 /* A walk over the options of neighbour discovery. */
 struct parse_nd_walk {
-    struct xdp_md *ctx;
+    struct hook_md *ctx;
     __u32 ofs;                  /* Of the option to look at. */
     __u32 size;                 /* What is left of the IP payload. */
     __u64 sll, tll;             /* Addresses, in the first 6 bytes. */
@@ -172,7 +172,7 @@ parse_nd_option(__u32 i, struct parse_nd_walk *w)
  * discovery.  The ICMPv6 header is at 'ofs', with 'size' bytes left of the IP
  * payload.  Returns 0 or PARSE_FAILED. */
 __noinline int
-parse_icmpv6(struct xdp_md *ctx, __u32 ofs, __u32 size, __u32 parts)
+parse_icmpv6(struct hook_md *ctx, __u32 ofs, __u32 size, __u32 parts)
 {
     struct xdp_scratch *scratch = parse_scratch();
     void *data = (void *) (long) ctx->data;
@@ -235,7 +235,7 @@ parse_icmpv6(struct xdp_md *ctx, __u32 ofs, __u32 size, __u32 parts)
 /* Adds IPv6, whose header is at 'ofs', and what is above it, as far as 'parts'
  * asks for it.  Returns 0 or PARSE_FAILED. */
 __noinline int
-parse_ipv6(struct xdp_md *ctx, __u32 ofs, __u32 parts)
+parse_ipv6(struct hook_md *ctx, __u32 ofs, __u32 parts)
 {
     struct xdp_scratch *scratch = parse_scratch();
     void *data = (void *) (long) ctx->data;
@@ -253,7 +253,7 @@ parse_ipv6(struct xdp_md *ctx, __u32 ofs, __u32 parts)
     if ((void *) (ip6 + 1) > end) {
         return 0;
     }
-    left = end - (void *) (ip6 + 1);
+    left = hook_left(ctx, ip6 + 1, end);
     plen = bpf_ntohs(ip6->payload_len);
     if (plen > left || left - plen > 0xffff) {
         return 0;

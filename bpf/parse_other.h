@@ -27,7 +27,7 @@ struct parse_arp_hdr {
 /* Adds the group of the IGMP message at 'ofs', with 'size' bytes left of the
  * IP payload.  Returns 0 or PARSE_FAILED. */
 __noinline int
-parse_igmp(struct xdp_md *ctx, __u32 ofs, __u32 size, __u32 parts)
+parse_igmp(struct hook_md *ctx, __u32 ofs, __u32 size, __u32 parts)
 {
     struct xdp_scratch *scratch = parse_scratch();
     void *data = (void *) (long) ctx->data;
@@ -50,7 +50,7 @@ parse_igmp(struct xdp_md *ctx, __u32 ofs, __u32 size, __u32 parts)
 
 /* Adds the ARP or RARP packet at 'ofs'.  Returns 0 or PARSE_FAILED. */
 __noinline int
-parse_arp(struct xdp_md *ctx, __u32 ofs, __u32 parts)
+parse_arp(struct hook_md *ctx, __u32 ofs, __u32 parts)
 {
     struct xdp_scratch *scratch = parse_scratch();
     void *data = (void *) (long) ctx->data;
@@ -93,7 +93,7 @@ parse_arp(struct xdp_md *ctx, __u32 ofs, __u32 parts)
 /* Adds the first XDP_MPLS_MAX entries of the MPLS label stack at 'ofs'.
  * Returns 0 or PARSE_FAILED. */
 __noinline int
-parse_mpls(struct xdp_md *ctx, __u32 ofs, __u32 parts)
+parse_mpls(struct hook_md *ctx, __u32 ofs, __u32 parts)
 {
     struct xdp_scratch *scratch = parse_scratch();
     void *data = (void *) (long) ctx->data;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Recirculation: another pass for the packet, by a tail call to 'xdp_recirc'.
- * What one pass knows from those before is in the scratch.
+ * Recirculation: another pass for the packet, by a tail call to the program
+ * for later passes.  What one pass knows from those before is in the scratch.
  */
 
 #ifndef BPF_RECIRC_H
@@ -10,6 +10,14 @@
 #include "hash.h"
 #include "maps.h"
 #include "stats.h"
+
+/* Ends the train (train.h), if there is one. */
+static __always_inline void
+train_end(struct xdp_scratch *scratch)
+{
+    scratch->train.ifindex = 0;
+    scratch->train.next_valid = 0;
+}
 
 /* Makes the tunnel words of 'scratch' those of a packet that came through no
  * tunnel. */
@@ -86,7 +94,7 @@ recirc_complete_key(struct xdp_scratch *scratch)
  * tunnel's header was popped.  Returns only if that fails, with what becomes
  * of the packet. */
 static __always_inline int
-recirc_start(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 id)
+recirc_start(struct hook_md *ctx, struct xdp_scratch *scratch, __u32 id)
 {
     if (scratch->kept == HASH_NOTHING_KEPT) {
         hash_keep(scratch);
@@ -99,7 +107,7 @@ recirc_start(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 id)
     }
     if (scratch->pass + 1 >= xdp_max_passes) {
         stats_count_rare(XDP_COUNTER_DROP_PASSES);
-        return XDP_DROP;
+        return HOOK_DROP;
     }
     if (!id && scratch->tracked) {
         /* Userspace forgets it with the header. */
@@ -107,9 +115,9 @@ recirc_start(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 id)
     }
     scratch->pass++;
     scratch->recirc_id = id;
-    bpf_tail_call(ctx, &xdp_programs, 0);
+    hook_recirc(ctx);
     stats_count_rare(XDP_COUNTER_DROP_RECIRC);
-    return XDP_DROP;
+    return HOOK_DROP;
 }
 
 #endif /* recirc.h */

@@ -16,10 +16,15 @@
 #define SET_IPV6_TCLASS_SHIFT 20
 #define SET_ICMPV6_CSUM_LEN 4   /* Up to the end of the checksum. */
 
+/* Where checksums are in headers. */
+#define SET_TCP_CSUM __builtin_offsetof(struct tcphdr, check)
+#define SET_UDP_CSUM __builtin_offsetof(struct udphdr, check)
+#define SET_ICMP_CSUM 2
+
 /* Updates the checksum of the transport header that 'l' says, if there is
  * one, for the change 'diff' of the pseudo-header. */
 static __always_inline void
-set_pseudo_csum(struct xdp_md *ctx, const struct xdp_layers *l, __u32 diff)
+set_pseudo_csum(struct hook_md *ctx, const struct xdp_layers *l, __u32 diff)
 {
     if (!l->l4_ofs || l->flags & XDP_LAYERS_LATER_FRAG) {
         return;
@@ -28,20 +33,22 @@ set_pseudo_csum(struct xdp_md *ctx, const struct xdp_layers *l, __u32 diff)
         struct tcphdr *tcp = parse_at(ctx, l->l4_ofs, sizeof *tcp);
 
         if (tcp && l->l4_size >= sizeof *tcp) {
-            tcp->check = csum_apply(tcp->check, diff);
+            hook_update_csum(ctx, &tcp->check, l->l4_ofs + SET_TCP_CSUM, diff,
+                             HOOK_CSUM_PSEUDO);
         }
     } else if (l->l4_proto == IPPROTO_UDP) {
         struct udphdr *udp = parse_at(ctx, l->l4_ofs, sizeof *udp);
 
         if (udp && l->l4_size >= sizeof *udp) {
-            udp->check = csum_apply_udp(udp->check, diff);
+            hook_update_csum(ctx, &udp->check, l->l4_ofs + SET_UDP_CSUM, diff,
+                             HOOK_CSUM_UDP | HOOK_CSUM_PSEUDO);
         }
     }
 }
 
 /* Runs 'op', which is XDP_OP_SET_IPV4. */
 static __always_inline int
-set_ipv4_inline(struct xdp_md *ctx, const struct xdp_op *op, __u64 layers)
+set_ipv4_inline(struct hook_md *ctx, const struct xdp_op *op, __u64 layers)
 {
     struct xdp_layers l = op_layers(layers);
     const struct xdp_op_ipv4 *value, *mask;
@@ -88,7 +95,7 @@ set_ipv4_inline(struct xdp_md *ctx, const struct xdp_op *op, __u64 layers)
 
 /* Runs XDP_OP_SET_IPV4. */
 __noinline int
-set_ipv4(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
+set_ipv4(struct hook_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
          __u64 layers)
 {
     const struct xdp_op *op = op_at(rest, i, 1);
@@ -98,11 +105,12 @@ set_ipv4(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
 
 /* Runs 'op', which is XDP_OP_SET_IPV6. */
 static __always_inline int
-set_ipv6_inline(struct xdp_md *ctx, const struct xdp_op *op, __u64 layers)
+set_ipv6_inline(struct hook_md *ctx, const struct xdp_op *op, __u64 layers)
 {
     struct xdp_layers l = op_layers(layers);
     struct ipv6hdr *ip6;
-    __be32 *word;
+    __be32 *word, old;
+    __u8 hop_limit;
 
     ip6 = parse_at(ctx, l.net_ofs, sizeof *ip6);
     if (!ip6) {
@@ -110,6 +118,7 @@ set_ipv6_inline(struct xdp_md *ctx, const struct xdp_op *op, __u64 layers)
     }
 
     word = (__be32 *) ip6;
+    old = *word;
     *word = SET_BITS(*word,
                      op->u.ipv6.label
                      | bpf_htonl((__u32) op->u.ipv6.tclass
@@ -117,14 +126,18 @@ set_ipv6_inline(struct xdp_md *ctx, const struct xdp_op *op, __u64 layers)
                      op->u.ipv6.label_mask
                      | bpf_htonl((__u32) op->u.ipv6.tclass_mask
                                  << SET_IPV6_TCLASS_SHIFT));
-    ip6->hop_limit = SET_BITS(ip6->hop_limit, op->u.ipv6.hlimit,
+    hop_limit = ip6->hop_limit;
+    ip6->hop_limit = SET_BITS(hop_limit, op->u.ipv6.hlimit,
                               op->u.ipv6.hlimit_mask);
+    hook_note_change(ctx, csum_diff16(csum_diff32(0, old, *word),
+                                      bpf_htons(hop_limit),
+                                      bpf_htons(ip6->hop_limit)));
     return OP_OK;
 }
 
 /* Runs XDP_OP_SET_IPV6. */
 __noinline int
-set_ipv6(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
+set_ipv6(struct hook_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
          __u64 layers)
 {
     const struct xdp_op *op = op_at(rest, i, 0);
@@ -154,7 +167,7 @@ set_ipv6_address(__be32 address[4], const __be32 value[4],
 
 /* Runs 'op', which is XDP_OP_SET_IPV6_SRC or XDP_OP_SET_IPV6_DST. */
 static __always_inline int
-set_ipv6_addresses_inline(struct xdp_md *ctx, const struct xdp_op *op,
+set_ipv6_addresses_inline(struct hook_md *ctx, const struct xdp_op *op,
                           __u64 layers)
 {
     struct xdp_layers l = op_layers(layers);
@@ -170,10 +183,12 @@ set_ipv6_addresses_inline(struct xdp_md *ctx, const struct xdp_op *op,
         diff = set_ipv6_address(ip6->saddr.in6_u.u6_addr32,
                                 op_data(op, 1)->address,
                                 op_data(op, 2)->address);
+        hook_note_change(ctx, diff);
     } else {
         diff = set_ipv6_address(ip6->daddr.in6_u.u6_addr32,
                                 op_data(op, 1)->address,
                                 op_data(op, 2)->address);
+        hook_note_change(ctx, diff);
         /* On the way to the hops that a routing header names, the checksum
          * covers another destination: the last of these (RFC 8200, section
          * 8.1). */
@@ -189,7 +204,8 @@ set_ipv6_addresses_inline(struct xdp_md *ctx, const struct xdp_op *op,
             __be16 *icmp = parse_at(ctx, l.l4_ofs, SET_ICMPV6_CSUM_LEN);
 
             if (icmp) {
-                icmp[1] = csum_apply(icmp[1], diff);
+                hook_update_csum(ctx, &icmp[1], l.l4_ofs + SET_ICMP_CSUM, diff,
+                                 HOOK_CSUM_PSEUDO);
             }
         }
     }
@@ -198,7 +214,7 @@ set_ipv6_addresses_inline(struct xdp_md *ctx, const struct xdp_op *op,
 
 /* Runs XDP_OP_SET_IPV6_SRC and XDP_OP_SET_IPV6_DST. */
 __noinline int
-set_ipv6_addresses(struct xdp_md *ctx, const struct xdp_flow_rest *rest,
+set_ipv6_addresses(struct hook_md *ctx, const struct xdp_flow_rest *rest,
                    __u32 i, __u64 layers)
 {
     const struct xdp_op *op = op_at(rest, i, 2);

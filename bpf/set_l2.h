@@ -23,7 +23,7 @@ set_macs(__be16 *first, __be16 *second, const struct xdp_op_macs *value,
 
 /* Runs 'op', which is XDP_OP_SET_ETHERNET. */
 static __always_inline int
-set_ethernet_inline(struct xdp_md *ctx, const struct xdp_op *op)
+set_ethernet_inline(struct hook_md *ctx, const struct xdp_op *op)
 {
     __be16 *macs = parse_at(ctx, 0, 2 * ETH_ALEN);
 
@@ -36,7 +36,7 @@ set_ethernet_inline(struct xdp_md *ctx, const struct xdp_op *op)
 
 /* Runs XDP_OP_SET_ETHERNET. */
 __noinline int
-set_ethernet(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i)
+set_ethernet(struct hook_md *ctx, const struct xdp_flow_rest *rest, __u32 i)
 {
     const struct xdp_op *op = op_at(rest, i, 1);
 
@@ -45,7 +45,7 @@ set_ethernet(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i)
 
 /* Runs XDP_OP_SET_ARP. */
 __noinline int
-set_arp(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
+set_arp(struct hook_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
         __u64 layers)
 {
     const struct xdp_op *op = op_at(rest, i, 3);

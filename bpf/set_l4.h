@@ -17,7 +17,7 @@
 
 /* Runs 'op', which is XDP_OP_SET_TCP or XDP_OP_SET_UDP. */
 static __always_inline int
-set_ports_inline(struct xdp_md *ctx, const struct xdp_op *op, __u64 layers)
+set_ports_inline(struct hook_md *ctx, const struct xdp_op *op, __u64 layers)
 {
     struct xdp_layers l = op_layers(layers);
     __be16 src, dst;
@@ -41,7 +41,10 @@ set_ports_inline(struct xdp_md *ctx, const struct xdp_op *op, __u64 layers)
     if (op->type == XDP_OP_SET_UDP) {
         struct udphdr *udp = (void *) ports;
 
-        udp->check = csum_apply_udp(udp->check, diff);
+        ports[0] = src;
+        ports[1] = dst;
+        hook_update_csum(ctx, &udp->check, l.l4_ofs + SET_UDP_CSUM, diff,
+                         HOOK_CSUM_UDP);
     } else {
         struct tcphdr *tcp = parse_at(ctx, l.l4_ofs, sizeof *tcp);
         __u32 len;
@@ -53,16 +56,16 @@ set_ports_inline(struct xdp_md *ctx, const struct xdp_op *op, __u64 layers)
         if (len < sizeof *tcp || len > l.l4_size) {
             return OP_OK;
         }
-        tcp->check = csum_apply(tcp->check, diff);
+        ports[0] = src;
+        ports[1] = dst;
+        hook_update_csum(ctx, &tcp->check, l.l4_ofs + SET_TCP_CSUM, diff, 0);
     }
-    ports[0] = src;
-    ports[1] = dst;
     return OP_OK;
 }
 
 /* Runs XDP_OP_SET_TCP and XDP_OP_SET_UDP. */
 __noinline int
-set_ports(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
+set_ports(struct hook_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
           __u64 layers)
 {
     const struct xdp_op *op = op_at(rest, i, 0);
@@ -72,7 +75,7 @@ set_ports(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
 
 /* Runs XDP_OP_SET_ICMP. */
 __noinline int
-set_icmp(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
+set_icmp(struct hook_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
          __u64 layers)
 {
     const struct xdp_op *op = op_at(rest, i, 0);
@@ -93,15 +96,17 @@ set_icmp(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
                          bpf_htons(op->u.icmp.type_mask << 8
                                    | op->u.icmp.code_mask));
     if (type_code != icmp[0]) {
-        icmp[1] = csum_apply(icmp[1], csum_diff16(0, icmp[0], type_code));
+        __u32 diff = csum_diff16(0, icmp[0], type_code);
+
         icmp[0] = type_code;
+        hook_update_csum(ctx, &icmp[1], l.l4_ofs + SET_ICMP_CSUM, diff, 0);
     }
     return OP_OK;
 }
 
 /* Runs XDP_OP_SET_ND_TARGET. */
 __noinline int
-set_nd_target(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
+set_nd_target(struct hook_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
               __u64 layers)
 {
     const struct xdp_op *op = op_at(rest, i, 2);
@@ -120,16 +125,15 @@ set_nd_target(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
     diff = set_ipv6_address(nd + 2, op_data(op, 1)->address,
                             op_data(op, 2)->address);
     if (diff) {
-        __be16 *csum = (__be16 *) nd + 1;
-
-        *csum = csum_apply(*csum, diff);
+        hook_update_csum(ctx, (__be16 *) nd + 1, l.l4_ofs + SET_ICMP_CSUM,
+                         diff, 0);
     }
     return OP_OK;
 }
 
 /* A search for the first option with a link-layer address. */
 struct set_nd_walk {
-    struct xdp_md *ctx;
+    struct hook_md *ctx;
     __u32 ofs;                  /* Of the option to look at. */
     __u32 size;                 /* What is left of the IP payload. */
     __u8 type;                  /* Of the option that was found, or 0. */
@@ -157,7 +161,7 @@ set_nd_option(__u32 i, struct set_nd_walk *w)
 
 /* Runs XDP_OP_SET_ND_LL.  A message has one of the two addresses. */
 __noinline int
-set_nd_ll(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
+set_nd_ll(struct hook_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
           __u64 layers)
 {
     const struct xdp_op *op = op_at(rest, i, 1);
@@ -205,7 +209,7 @@ set_nd_ll(struct xdp_md *ctx, const struct xdp_flow_rest *rest, __u32 i,
             mac[j] = new;
         }
     }
-    *csum = csum_apply(*csum, diff);
+    hook_update_csum(ctx, csum, l.l4_ofs + SET_ICMP_CSUM, diff, 0);
     return OP_OK;
 }
 

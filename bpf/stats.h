@@ -83,18 +83,18 @@ stats_tick(struct xdp_scratch *scratch)
     }
 }
 
-/* Accounts a packet of 'bytes' bytes with 'tcp_flags', in host byte order, to
- * flow slot 'slot'. */
+/* Accounts 'packets' packets of 'bytes' bytes with 'tcp_flags', in host byte
+ * order, to flow slot 'slot'. */
 static __always_inline void
-stats_flow(const struct xdp_scratch *scratch, __u32 slot, __u64 bytes,
-           __u16 tcp_flags)
+stats_flow(const struct xdp_scratch *scratch, __u32 slot, __u64 packets,
+           __u64 bytes, __u16 tcp_flags)
 {
     __u32 index = scratch->stats_base + slot;
     struct xdp_flow_stats *stats;
 
     stats = bpf_map_lookup_elem(&xdp_flow_stats, &index);
     if (stats) {
-        stats->packets++;
+        stats->packets += packets;
         stats->bytes += bytes;
         stats->used = scratch->now;
         if (tcp_flags) {

@@ -56,14 +56,6 @@
 #define TRAIN_IP_LEN    20
 #define TRAIN_UDP_LEN   8
 
-/* Ends the train, if there is one. */
-static __always_inline void
-train_end(struct xdp_scratch *scratch)
-{
-    scratch->train.ifindex = 0;
-    scratch->train.next_valid = 0;
-}
-
 /* Returns where the offsets of the packet at 'data' count from behind
  * 'tags_len' bytes of VLAN tags, or NULL if it is shorter than TRAIN_LEN from
  * there. */

@@ -215,7 +215,7 @@ train_ct_run(struct xdp_md *ctx, struct xdp_scratch *scratch)
     CT_STOP(TRAIN_RUN);
     len = ctx->data_end - ctx->data;
     dir = ct_dir(conn, ct->dir);
-    ct_count(dir, len);
+    ct_count(dir, 1, len);
     if (ct->what & CT_TRANSLATE) {
         train_ct_translate(ct, base);
     }
@@ -224,7 +224,7 @@ train_ct_run(struct xdp_md *ctx, struct xdp_scratch *scratch)
     }
     stats_count(XDP_COUNTER_CT);
     stats_count(XDP_COUNTER_RECIRC);
-    stats_flow(scratch, train->slot, len, 0);
+    stats_flow(scratch, train->slot, 1, len, 0);
     return flow;
 }
 

@@ -17,7 +17,7 @@
 
 /* A packet that is being added up. */
 struct tunnel_sum {
-    struct xdp_md *ctx;
+    struct hook_md *ctx;
     __u32 ofs;              /* Of the next block. */
     __u32 failed;
     __u64 sum;
@@ -58,7 +58,7 @@ tunnel_fold(__u64 sum)
  * the start of the packet to its end, of at most 16 bits, or PARSE_FAILED if
  * the packet is too long for that. */
 __noinline int
-tunnel_sum_packet(struct xdp_md *ctx, __u32 ofs)
+tunnel_sum_packet(struct hook_md *ctx, __u32 ofs)
 {
     struct tunnel_sum s = { .ctx = ctx, .ofs = ofs };
 
@@ -80,7 +80,7 @@ tunnel_sum_packet(struct xdp_md *ctx, __u32 ofs)
             s.ofs++;
         }
     }
-    if (s.failed || s.ofs != ctx->data_end - ctx->data) {
+    if (s.failed || s.ofs != hook_frame_len(ctx)) {
         return PARSE_FAILED;
     }
     return tunnel_fold(s.sum);
@@ -103,7 +103,7 @@ tunnel_sum_words(const __be32 *p, int n)
  * the IP header at 'l3_ofs', IPv6 if 'is_ipv6', or PARSE_FAILED.  It is zero
  * if a checksum is there already, and right. */
 __noinline int
-tunnel_udp_csum(struct xdp_md *ctx, __u32 l3_ofs, __u32 l4_ofs, __u32 is_ipv6)
+tunnel_udp_csum(struct hook_md *ctx, __u32 l3_ofs, __u32 l4_ofs, __u32 is_ipv6)
 {
     int payload = tunnel_sum_packet(ctx, l4_ofs);
     __u64 sum = bpf_htons(IPPROTO_UDP);

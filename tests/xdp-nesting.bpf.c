@@ -16,21 +16,13 @@
 #include "../bpf/parse.h"
 #include "../bpf/actions.h"
 #include "../bpf/guard.h"
-#include "../bpf/train.h"
+#include "../bpf/pass.h"
 
 #include "xdp-nesting.h"
 
 /* From flowtable_afxdp.c. */
 static __always_inline int run_first_pass(struct xdp_md *,
                                           struct xdp_scratch *);
-static __always_inline struct xdp_port *find_port(struct xdp_scratch *,
-                                                  __u32, __u32 *);
-static __always_inline struct xdp_flow *find_flow(
-    struct xdp_md *, const struct xdp_port *, __u32, struct xdp_scratch *,
-    bool, __u32 *);
-static __always_inline int run_flow(struct xdp_md *, struct xdp_scratch *,
-                                    __u32, const struct xdp_flow *, __u32,
-                                    __u16);
 static __always_inline int run_nested(struct xdp_md *, struct xdp_scratch *);
 
 /* The first bytes of the packet that is not at its turn.  (There is hardly any
@@ -85,7 +77,7 @@ xdp_nesting(struct xdp_md *ctx)
     struct xdp_scratch *scratch = parse_scratch();
     struct xdp_port *port;
     struct xdp_flow *flow;
-    __u32 in_port, slot;
+    __u32 in_port, slot, valid;
     int verdict, inner;
 
     if (!scratch || !nest_swap(ctx)
@@ -104,7 +96,7 @@ xdp_nesting(struct xdp_md *ctx)
         return XDP_ABORTED;
     }
     recirc_begin(scratch);
-    flow = find_flow(ctx, port, in_port, scratch, true, &slot);
+    flow = find_flow(ctx, port, in_port, scratch, true, &slot, &valid);
     if (!flow) {
         guard_leave(scratch);
         return XDP_ABORTED;

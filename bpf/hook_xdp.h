@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What hook.h promises, at XDP.  A packet is what is between 'data' and
+ * 'data_end', so there is little to do.
+ */
+
+#ifndef BPF_HOOK_XDP_H
+#define BPF_HOOK_XDP_H 1
+
+#include "csum.h"
+#include "maps.h"
+
+/* The context of a program. */
+#define hook_md xdp_md
+
+/* Does the hook have all ops of "enum xdp_op_type"? */
+#define HOOK_HAS_ALL_OPS 1
+
+/* Verdicts. */
+enum hook_verdict {
+    HOOK_ABORTED = XDP_ABORTED,
+    HOOK_DROP = XDP_DROP,
+    HOOK_PASS = XDP_PASS,           /* To the kernel's stack. */
+    HOOK_REDIRECT = XDP_REDIRECT,
+};
+
+/* What a checksum is one of. */
+enum hook_csum {
+    HOOK_CSUM_UDP = 1 << 0,         /* UDP, where 0 is none. */
+    HOOK_CSUM_PSEUDO = 1 << 1,      /* The pseudo-header has changed. */
+};
+
+/* Prepares the packet for being parsed.  Returns false if that fails. */
+static __always_inline bool
+hook_begin(struct hook_md *ctx)
+{
+    return true;
+}
+
+/* Returns the number of bytes from 'p' in the packet to its end; 'end' is what
+ * 'data_end' says. */
+static __always_inline __u64
+hook_left(struct hook_md *ctx, const void *p, const void *end)
+{
+    return end - p;
+}
+
+/* Returns the length of what is in the packet. */
+static __always_inline __u64
+hook_frame_len(struct hook_md *ctx)
+{
+    return ctx->data_end - ctx->data;
+}
+
+/* Returns the length of the longest packet that this one stands for. */
+static __always_inline __u64
+hook_len(struct hook_md *ctx)
+{
+    return ctx->data_end - ctx->data;
+}
+
+/* Returns how many packets this one stands for. */
+static __always_inline __u64
+hook_packets(struct hook_md *ctx)
+{
+    return 1;
+}
+
+/* Returns the number of bytes of all packets that this one stands for. */
+static __always_inline __u64
+hook_bytes(struct hook_md *ctx)
+{
+    return ctx->data_end - ctx->data;
+}
+
+/* Returns true if the packet of 'scratch', which has been parsed, can be run
+ * through the flows of 'port' as a whole. */
+static __always_inline bool
+hook_is_whole(struct hook_md *ctx, struct xdp_scratch *scratch,
+              const struct xdp_port *port)
+{
+    return true;
+}
+
+/* Updates 'csum', the checksum 'ofs' bytes behind the start of the packet and
+ * of 'what', enum hook_csum, for the change 'diff'.  Pointers into the packet
+ * are void afterwards. */
+static __always_inline void
+hook_update_csum(struct hook_md *ctx, __u16 *csum, __u32 ofs, __u32 diff,
+                 __u32 what)
+{
+    *csum = (what & HOOK_CSUM_UDP ? csum_apply_udp(*csum, diff)
+             : csum_apply(*csum, diff));
+}
+
+/* Notes that the sum of what follows the Ethernet header has changed by
+ * 'diff', which no checksum in there makes up for. */
+static __always_inline void
+hook_note_change(struct hook_md *ctx, __u32 diff)
+{
+}
+
+/* Runs the program for later passes.  Returns if that fails. */
+static __always_inline void
+hook_recirc(struct hook_md *ctx)
+{
+    bpf_tail_call(ctx, &xdp_programs, 0);
+}
+
+#endif /* hook_xdp.h */
