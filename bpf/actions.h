@@ -111,6 +111,7 @@ actions_run_op(__u32 i, struct actions_ctx *run)
     const struct xdp_op *op;
     __u32 slot = run->next;
     int result = OP_OK;
+    int moved;
 
     if (slot >= XDP_FLOW_MAX_OPS || slot >= run->rest->n_ops) {
         return 1;
@@ -129,14 +130,14 @@ actions_run_op(__u32 i, struct actions_ctx *run)
 
     case XDP_OP_PUSH_VLAN:
         result = vlan_push(run->ctx, op->u.push_vlan.tpid,
-                           op->u.push_vlan.tci);
-        actions_move_layers(&run->layers, VLAN_TAG_LEN);
+                           op->u.push_vlan.tci, &moved);
+        actions_move_layers(&run->layers, moved);
         break;
 
     case XDP_OP_POP_VLAN:
-        result = vlan_pop(run->ctx);
-        if (result == OP_POPPED_TAG) {
-            actions_move_layers(&run->layers, -VLAN_TAG_LEN);
+        result = vlan_pop(run->ctx, &moved);
+        if (moved) {
+            actions_move_layers(&run->layers, moved);
         }
         break;
 

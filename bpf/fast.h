@@ -27,11 +27,12 @@ static __always_inline int
 fast_run_simple(struct hook_md *ctx, const struct xdp_flow *flow)
 {
     int result = OP_OK;
+    int moved;
 
     if (flow->tpid) {
-        result = vlan_push(ctx, flow->tpid, flow->tci);
+        result = vlan_push(ctx, flow->tpid, flow->tci, &moved);
     } else if (flow->flags & XDP_FLOW_POP_VLAN) {
-        result = vlan_pop(ctx);
+        result = vlan_pop(ctx, &moved);
     }
     if (result < 0) {
         return op_drop(result);
@@ -85,6 +86,7 @@ fast_run_rewrite(struct hook_md *ctx, const struct xdp_flow_rest *rest,
     int result = OP_OK;
     __u32 n_sets = 0;
     __u32 i = verifier_zero(layers);
+    int moved;
 
     op = op_known(rest, i);
     if (op->type == XDP_OP_SET_ETHERNET) {
@@ -113,12 +115,13 @@ fast_run_rewrite(struct hook_md *ctx, const struct xdp_flow_rest *rest,
 
     op = op_known(rest, i);
     if (result >= 0 && op->type == XDP_OP_POP_VLAN) {
-        result = vlan_pop(ctx);
+        result = vlan_pop(ctx, &moved);
         i++;
     }
     op = op_known(rest, i);
     if (result >= 0 && op->type == XDP_OP_PUSH_VLAN) {
-        result = vlan_push(ctx, op->u.push_vlan.tpid, op->u.push_vlan.tci);
+        result = vlan_push(ctx, op->u.push_vlan.tpid, op->u.push_vlan.tci,
+                           &moved);
         i++;
     }
     if (result < 0) {

@@ -24,6 +24,7 @@
 #include "maps.h"
 #include "parse.h"
 #include "actions.h"
+#include "companion.h"
 #include "fast.h"
 #include "guard.h"
 #include "mtu.h"
@@ -202,4 +203,17 @@ xdp_egress(struct xdp_md *ctx)
         return XDP_DROP;
     }
     return actions_run_copy(ctx, rest, &meta, ctx->egress_ifindex);
+}
+
+/* Run on the end of a companion where the AF_XDP sockets of a port at tc are:
+ * hands them what 'tc_flowtable' found no flow for.  Nothing else may come
+ * from there to the kernel's stack. */
+SEC("xdp")
+int
+xdp_companion(struct xdp_md *ctx)
+{
+    __u32 ifindex = ctx->ingress_ifindex;
+    __u32 *port = bpf_map_lookup_elem(&xdp_companions, &ifindex);
+
+    return port ? companion_receive(ctx, *port) : companion_drop();
 }

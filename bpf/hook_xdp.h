@@ -37,6 +37,14 @@ hook_begin(struct hook_md *ctx)
     return true;
 }
 
+/* Returns true if the outermost VLAN tag of the packet is beside it, in
+ * '*tpidp' and '*tcip'. */
+static __always_inline bool
+hook_has_tag(struct hook_md *ctx, __be16 *tpidp, __be16 *tcip)
+{
+    return false;
+}
+
 /* Returns the number of bytes from 'p' in the packet to its end; 'end' is what
  * 'data_end' says. */
 static __always_inline __u64
@@ -45,28 +53,30 @@ hook_left(struct hook_md *ctx, const void *p, const void *end)
     return end - p;
 }
 
-/* Returns the length of what is in the packet. */
+/* Returns the length of the packet, without a tag beside it. */
 static __always_inline __u64
 hook_frame_len(struct hook_md *ctx)
 {
     return ctx->data_end - ctx->data;
 }
 
-/* Returns the length of the longest packet that this one stands for. */
+/* Returns the length of the longest packet that this one stands for.  It has
+ * been parsed. */
 static __always_inline __u64
 hook_len(struct hook_md *ctx)
 {
     return ctx->data_end - ctx->data;
 }
 
-/* Returns how many packets this one stands for. */
+/* Returns how many packets this one stands for.  It has been parsed. */
 static __always_inline __u64
 hook_packets(struct hook_md *ctx)
 {
     return 1;
 }
 
-/* Returns the number of bytes of all packets that this one stands for. */
+/* Returns the number of bytes of all packets that this one stands for.  It has
+ * been parsed. */
 static __always_inline __u64
 hook_bytes(struct hook_md *ctx)
 {

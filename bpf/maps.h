@@ -18,6 +18,16 @@
 #include "xdp-abi.h"
 #include "xdp-abi-tc.h"
 
+/* The maps and the constants are those of the translation unit with the
+ * programs at XDP.  The other one refers to them. */
+#ifdef HOOK_TC
+#define MAPS_HERE extern
+#define MAPS_CONSTANT(TYPE, NAME, VALUE) extern const volatile TYPE NAME
+#else
+#define MAPS_HERE
+#define MAPS_CONSTANT(TYPE, NAME, VALUE) const volatile TYPE NAME = VALUE
+#endif
+
 /* XDP_KEY_WORDS rounded up to a power of 2: an index into so many words can
  * be kept in bounds without a branch. */
 #define MAPS_KEY_SPACE 64
@@ -37,10 +47,10 @@
 #define MAPS_MTU_LIMITS 8
 
 /* Set by the provider before the object is loaded; see xdp_digest_add(). */
-const volatile __u64 xdp_digest_secret[MAPS_KEY_SPACE];
+MAPS_HERE const volatile __u64 xdp_digest_secret[MAPS_KEY_SPACE];
 
 /* AF_XDP sockets, by port * XDP_PORT_MAX_QUEUES + receive queue. */
-struct {
+MAPS_HERE struct {
     __uint(type, BPF_MAP_TYPE_XSKMAP);
     __uint(max_entries, XDP_PORT_MAX_QUEUES);
     __type(key, __u32);
@@ -48,7 +58,7 @@ struct {
 } xsks_map SEC(".maps");
 
 /* Devices to redirect to, by port. */
-struct {
+MAPS_HERE struct {
     __uint(type, BPF_MAP_TYPE_DEVMAP);
     __uint(max_entries, 1);
     __type(key, __u32);
@@ -65,14 +75,14 @@ struct xdp_group {
     __uint(value_size, sizeof(struct bpf_devmap_val));
 };
 
-struct {
+MAPS_HERE struct {
     __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
     __uint(max_entries, XDP_MAX_GROUPS);
     __type(key, __u32);
     __array(values, struct xdp_group);
 } xdp_groups SEC(".maps");
 
-struct {
+MAPS_HERE struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, 1);
     __uint(map_flags, BPF_F_MMAPABLE);
@@ -80,7 +90,7 @@ struct {
     __type(value, struct xdp_port);
 } xdp_ports SEC(".maps");
 
-struct {
+MAPS_HERE struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, 1);
     __type(key, __u32);
@@ -88,7 +98,7 @@ struct {
 } xdp_port_stats SEC(".maps");
 
 /* Where programs at tc send packets, by port. */
-struct {
+MAPS_HERE struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, 1);
     __uint(map_flags, BPF_F_MMAPABLE);
@@ -97,14 +107,14 @@ struct {
 } xdp_targets SEC(".maps");
 
 /* Port numbers, by the ifindex of either end of the port's companion. */
-struct {
+MAPS_HERE struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(max_entries, 1);
     __type(key, __u32);
     __type(value, __u32);
 } xdp_companions SEC(".maps");
 
-struct {
+MAPS_HERE struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, 1);
     __uint(map_flags, BPF_F_MMAPABLE);
@@ -122,14 +132,14 @@ struct xdp_subtable {
 
 /* The subtables, by mask id.  The last one is never looked at: the provider
  * replaces it to wait until all running programs have ended. */
-struct {
+MAPS_HERE struct {
     __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
     __uint(max_entries, 1);
     __type(key, __u32);
     __array(values, struct xdp_subtable);
 } xdp_subtables SEC(".maps");
 
-struct {
+MAPS_HERE struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, 1);
     __uint(map_flags, BPF_F_MMAPABLE);
@@ -138,7 +148,7 @@ struct {
 } xdp_flows SEC(".maps");
 
 /* By slot, as 'xdp_flows'. */
-struct {
+MAPS_HERE struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, 1);
     __uint(map_flags, BPF_F_MMAPABLE);
@@ -148,7 +158,7 @@ struct {
 
 /* By CPU * (entries of 'xdp_flows') + slot: a plain array, and not a per-CPU
  * one, because only a plain one can be read without a system call. */
-struct {
+MAPS_HERE struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, 1);
     __uint(map_flags, BPF_F_MMAPABLE);
@@ -170,7 +180,7 @@ struct xdp_hints_bucket {
 
 /* By CPU * (buckets of one CPU) + hash.  Not a per-CPU array, whose elements
  * have to be asked from memory where they are. */
-struct {
+MAPS_HERE struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, 1);
     __type(key, __u32);
@@ -178,7 +188,7 @@ struct {
 } xdp_hints SEC(".maps");
 
 /* See xdp_mask_hits_index(). */
-struct {
+MAPS_HERE struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, 1);
     __uint(map_flags, BPF_F_MMAPABLE);
@@ -187,7 +197,7 @@ struct {
 } xdp_mask_hits SEC(".maps");
 
 /* One map for all objects, made by the provider. */
-struct {
+MAPS_HERE struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, XDP_METER_MAX);
     __uint(map_flags, BPF_F_MMAPABLE);
@@ -197,7 +207,7 @@ struct {
 
 /* Connections, and how to find them.  One map each for all objects, made by
  * the provider. */
-struct {
+MAPS_HERE struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, 1);
     __uint(map_flags, BPF_F_MMAPABLE);
@@ -205,7 +215,7 @@ struct {
     __type(value, struct xdp_conn);
 } xdp_conns SEC(".maps");
 
-struct {
+MAPS_HERE struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, 1);
     __uint(map_flags, BPF_F_MMAPABLE);
@@ -215,7 +225,7 @@ struct {
 
 /* The next sequence numbers of tunnels, by the datapath's number of the port,
  * in the lower 32 bits.  One map for all objects, made by the provider. */
-struct {
+MAPS_HERE struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, XDP_SEQUENCE_MAX);
     __uint(map_flags, BPF_F_MMAPABLE);
@@ -223,7 +233,7 @@ struct {
     __type(value, __u64);
 } xdp_sequences SEC(".maps");
 
-struct {
+MAPS_HERE struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, XDP_COUNTER_MAX);
     __type(key, __u32);
@@ -393,10 +403,15 @@ struct xdp_scratch {
     __u64 mtu_limits[MAPS_MTU_LIMITS];
 
     __u32 busy;                 /* Is a run at it?  See guard.h. */
+
+    /* If the packet stands for several: see hook_tc.h. */
+    __u32 segments;             /* How many... */
+    __u32 headers_len;          /* ...and the length of what each begins with,
+                                 * VLAN tags included. */
     __u32 pad;
 };
 
-struct {
+MAPS_HERE struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, 1);
     __type(key, __u32);
@@ -404,49 +419,50 @@ struct {
 } xdp_scratch SEC(".maps");
 
 /* Number of flow slots, for the index into 'xdp_flow_stats'. */
-const volatile __u32 xdp_n_flows = 1;
+MAPS_CONSTANT(__u32, xdp_n_flows, 1);
 
 /* Buckets that each CPU has in 'xdp_hints', 2**(63 - xdp_hint_shift), or 0 for
  * not looking there; and random odd numbers for the hash. */
-const volatile __u32 xdp_n_hint_buckets = 1;
-const volatile __u32 xdp_hint_shift = 63;
-const volatile __u64 xdp_hint_secret[MAPS_KEY_SPACE];
+MAPS_CONSTANT(__u32, xdp_n_hint_buckets, 1);
+MAPS_CONSTANT(__u32, xdp_hint_shift, 63);
+MAPS_HERE const volatile __u64 xdp_hint_secret[MAPS_KEY_SPACE];
 
 /* 'xdp_conn_refs' has 2**xdp_conn_bits buckets; and random odd numbers for
  * xdp_conn_hash(). */
-const volatile __u32 xdp_conn_bits = 0;
-const volatile __u64 xdp_conn_secret[XDP_CONN_KEY_WORDS];
+MAPS_CONSTANT(__u32, xdp_conn_bits, 0);
+MAPS_HERE const volatile __u64 xdp_conn_secret[XDP_CONN_KEY_WORDS];
 
 /* Set by the provider if checksums of what is above IP have to be right. */
-const volatile __u32 xdp_ct_checksum = 0;
+MAPS_CONSTANT(__u32, xdp_ct_checksum, 0);
 
 /* Passes that one packet may have, as many as in userspace. */
-const volatile __u32 xdp_max_passes = 1;
+MAPS_CONSTANT(__u32, xdp_max_passes, 1);
 
 /* Mask that turns a number into an index into 'xdp_ports', whose number of
  * entries is a power of two. */
-const volatile __u32 xdp_port_index_mask = 0;
+MAPS_CONSTANT(__u32, xdp_port_index_mask, 0);
 
 /* Set by the provider: tells metadata from what else may be in front of a
  * packet. */
-const volatile __u64 xdp_upcall_magic = 0;
+MAPS_CONSTANT(__u64, xdp_upcall_magic, 0);
 
 /* Set by the provider: what metadata of copies begin with, and what tells this
  * object from others that it loaded. */
-const volatile __u64 xdp_egress_magic = 0;
-const volatile __u32 xdp_egress_table = 0;
+MAPS_CONSTANT(__u64, xdp_egress_magic, 0);
+MAPS_CONSTANT(__u32, xdp_egress_table, 0);
 
 /* Set by the provider if processors like this one may read out of order. */
-const volatile __u32 xdp_weak_order = 0;
+MAPS_CONSTANT(__u32, xdp_weak_order, 0);
 
 /* Set by the provider if one run may begin on a CPU while another one is under
  * way there. */
-const volatile __u32 xdp_runs_nest = 0;
+MAPS_CONSTANT(__u32, xdp_runs_nest, 0);
 
 /* The flag that the key of a packet from a tunnel has if its outer IPv4 header
  * must not be fragmented, or 0 if userspace does not tell. */
-const volatile __u32 xdp_tunnel_df = 0;
+MAPS_CONSTANT(__u32, xdp_tunnel_df, 0);
 
+#ifndef HOOK_TC
 /* The program for all passes but the first. */
 int xdp_recirc(struct xdp_md *ctx);
 
@@ -469,5 +485,6 @@ struct {
     __type(ops, enum xdp_op_type);
     __type(counters, enum xdp_counter);
 } ovs_meta SEC(".ovs_meta");
+#endif
 
 #endif /* maps.h */

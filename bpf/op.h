@@ -33,7 +33,6 @@ enum op_result {
 
     /* The next op may follow. */
     OP_OK = 0,
-    OP_POPPED_TAG,              /* So the headers have moved. */
     OP_POPPED_LAST_LABEL,       /* The MPLS label stack is empty now. */
 
     /* A run of a list is over, and whoever began it goes on: what comes now

@@ -178,6 +178,26 @@ parse_ethertype(void *pos, void *end, __be16 type, __u32 vlan_limit,
     e->type = type;
 }
 
+/* As parse_ethertype(), of a packet whose outermost tag, 'tpid' and 'tci', is
+ * beside it. */
+static __always_inline void
+parse_ethertype_behind(void *pos, void *end, __be16 type, __u32 vlan_limit,
+                       __be16 tpid, __be16 tci, struct parse_ethertype *e)
+{
+    if (!vlan_limit) {
+        e->pos = pos;
+        e->vlan_word = 0;
+        e->tci0 = 0;
+        e->type = tpid;
+        return;
+    }
+    parse_ethertype(pos, end, type, vlan_limit - 1, e);
+    e->vlan_word = (PARSE_FIELD(vlan_tpid0, tpid)
+                    | PARSE_FIELD(vlan_tci1, e->tci0)
+                    | (e->tci0 ? PARSE_FIELD(vlan_tpid1, type) : 0));
+    e->tci0 = tci | bpf_htons(PARSE_VLAN_CFI);
+}
+
 /* Fills the key of 'scratch' from the packet, as far as the masks of 'port',
  * whose number is 'in_port', ask for it.  Returns false if the packet must go
  * to userspace: it is too short to have an Ethernet header, or too odd. */
@@ -191,6 +211,7 @@ parse_packet(struct hook_md *ctx, __u32 in_port, const struct xdp_port *port,
     __u32 parts = *(volatile const __u32 *) &port->parts;
     __u64 vlan_word = 0;
     __be16 tci0 = 0;
+    __be16 tpid, tci;
     __u64 src_word;
     __u32 net_ofs;
     __be16 type;
@@ -202,7 +223,16 @@ parse_packet(struct hook_md *ctx, __u32 in_port, const struct xdp_port *port,
     /* Source address and Ethertype. */
     src_word = *(__u64 *) (data + ETH_ALEN);
     type = ((__be16 *) data)[ETH_ALEN];
-    if (type != bpf_htons(ETH_P_IP)) {
+    if (hook_has_tag(ctx, &tpid, &tci)) {
+        struct parse_ethertype e;
+
+        parse_ethertype_behind(pos, end, type, port->vlan_limit, tpid, tci,
+                               &e);
+        pos = e.pos;
+        type = e.type;
+        tci0 = e.tci0;
+        vlan_word = e.vlan_word;
+    } else if (type != bpf_htons(ETH_P_IP)) {
         struct parse_ethertype e;
 
         parse_ethertype(pos, end, type, port->vlan_limit, &e);

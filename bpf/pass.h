@@ -18,7 +18,12 @@
 #include "parse.h"
 #include "recirc.h"
 #include "stats.h"
+
+#ifdef HOOK_TC
+#include "upcall_tc.h"
+#else
 #include "upcall.h"
+#endif
 
 /* Returns the entry of the port on device 'ifindex' and stores its index in
  * '*indexp', or returns NULL if the device has no entry. */
@@ -117,6 +122,11 @@ run_flow(struct hook_md *ctx, struct xdp_scratch *scratch, __u32 in_port,
         return upcall(ctx, in_port);
     }
 #endif
+    if (packets > 1 && meter_is_in(rest)) {
+        /* Each segment has to fit into the bucket. */
+        stats_count_rare(XDP_COUNTER_GSO_METER);
+        return upcall(ctx, in_port);
+    }
     if (rest->n_cts) {
         int reason = ct_check(ctx, rest, slot);
 

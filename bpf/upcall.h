@@ -7,9 +7,9 @@
 #ifndef BPF_UPCALL_H
 #define BPF_UPCALL_H 1
 
-#include "hash.h"
 #include "maps.h"
 #include "stats.h"
+#include "upcall_meta.h"
 
 /* Puts the tunnel words of 'scratch' in front of the packet as far as "struct
  * xdp_upcall_meta" says.  Returns their length, or 0 if there is no room. */
@@ -72,7 +72,6 @@ upcall_put_metadata(struct xdp_md *ctx, struct xdp_scratch *scratch)
     __u32 tunnel_len = scratch->in_tunnel ? upcall_put_tunnel(ctx, scratch)
                                           : 0;
     int old = (void *) (long) ctx->data - (void *) (long) ctx->data_meta;
-    bool has_hash = scratch->kept == HASH_KEPT;
     struct xdp_upcall_meta *meta;
 
     if (!has_room || (scratch->in_tunnel && !tunnel_len)
@@ -83,25 +82,8 @@ upcall_put_metadata(struct xdp_md *ctx, struct xdp_scratch *scratch)
     if ((void *) (meta + 1) > (void *) (long) ctx->data) {
         return false;
     }
-    meta->magic = xdp_upcall_magic;
-    meta->recirc_id = scratch->recirc_id;
-    meta->dp_hash = scratch->dp_hash;
-    meta->rss_hash = has_hash ? hash_l4(scratch) : 0;
-    meta->flags = ((scratch->pass ? XDP_UPCALL_LATER_PASS : 0)
-                   | (has_hash ? XDP_UPCALL_RSS_HASH : 0)
-                   | (scratch->tracked ? XDP_UPCALL_CT : 0)
-                   | (scratch->tracked == MAPS_TRACKED_IPV6
-                      ? XDP_UPCALL_CT_IPV6 : 0));
-    meta->tunnel_port = scratch->tunnel_port;
-    meta->tunnel_len = tunnel_len;
+    upcall_fill_metadata(meta, scratch, tunnel_len);
     return true;
-}
-
-/* Returns the statistics of 'port', or NULL if it is none. */
-static __always_inline struct xdp_port_stats *
-upcall_stats(__u32 port)
-{
-    return bpf_map_lookup_elem(&xdp_port_stats, &port);
 }
 
 /* Returns true if 'queue' of 'port' has an AF_XDP socket, and stores its index
@@ -114,16 +96,6 @@ upcall_find_socket(__u32 port, __u32 queue, __u32 *indexp)
     *indexp = index;
     return (queue < XDP_PORT_MAX_QUEUES
             && bpf_map_lookup_elem(&xsks_map, &index));
-}
-
-/* Passes the packet, which came in on 'port' and is unchanged, to the kernel's
- * stack for the lack of a socket. */
-static __always_inline int
-upcall_pass(struct xdp_port_stats *stats)
-{
-    stats_count_rare(XDP_COUNTER_NO_SOCKET);
-    stats_add_to(&stats->no_socket, 1);
-    return XDP_PASS;
 }
 
 /* Redirects the packet to the AF_XDP socket at 'index', or does what

@@ -43,14 +43,16 @@ vlan_put_macs(void *p, struct vlan_macs macs)
     *(__u32 *) (p + sizeof macs.start) = macs.end;
 }
 
-/* Pushes the VLAN tag 'tpid', 'tci'. */
+/* Pushes the VLAN tag 'tpid', 'tci'.  Stores in '*movedp' by how much the
+ * headers behind tags have moved. */
 static __always_inline int
-vlan_push(struct xdp_md *ctx, __be16 tpid, __be16 tci)
+vlan_push(struct xdp_md *ctx, __be16 tpid, __be16 tci, int *movedp)
 {
     struct vlan_macs macs;
     void *data, *end;
     __be16 *tag;
 
+    *movedp = VLAN_TAG_LEN;
     if (bpf_xdp_adjust_head(ctx, -VLAN_TAG_LEN)) {
         return OP_DROP_HEADROOM;
     }
@@ -70,16 +72,16 @@ vlan_push(struct xdp_md *ctx, __be16 tpid, __be16 tci)
 }
 
 /* Pops the outermost VLAN tag.  As in userspace, that does nothing to a
- * packet without a complete tag.  Returns OP_POPPED_TAG unless there was
- * nothing to pop. */
+ * packet without a complete tag.  '*movedp' is as with vlan_push(). */
 static __always_inline int
-vlan_pop(struct xdp_md *ctx)
+vlan_pop(struct xdp_md *ctx, int *movedp)
 {
     void *data = (void *) (long) ctx->data;
     void *end = (void *) (long) ctx->data_end;
     struct vlan_macs macs;
     struct ethhdr *eth = data;
 
+    *movedp = 0;
     if (data + sizeof *eth + VLAN_TAG_LEN > end
         || !parse_is_vlan(eth->h_proto)) {
         return OP_OK;
@@ -96,7 +98,8 @@ vlan_pop(struct xdp_md *ctx)
     }
     vlan_put_macs(data, macs);
     stats_count(XDP_COUNTER_POP_VLAN);
-    return OP_POPPED_TAG;
+    *movedp = -VLAN_TAG_LEN;
+    return OP_OK;
 }
 
 #endif /* vlan.h */

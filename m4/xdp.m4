@@ -105,6 +105,29 @@ XDP_EOF
     they are with BPF_CPPFLAGS=-I...])])
    rm -f conftest.bpf.c conftest.o])
 
+# XDP_CHECK_BPF_LINKER
+# --------------------
+# Sets BPFTOOL, a bpftool that links BPF objects, which it has done since Linux
+# 5.13.  To be called after XDP_CHECK_BPF_COMPILER.
+AC_DEFUN([XDP_CHECK_BPF_LINKER],
+  [AC_ARG_VAR([BPFTOOL], [bpftool, to link the BPF programs])
+   AC_PATH_PROGS([BPFTOOL], [bpftool], [], [$PATH:/usr/sbin:/sbin])
+   AS_IF([test "x$BPFTOOL" = x],
+     [AC_MSG_ERROR([bpftool not found; install the Debian package bpftool, or give
+    BPFTOOL=/path/to/bpftool])])
+   AC_MSG_CHECKING([whether $BPFTOOL links BPF objects])
+   cat >conftest.bpf.c <<'XDP_EOF'
+int f(int x) { return x + 1; }
+XDP_EOF
+   AS_IF([$CLANG -O2 -g -target bpf -mcpu=v3 -c conftest.bpf.c -o conftest.o dnl
+>&5 2>&1 && $BPFTOOL gen object conftest.linked.o conftest.o >&5 2>&1],
+     [AC_MSG_RESULT([yes])],
+     [AC_MSG_RESULT([no])
+      rm -f conftest.bpf.c conftest.o conftest.linked.o
+      AC_MSG_ERROR(["$BPFTOOL gen object" fails (config.log says why); install the
+    Debian package bpftool, or give BPFTOOL=/path/to/bpftool, 5.13 or newer])])
+   rm -f conftest.bpf.c conftest.o conftest.linked.o])
+
 # XDP_CHECK_OVS_SOURCE
 # --------------------
 # Sets OVS_SOURCE, OVS_VERSION, and OVS_SERIES, the directory of the patches for

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Says what the verifier of the running kernel thinks of XDP programs.
+ * Says what the verifier of the running kernel thinks of XDP programs,
+ * and of those at tc.
  *
  *     xdp-load OBJECT...    loads each object, as it is in the file
  *     xdp-load --list       lists the programs that are loaded now
@@ -61,7 +62,7 @@ keep_log(enum libbpf_print_level level, const char *format, va_list args)
 }
 
 /* Prints the line of the program 'fd', named 'object'/'name', or with a null
- * 'name' by what the kernel calls it.  Programs that are not of XDP are left
+ * 'name' by what the kernel calls it.  Programs of other types are left
  * out.  Returns true if the kernel gave the number. */
 static bool
 print_program(int fd, const char *object, const char *name)
@@ -75,7 +76,8 @@ print_program(int fd, const char *object, const char *name)
                 object, name ? name : "?", strerror(errno));
         return false;
     }
-    if (info.type != BPF_PROG_TYPE_XDP) {
+    if (info.type != BPF_PROG_TYPE_XDP
+        && info.type != BPF_PROG_TYPE_SCHED_CLS) {
         return true;
     }
     if (!info.verified_insns) {
@@ -132,7 +134,7 @@ load_object(const char *path)
     return ok;
 }
 
-/* Prints the XDP programs that are loaded now.  Returns true if successful. */
+/* Prints the programs at XDP and tc that are loaded now.  Returns true if successful. */
 static bool
 list_programs(void)
 {

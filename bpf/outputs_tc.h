@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Sending a packet to a port at tc, and equal copies of it to several.
+ *
+ * A packet for the machine behind a pair of devices can skip the device that
+ * it would leave through, which saves a way through the kernel's queues.  But
+ * then nobody looks at its address, and what it was at the ingress device it
+ * remains: see "enum xdp_target_flags".
+ */
+
+#ifndef BPF_OUTPUTS_TC_H
+#define BPF_OUTPUTS_TC_H 1
+
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+
+#include "maps.h"
+#include "op.h"
+#include "parse_common.h"
+#include "stats.h"
+
+/* Tests look where packets go (tests/xdp-tc.bpf.c). */
+#ifndef OUTPUTS_SAW
+#define OUTPUTS_SAW(CTX, IFINDEX)
+#endif
+
+/* Returns true if the packet may skip the device of 'target', and makes it
+ * what it is to the other end. */
+static __always_inline bool
+outputs_may_skip(struct hook_md *ctx, const struct xdp_target *target)
+{
+    __be16 *dst = parse_at(ctx, 0, ETH_ALEN);
+    const __be16 *mac = (const __be16 *) target->mac;
+    __u32 type = PACKET_HOST;
+
+    if (!dst) {
+        return false;
+    }
+    if (dst[0] & bpf_htons(0x0100)) {
+        type = ((dst[0] & dst[1] & dst[2]) == 0xffff
+                ? PACKET_BROADCAST : PACKET_MULTICAST);
+    } else if ((dst[0] ^ mac[0]) | (dst[1] ^ mac[1]) | (dst[2] ^ mac[2])) {
+        return false;
+    }
+    return ctx->pkt_type == type || !bpf_skb_change_type(ctx, type);
+}
+
+/* Redirects the packet to 'target'. */
+static __always_inline int
+outputs_redirect(struct hook_md *ctx, const struct xdp_target *target)
+{
+    __u32 ifindex = target->ifindex;
+
+    OUTPUTS_SAW(ctx, ifindex);
+    return (target->flags & XDP_TARGET_PEER && outputs_may_skip(ctx, target)
+            ? bpf_redirect_peer(ifindex, 0) : bpf_redirect(ifindex, 0));
+}
+
+/* Returns where packets for 'port' go, or NULL if it is no port. */
+static __always_inline const struct xdp_target *
+outputs_target(__u32 port)
+{
+    const struct xdp_target *target = bpf_map_lookup_elem(&xdp_targets, &port);
+
+    return target && target->ifindex ? target : NULL;
+}
+
+/* Redirects the packet to port 'port'. */
+static __always_inline int
+outputs_send_one(struct hook_md *ctx, __u32 port)
+{
+    const struct xdp_target *target = outputs_target(port);
+
+    if (!target) {
+        stats_count(XDP_COUNTER_DROP_NO_PORT);
+        return HOOK_DROP;
+    }
+    stats_count(XDP_COUNTER_OUTPUT);
+    return outputs_redirect(ctx, target);
+}
+
+/* Copies that are being sent. */
+struct outputs_run {
+    struct hook_md *ctx;
+    const struct xdp_flow_rest *rest;
+    __u32 next;                 /* Slot of the output to send to. */
+};
+
+/* Sends a copy of the packet to the next output, unless that is the last one.
+ * Returns 1 to end. */
+static long
+outputs_send_copy(__u32 i, struct outputs_run *run)
+{
+    const struct xdp_target *target;
+    __u32 slot = run->next;
+
+    if (slot >= XDP_FLOW_MAX_OPS - 1 || slot + 1 >= run->rest->n_ops) {
+        return 1;
+    }
+    run->next = slot + 1;
+    target = outputs_target(run->rest->ops[slot].u.output.port);
+    if (!target) {
+        stats_count(XDP_COUNTER_DROP_NO_PORT);
+        return 0;
+    }
+    OUTPUTS_SAW(run->ctx, target->ifindex);
+    bpf_clone_redirect(run->ctx, target->ifindex, 0);
+    stats_count(XDP_COUNTER_OUTPUT);
+    return 0;
+}
+
+/* Sends the packet to all outputs of the flow with 'rest', from that in slot
+ * 'op' on, behind which there are no other ops.  The scratch may be that of
+ * another packet when a copy has been sent. */
+static __always_inline int
+outputs_send(struct hook_md *ctx, const struct xdp_flow *flow,
+             const struct xdp_flow_rest *rest, __u32 slot, __u32 op,
+             const struct xdp_layers *layers)
+{
+    struct outputs_run run = { .ctx = ctx, .rest = rest, .next = op };
+
+    bpf_loop(XDP_FLOW_MAX_OPS, outputs_send_copy, &run, 0);
+    return (run.next < XDP_FLOW_MAX_OPS
+            ? outputs_send_one(ctx, rest->ops[run.next].u.output.port)
+            : HOOK_ABORTED);
+}
+
+#endif /* outputs_tc.h */

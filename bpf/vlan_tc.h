@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Pushing and popping VLAN tags at tc, where the outermost tag of a packet may
+ * be beside it.  The kernel sees to where tags are.
+ */
+
+#ifndef BPF_VLAN_TC_H
+#define BPF_VLAN_TC_H 1
+
+#include <linux/if_ether.h>
+
+#include "op.h"
+#include "parse_common.h"
+#include "stats.h"
+
+/* Pushes the VLAN tag 'tpid', 'tci'.  Stores in '*movedp' by how much the
+ * headers behind tags have moved. */
+static __always_inline int
+vlan_push(struct hook_md *ctx, __be16 tpid, __be16 tci, int *movedp)
+{
+    __u32 len = ctx->len;
+    long error = bpf_skb_vlan_push(ctx, tpid, bpf_ntohs(tci));
+
+    *movedp = ctx->len - len;
+    if (error) {
+        return OP_DROP_HEADROOM;
+    }
+    stats_count(XDP_COUNTER_PUSH_VLAN);
+    return OP_OK;
+}
+
+/* Pops the outermost VLAN tag.  As in userspace, that does nothing to a
+ * packet without a complete tag.  '*movedp' is as with vlan_push().
+ *
+ * The next tag comes beside the packet, if that can be.  It is complete, or
+ * nothing happens to it. */
+static __always_inline int
+vlan_pop(struct hook_md *ctx, int *movedp)
+{
+    bool was_beside = ctx->vlan_present;
+    __u32 len = ctx->len;
+
+    *movedp = 0;
+    if (!was_beside) {
+        void *end = (void *) (long) ctx->data_end;
+        struct ethhdr *eth = (void *) (long) ctx->data;
+
+        if ((void *) (eth + 1) + HOOK_TAG_LEN > end
+            || !parse_is_vlan(eth->h_proto)) {
+            return OP_OK;
+        }
+    }
+    if (bpf_skb_vlan_pop(ctx) && !(was_beside && !ctx->vlan_present)) {
+        return OP_DROP_HEADROOM;
+    }
+    *movedp = ctx->len - len;
+    if (!was_beside && !*movedp) {
+        return OP_DROP_HEADROOM;
+    }
+    stats_count(XDP_COUNTER_POP_VLAN);
+    return OP_OK;
+}
+
+#endif /* vlan_tc.h */
