@@ -730,7 +730,7 @@ enum xdp_counter {
     XDP_COUNTER_GSO_ODD = 46,       /* Of these, those that a flow cannot be
                                      * found for as a whole: upcall. */
     XDP_COUNTER_GSO_METER = 47,     /* Those to be metered: upcall. */
-    XDP_COUNTER_DROP_TOO_LARGE = 47, /* Without flow, and larger than a
+    XDP_COUNTER_DROP_TOO_LARGE = 48, /* Without flow, and larger than a
                                       * companion or a socket takes. */
     XDP_COUNTER_MAX
 };
