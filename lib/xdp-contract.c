@@ -13,10 +13,12 @@
 
 #include "openvswitch/dynamic-string.h"
 #include "util.h"
+#include "xdp-abi-tc.h"
 
 #define META_SECTION ".ovs_meta"
 #define EGRESS_PROGRAM "xdp_egress"
 #define RECIRC_PROGRAM "xdp_recirc"
+#define COMPANION_PROGRAM "xdp_companion"
 
 /* The members of "struct xdp_key" that an object can match on. */
 static const struct key_field {
@@ -113,13 +115,17 @@ const struct xdp_contract_map_info xdp_contract_maps[XDP_N_CONTRACT_MAPS] = {
                        .for_op = XDP_OP_RECIRC },
     [XDP_MAP_MASK_HITS] = { "xdp_mask_hits", BPF_MAP_TYPE_ARRAY, 8,
                         .optional = true },
+    [XDP_MAP_TARGETS] = { "xdp_targets", BPF_MAP_TYPE_ARRAY,
+                      sizeof(struct xdp_target), .for_tc = true },
+    [XDP_MAP_COMPANIONS] = { "xdp_companions", BPF_MAP_TYPE_HASH, 4,
+                         .for_tc = true },
 };
 
 /* Programs. */
 
 /* Returns the XDP program of 'bpf' that is to be attached to ports: the first
- * one, without regard to those that run elsewhere (DEVMAP and CPUMAP) or
- * later. */
+ * one, without regard to those that run elsewhere (DEVMAP, CPUMAP and
+ * companions) or later. */
 struct bpf_program *
 xdp_contract_entry_program(struct bpf_object *bpf)
 {
@@ -131,7 +137,8 @@ xdp_contract_entry_program(struct bpf_object *bpf)
 
         if (bpf_program__type(prog) == BPF_PROG_TYPE_XDP
             && attach != BPF_XDP_DEVMAP && attach != BPF_XDP_CPUMAP
-            && strcmp(bpf_program__name(prog), RECIRC_PROGRAM)) {
+            && strcmp(bpf_program__name(prog), RECIRC_PROGRAM)
+            && strcmp(bpf_program__name(prog), COMPANION_PROGRAM)) {
             return prog;
         }
     }
@@ -148,6 +155,33 @@ xdp_contract_egress_program(struct bpf_object *bpf)
     return (prog && bpf_program__type(prog) == BPF_PROG_TYPE_XDP
             && bpf_program__expected_attach_type(prog) == BPF_XDP_DEVMAP
             ? prog : NULL);
+}
+
+/* Returns the program 'name' of 'bpf', or NULL if there is none of 'type'. */
+static struct bpf_program *
+find_program(struct bpf_object *bpf, const char *name,
+             enum bpf_prog_type type)
+{
+    struct bpf_program *prog = bpf_object__find_program_by_name(bpf, name);
+
+    return prog && bpf_program__type(prog) == type ? prog : NULL;
+}
+
+/* Stores the programs of 'bpf' for ports at tc in '*programs'.  Returns false
+ * if one of them is missing. */
+bool
+xdp_contract_tc_programs(struct bpf_object *bpf,
+                         struct xdp_tc_programs *programs)
+{
+    const enum bpf_prog_type tc = BPF_PROG_TYPE_SCHED_CLS;
+
+    programs->flow_table = find_program(bpf, "tc_flowtable", tc);
+    programs->entry = find_program(bpf, "tc_entry", tc);
+    programs->from_userspace = find_program(bpf, "tc_companion", tc);
+    programs->to_userspace = find_program(bpf, COMPANION_PROGRAM,
+                                          BPF_PROG_TYPE_XDP);
+    return (programs->flow_table && programs->entry
+            && programs->from_userspace && programs->to_userspace);
 }
 
 /* BTF. */
@@ -189,12 +223,30 @@ meta_uint(const struct btf *btf, const struct btf_type *meta,
     return true;
 }
 
-/* Returns the contract of 'btf', a struct, or NULL if it has none. */
+/* Returns what the variable 'var' of 'btf' says of a contract, a struct, or
+ * NULL if it is none. */
 static const struct btf_type *
-find_meta(const struct btf *btf)
+get_meta(const struct btf *btf, const struct btf_var_secinfo *var)
 {
+    const struct btf_type *t = btf__type_by_id(btf, var->type);
+    int id;
+
+    if (!t || !btf_is_var(t)) {
+        return NULL;
+    }
+    id = btf__resolve_type(btf, t->type);
+    t = id < 0 ? NULL : btf__type_by_id(btf, id);
+    return t && btf_is_struct(t) ? t : NULL;
+}
+
+/* Returns the part of the contract of 'btf', a struct, that has a member
+ * 'name'.  If there is none, returns any part, or NULL if there is no
+ * contract.  An object that was linked has one of each unit. */
+static const struct btf_type *
+find_meta(const struct btf *btf, const char *name)
+{
+    const struct btf_type *sec, *any = NULL;
     const struct btf_var_secinfo *var;
-    const struct btf_type *sec, *t;
     int id;
 
     id = btf ? btf__find_by_name_kind(btf, META_SECTION, BTF_KIND_DATASEC)
@@ -203,17 +255,16 @@ find_meta(const struct btf *btf)
         return NULL;
     }
     sec = btf__type_by_id(btf, id);
-    if (btf_vlen(sec) < 1) {
-        return NULL;
-    }
     var = btf_var_secinfos(sec);
-    t = btf__type_by_id(btf, var->type);
-    if (!t || !btf_is_var(t)) {
-        return NULL;
+    for (int i = 0; i < btf_vlen(sec); i++, var++) {
+        const struct btf_type *t = get_meta(btf, var);
+
+        if (t && meta_member(btf, t, name)) {
+            return t;
+        }
+        any = any ? any : t;
     }
-    id = btf__resolve_type(btf, t->type);
-    t = id < 0 ? NULL : btf__type_by_id(btf, id);
-    return t && btf_is_struct(t) ? t : NULL;
+    return any;
 }
 
 /* Sets the bits of 'caps->fields' for the members of 'type', the object's
@@ -269,6 +320,85 @@ xdp_contract_has_op(const struct xdp_caps *caps, enum xdp_op_type type)
     return caps->ops & UINT64_C(1) << type;
 }
 
+/* Returns true if an object with 'caps' has programs for ports at tc. */
+bool
+xdp_contract_has_tc(const struct xdp_caps *caps)
+{
+    return caps->tc_ops != 0;
+}
+
+/* Makes 'caps' what the object can do at tc. */
+void
+xdp_contract_take_tc_caps(struct xdp_caps *caps)
+{
+    caps->ops = caps->tc_ops;
+    caps->max_outputs = caps->tc_max_outputs;
+    caps->equal_copies = true;
+}
+
+/* Makes 'caps' what the object can do both at XDP and at tc. */
+void
+xdp_contract_take_common_caps(struct xdp_caps *caps)
+{
+    caps->ops &= caps->tc_ops;
+    caps->max_outputs = MIN(caps->max_outputs, caps->tc_max_outputs);
+    caps->equal_copies = true;
+}
+
+/* Returns the ops that 'type', an enumeration like enum xdp_op_type, has. */
+static uint64_t
+read_ops(const struct btf_type *type)
+{
+    const struct btf_enum *e = btf_enum(type);
+    uint64_t ops = 0;
+
+    for (int i = 0; i < btf_vlen(type); i++, e++) {
+        if (e->val > XDP_OP_NONE && e->val < 64) {
+            ops |= UINT64_C(1) << e->val;
+        }
+    }
+    return ops;
+}
+
+/* Reads what 'bpf', which has a contract, can do at tc.  Returns 0 or a
+ * positive errno value. */
+static int
+read_tc_caps(const char *path, struct bpf_object *bpf, const struct btf *btf,
+             struct xdp_caps *caps, char **errp)
+{
+    const struct btf_type *meta = find_meta(btf, "tc_ops");
+    const struct btf_type *t = meta_member(btf, meta, "tc_ops");
+    struct xdp_tc_programs programs;
+    struct xdp_caps tc;
+
+    if (!t || !btf_is_enum(t)) {
+        return 0;
+    }
+    caps->tc_ops = read_ops(t);
+    if (!meta_uint(btf, meta, "tc_max_outputs", &caps->tc_max_outputs)) {
+        caps->tc_max_outputs = 1;
+    }
+    tc = *caps;
+    xdp_contract_take_tc_caps(&tc);
+    if (tc.ops & ~caps->ops || tc.max_outputs > XDP_FLOW_MAX_OPS
+        || (xdp_contract_has_op(&tc, XDP_OP_TNL_POP)
+            && !xdp_contract_has_op(&tc, XDP_OP_RECIRC))) {
+        *errp = xasprintf("%s: the object says that it runs more at tc than "
+                          "at XDP, or XDP_OP_TNL_POP there without "
+                          "XDP_OP_RECIRC", path);
+        return EINVAL;
+    }
+    if (xdp_contract_has_tc(caps)
+        && !xdp_contract_tc_programs(bpf, &programs)) {
+        *errp = xasprintf("%s: the object says that it has programs for tc, "
+                          "but not all of tc_flowtable, tc_entry, "
+                          "tc_companion and "COMPANION_PROGRAM" are there",
+                          path);
+        return EINVAL;
+    }
+    return 0;
+}
+
 /* Reads the contract of 'bpf'.  Sets '*has_table' to whether there is one, and
  * '*caps' to what it says.  Returns 0, or a positive errno value if it is one
  * that we cannot work with. */
@@ -278,13 +408,12 @@ xdp_contract_read(const char *path, struct bpf_object *bpf, bool *has_table,
 {
     const struct btf *btf = bpf_object__btf(bpf);
     const struct btf_type *meta, *t;
-    const struct btf_enum *e;
     uint32_t version;
     int error;
 
     memset(caps, 0, sizeof *caps);
     *has_table = false;
-    meta = find_meta(btf);
+    meta = find_meta(btf, "abi_version");
     if (!meta) {
         return 0;
     }
@@ -329,17 +458,16 @@ xdp_contract_read(const char *path, struct bpf_object *bpf, bool *has_table,
         *errp = xasprintf("%s: section "META_SECTION" says no ops", path);
         return EINVAL;
     }
-    e = btf_enum(t);
-    for (int i = 0; i < btf_vlen(t); i++, e++) {
-        if (e->val > XDP_OP_NONE && e->val < 64) {
-            caps->ops |= UINT64_C(1) << e->val;
-        }
-    }
+    caps->ops = read_ops(t);
     if (xdp_contract_has_op(caps, XDP_OP_TNL_POP)
         && !xdp_contract_has_op(caps, XDP_OP_RECIRC)) {
         *errp = xasprintf("%s: the object says that it runs XDP_OP_TNL_POP, "
                           "which takes XDP_OP_RECIRC, too", path);
         return EINVAL;
+    }
+    error = read_tc_caps(path, bpf, btf, caps, errp);
+    if (error) {
+        return error;
     }
 
     for (size_t i = 0; i < XDP_N_CONTRACT_MAPS; i++) {
@@ -348,6 +476,7 @@ xdp_contract_read(const char *path, struct bpf_object *bpf, bool *has_table,
 
         if ((info->for_outputs && caps->max_outputs <= 1)
             || (info->for_op && !xdp_contract_has_op(caps, info->for_op))
+            || (info->for_tc && !xdp_contract_has_tc(caps))
             || (info->optional && !map)) {
             continue;
         }
@@ -417,8 +546,25 @@ format_missing(const char *title, const struct ds *missing, struct ds *s)
                   missing->length ? missing->string : "");
 }
 
-/* Appends to 's', in two lines, what an object with 'caps' can match and which
- * ops it can run, compared with what this version of the contract has. */
+/* Appends to 's' a line 'title' with the names of the ops that are not in
+ * 'ops'. */
+static void
+format_ops(const char *title, uint64_t ops, struct ds *s)
+{
+    struct ds missing = DS_EMPTY_INITIALIZER;
+
+    for (int i = 0; i < 64; i++) {
+        if (xdp_op_to_string(i) && !(ops & UINT64_C(1) << i)) {
+            ds_put_format(&missing, " %s", xdp_op_to_string(i));
+        }
+    }
+    format_missing(title, &missing, s);
+    ds_destroy(&missing);
+}
+
+/* Appends to 's', in two lines, or three if it has programs for tc, what an
+ * object with 'caps' can match and which ops it can run, compared with what
+ * this version of the contract has. */
 void
 xdp_contract_format_caps(const struct xdp_caps *caps, struct ds *s)
 {
@@ -432,14 +578,10 @@ xdp_contract_format_caps(const struct xdp_caps *caps, struct ds *s)
         }
     }
     format_missing("fields", &missing, s);
-
-    ds_clear(&missing);
-    for (int i = 0; i < 64; i++) {
-        if (xdp_op_to_string(i)
-            && !(caps->ops & UINT64_C(1) << i)) {
-            ds_put_format(&missing, " %s", xdp_op_to_string(i));
-        }
-    }
-    format_missing("actions", &missing, s);
     ds_destroy(&missing);
+
+    format_ops("actions", caps->ops, s);
+    if (xdp_contract_has_tc(caps)) {
+        format_ops("actions at tc", caps->tc_ops, s);
+    }
 }

@@ -30,6 +30,19 @@ struct xdp_caps {
     uint32_t max_words;         /* Words of the largest mask. */
     uint32_t max_ops;           /* Op slots of a flow. */
     uint32_t max_outputs;       /* Outputs of a flow. */
+    bool equal_copies;          /* Must all copies of a packet be equal? */
+
+    /* The same at tc, where all copies must be equal. */
+    uint64_t tc_ops;            /* 0 if there are no programs for tc. */
+    uint32_t tc_max_outputs;
+};
+
+/* The programs for ports at tc. */
+struct xdp_tc_programs {
+    struct bpf_program *flow_table; /* At tc ingress of the port's device... */
+    struct bpf_program *entry;  /* ...or, without BPF links there, this. */
+    struct bpf_program *from_userspace; /* At tc ingress of a companion. */
+    struct bpf_program *to_userspace; /* At XDP of its other end. */
 };
 
 /* The maps of the contract. */
@@ -51,6 +64,8 @@ enum xdp_contract_map {
     XDP_MAP_CONN_REFS,
     XDP_MAP_PROGRAMS,
     XDP_MAP_MASK_HITS,
+    XDP_MAP_TARGETS,
+    XDP_MAP_COMPANIONS,
     XDP_N_CONTRACT_MAPS
 };
 
@@ -60,6 +75,7 @@ struct xdp_contract_map_info {
     uint32_t value_size;
     bool for_outputs;           /* Only for more than one output? */
     bool optional;              /* May an object do without it? */
+    bool for_tc;                /* Only for programs at tc? */
     enum xdp_op_type for_op;    /* Only for this op? */
 };
 
@@ -69,8 +85,12 @@ extern const struct xdp_contract_map_info
 int xdp_contract_read(const char *path, struct bpf_object *, bool *has_table,
                       struct xdp_caps *, char **errp);
 bool xdp_contract_has_op(const struct xdp_caps *, enum xdp_op_type);
+bool xdp_contract_has_tc(const struct xdp_caps *);
+void xdp_contract_take_tc_caps(struct xdp_caps *);
+void xdp_contract_take_common_caps(struct xdp_caps *);
 struct bpf_program *xdp_contract_entry_program(struct bpf_object *);
 struct bpf_program *xdp_contract_egress_program(struct bpf_object *);
+bool xdp_contract_tc_programs(struct bpf_object *, struct xdp_tc_programs *);
 const char *xdp_op_to_string(enum xdp_op_type);
 void xdp_contract_format_caps(const struct xdp_caps *, struct ds *);
 

@@ -4,8 +4,8 @@
  * lib/xdp-table-*.c, share.  Not to be included elsewhere.
  *
  * Calls go one way: flows (xdp-flow-table.c) use slots, groups, ports and
- * masks; slots, groups and ports use masks; order and reports use what is
- * there.
+ * masks; slots, groups and ports use masks; groups tell what is for tc; order
+ * and reports use what is there.
  *
  * Thread safety: that of lib/xdp-flow-table.h.
  */
@@ -21,6 +21,7 @@
 #include "openvswitch/list.h"
 #include "ovs-atomic.h"
 #include "util.h"
+#include "xdp-abi-tc.h"
 #include "xdp-flow-table.h"
 #include "xdp-subtable.h"
 
@@ -111,6 +112,7 @@ struct xdp_flow_table {
     struct xdp_mask *masks_map;
     struct xdp_port *ports_map;
     uint64_t *mask_hits;        /* NULL if the object does not count them. */
+    struct xdp_target *targets; /* NULL if it has no programs for tc. */
 
     struct table_mask *masks;   /* By mask id. */
     struct hmap masks_by_bits;
@@ -188,6 +190,10 @@ enum xdp_table_error table_group_choose(struct xdp_flow_table *,
                                         struct table_group_choice *);
 enum xdp_table_error table_group_make(struct xdp_flow_table *,
                                       const struct table_group_choice *);
+
+/* For programs at tc: xdp-table-tc.c. */
+void table_tc_set_target(struct xdp_flow_table *, uint32_t port,
+                         uint32_t ifindex);
 
 /* Slots: xdp-table-slot.c. */
 uint32_t table_slot_alloc(struct xdp_flow_table *);

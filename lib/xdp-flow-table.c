@@ -32,6 +32,7 @@ ASSERT_MMAP_SIZE(struct xdp_flow_rest);
 ASSERT_MMAP_SIZE(struct xdp_flow_stats);
 ASSERT_MMAP_SIZE(struct xdp_mask);
 ASSERT_MMAP_SIZE(struct xdp_port);
+ASSERT_MMAP_SIZE(struct xdp_target);
 
 /* Returns the length of the memory of an array map. */
 static size_t
@@ -155,6 +156,15 @@ xdp_flow_table_create(const struct xdp_flow_table_maps *fds,
         }
     }
 
+    if (fds->targets) {
+        table->targets = map_memory(fds->targets, "xdp_targets",
+                                    limits->n_ports, sizeof *table->targets,
+                                    PROT_READ | PROT_WRITE, errp);
+        if (!table->targets) {
+            goto error;
+        }
+    }
+
     table->dummy_fd = xdp_subtable_create_map(1);
     if (table->dummy_fd < 0
         || bpf_map_update_elem(fds->subtables, &dummy, &table->dummy_fd,
@@ -219,6 +229,8 @@ xdp_flow_table_destroy(struct xdp_flow_table *table)
                  sizeof *table->ports_map);
     unmap_memory(table->mask_hits, (size_t) XDP_MASK_HITS * table->n_cpus,
                  sizeof *table->mask_hits);
+    unmap_memory(table->targets, table->limits.n_ports,
+                 sizeof *table->targets);
     hmap_destroy(&table->masks_by_bits);
     hmap_destroy(&table->flows_by_digest);
     hmap_destroy(&table->groups_by_outputs);
@@ -569,6 +581,7 @@ xdp_flow_table_get_port_stats(const struct xdp_flow_table *table,
             stats->upcalls += values[i].upcalls;
             stats->no_socket += values[i].no_socket;
             stats->no_metadata += values[i].no_metadata;
+            stats->too_large += values[i].too_large;
         }
     }
     free(values);

@@ -26,6 +26,7 @@
 
 #include "xdp-abi.h"
 
+struct eth_addr;
 struct xdp_flow_table;
 struct xdp_table_flow;
 
@@ -50,6 +51,10 @@ struct xdp_flow_table_maps {
     /* Only of an object that counts where walks over masks end, otherwise
      * 0. */
     int mask_hits;      /* xdp_mask_hits */
+
+    /* Only of an object that has programs for tc, otherwise 0. */
+    int targets;        /* xdp_targets */
+    int companions;     /* xdp_companions */
 };
 
 /* How many of each a table holds.  The maps have to be made for this. */
@@ -113,6 +118,12 @@ int xdp_flow_table_set_target(struct xdp_flow_table *, uint32_t port,
 bool xdp_flow_table_has_device(const struct xdp_flow_table *, uint32_t port);
 bool xdp_flow_table_has_target(const struct xdp_flow_table *, uint32_t port,
                                uint32_t ifindex);
+void xdp_flow_table_set_peer(struct xdp_flow_table *, uint32_t port,
+                             const struct eth_addr *mac);
+int xdp_flow_table_set_companion_end(struct xdp_flow_table *, uint32_t port,
+                                     uint32_t ifindex, bool add);
+void xdp_flow_table_set_companion(struct xdp_flow_table *, uint32_t port,
+                                  uint32_t ifindex, uint32_t max);
 void xdp_flow_table_set_vlan_limit(struct xdp_flow_table *, uint32_t port,
                                    uint32_t vlan_limit);
 uint32_t xdp_flow_table_port_n_masks(const struct xdp_flow_table *,

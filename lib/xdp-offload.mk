@@ -16,6 +16,8 @@ lib_xdp_files = \
 	lib/xdp-abi.h \
 	lib/xdp-command.c \
 	lib/xdp-command.h \
+	lib/xdp-companion.c \
+	lib/xdp-companion.h \
 	lib/xdp-conn-refs.c \
 	lib/xdp-conn-refs.h \
 	lib/xdp-conn-report.c \
@@ -39,6 +41,8 @@ lib_xdp_files = \
 	lib/xdp-custody.h \
 	lib/xdp-device.c \
 	lib/xdp-device.h \
+	lib/xdp-ethtool.c \
+	lib/xdp-ethtool.h \
 	lib/xdp-features.c \
 	lib/xdp-features.h \
 	lib/xdp-flow-table-private.h \
@@ -65,6 +69,7 @@ lib_xdp_files = \
 	lib/xdp-port-event.c \
 	lib/xdp-port-private.h \
 	lib/xdp-port-socket.c \
+	lib/xdp-port-tc.c \
 	lib/xdp-port.c \
 	lib/xdp-port.h \
 	lib/xdp-prepare.c \
@@ -86,6 +91,9 @@ lib_xdp_files = \
 	lib/xdp-table-port.c \
 	lib/xdp-table-slot.c \
 	lib/xdp-table-sort.c \
+	lib/xdp-table-tc.c \
+	lib/xdp-tc.c \
+	lib/xdp-tc.h \
 	lib/xdp-totals.c \
 	lib/xdp-totals.h \
 	lib/xdp-translate-actions.c \

@@ -195,6 +195,10 @@ create_table(struct bpf_object *bpf, const struct xdp_caps *caps,
             bpf, xdp_contract_maps[XDP_MAP_MASK_HITS].name)) {
         maps.mask_hits = table_map_fd(bpf, XDP_MAP_MASK_HITS);
     }
+    if (xdp_contract_has_tc(caps)) {
+        maps.targets = table_map_fd(bpf, XDP_MAP_TARGETS);
+        maps.companions = table_map_fd(bpf, XDP_MAP_COMPANIONS);
+    }
     return xdp_flow_table_create(&maps, limits, digest_secret, errp);
 }
 
@@ -485,6 +489,20 @@ xdp_object_attach(const struct xdp_object *object, int ifindex,
                           ovs_strerror(error));
     }
     return -error;
+}
+
+/* Stores the programs of 'object', which has such, for ports at tc in
+ * '*fds'. */
+void
+xdp_object_tc_fds(const struct xdp_object *object, struct xdp_tc_fds *fds)
+{
+    struct xdp_tc_programs programs;
+
+    xdp_contract_tc_programs(object->private->bpf, &programs);
+    fds->flow_table = bpf_program__fd(programs.flow_table);
+    fds->entry = bpf_program__fd(programs.entry);
+    fds->from_userspace = bpf_program__fd(programs.from_userspace);
+    fds->to_userspace = bpf_program__fd(programs.to_userspace);
 }
 
 /* Puts the AF_XDP socket 'xsk_fd' at 'index' of the xsks_map of 'object'.  The

@@ -38,6 +38,14 @@ struct xdp_object {
     struct xdp_object_private *private;
 };
 
+/* File descriptors of the programs of "struct xdp_tc_programs". */
+struct xdp_tc_fds {
+    int flow_table;
+    int entry;
+    int from_userspace;
+    int to_userspace;
+};
+
 int xdp_object_check(const char *path, bool *has_table,
                      struct xdp_caps *caps, char **errp);
 
@@ -52,6 +60,7 @@ void xdp_object_take_counters(uint64_t counters[XDP_COUNTER_MAX]);
 
 int xdp_object_attach(const struct xdp_object *, int ifindex, uint32_t flags,
                       char **errp);
+void xdp_object_tc_fds(const struct xdp_object *, struct xdp_tc_fds *);
 int xdp_object_set_socket(const struct xdp_object *, uint32_t index,
                           int xsk_fd);
 uint32_t xdp_object_program_id(const struct xdp_object *);

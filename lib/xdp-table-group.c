@@ -96,6 +96,7 @@ xdp_flow_table_set_target(struct xdp_flow_table *table, uint32_t port,
     int error;
 
     if (p->ifindex && p->ifindex != ifindex) {
+        table_tc_set_target(table, port, 0);
         groups_remove_port(table, port);
         p->ifindex = 0;
         p->egress = false;
@@ -103,6 +104,7 @@ xdp_flow_table_set_target(struct xdp_flow_table *table, uint32_t port,
     error = set_device(table, table->fds.tx_ports, port, ifindex, p->egress);
     if (!error) {
         p->ifindex = ifindex;
+        table_tc_set_target(table, port, ifindex);
     }
     return error;
 }

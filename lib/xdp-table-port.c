@@ -57,6 +57,7 @@ xdp_flow_table_add_port(struct xdp_flow_table *table, uint32_t port,
         entry = &table->ports_map[port];
         table_publish(&entry->vlan_limit, vlan_limit);
         entry->list = entry->parts = 0;
+        entry->companion = entry->companion_max = 0;
         memset(entry->union_bits, 0, sizeof entry->union_bits);
         memset(entry->lists, 0, sizeof entry->lists);
         table_publish(&entry->ifindex, ifindex);
@@ -73,6 +74,7 @@ xdp_flow_table_remove_port(struct xdp_flow_table *table, uint32_t port)
 
     ovs_assert(!table_port_masks(table, port)->n);
     table_publish(&entry->ifindex, 0);
+    table_publish(&entry->companion, 0);
     free(table->ports[port].n_flows);
     table->ports[port].n_flows = NULL;
 }

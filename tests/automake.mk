@@ -29,6 +29,8 @@ xdp_test_objects = \
 	tests/xdp-bad-no-program.bpf.o \
 	tests/xdp-bad-no-version.bpf.o \
 	tests/xdp-bad-no-xsks.bpf.o \
+	tests/xdp-bad-tc-ops.bpf.o \
+	tests/xdp-bad-tc-programs.bpf.o \
 	tests/xdp-bad-verifier.bpf.o \
 	tests/xdp-bad-version.bpf.o \
 	tests/xdp-bad-xsks-type.bpf.o \

@@ -47,6 +47,7 @@ static const struct unit_case *const suites[] = {
     unit_table_mask,
     unit_table_slot,
     unit_table_group,
+    unit_table_tc,
     unit_table_refusals,
     unit_table_pieces,
     unit_swap,

@@ -17,6 +17,7 @@
 #include "packets.h"
 #include "unit.h"
 #include "util.h"
+#include "xdp-abi-tc.h"
 
 /* Secrets of the tables here.  In word 4 they make it easy to find two keys
  * with one digest. */
@@ -58,6 +59,10 @@ fixture_close(struct fixture *f)
     close(f->fds.port_stats);
     close(f->fds.counters);
     close(f->fds.mask_hits);
+    if (f->fds.targets) {
+        close(f->fds.targets);
+        close(f->fds.companions);
+    }
     if (f->fds.groups) {
         close(f->fds.groups);
         close(f->fds.egress);
@@ -104,6 +109,9 @@ fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_masks,
     f->fds.mask_hits = create_map(BPF_MAP_TYPE_ARRAY, 8,
                                   XDP_MASK_HITS * f->n_cpus, BPF_F_MMAPABLE,
                                   -1);
+    f->fds.targets = create_map(BPF_MAP_TYPE_ARRAY, sizeof(struct xdp_target),
+                                n_ports, BPF_F_MMAPABLE, -1);
+    f->fds.companions = create_map(BPF_MAP_TYPE_HASH, 4, 2 * n_ports, 0, -1);
     close(inner_fd);
 }
 

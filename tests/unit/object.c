@@ -225,6 +225,9 @@ static const struct bad_object {
     { "xdp-bad-no-map", EINVAL, "map xdp_masks of the flow table is missing" },
     { "xdp-bad-map-size", EINVAL,
       "map debug_stats of the flow table is of another type or size" },
+    { "xdp-bad-tc-ops", EINVAL, "says that it runs more at tc than at XDP" },
+    { "xdp-bad-tc-programs", EINVAL,
+      "but not all of tc_flowtable, tc_entry, tc_companion" },
 };
 
 static void
@@ -258,6 +261,18 @@ test_object_default(void)
     CHECK(caps.max_ops == XDP_FLOW_MAX_OPS);
     CHECK(caps.max_outputs == XDP_FLOW_MAX_OPS);
     CHECK(caps.ops == (UINT64_C(2) << XDP_OP_CT_CLEAR) - (1 << XDP_OP_OUTPUT));
+
+    /* At tc, less. */
+    CHECK(xdp_contract_has_tc(&caps));
+    all = caps;
+    xdp_contract_take_tc_caps(&all);
+    CHECK(xdp_contract_has_op(&all, XDP_OP_OUTPUT)
+          && xdp_contract_has_op(&all, XDP_OP_RECIRC)
+          && !(all.ops & ~caps.ops));
+    CHECK(all.max_outputs == XDP_FLOW_MAX_OPS && all.equal_copies);
+    xdp_contract_take_common_caps(&caps);
+    CHECK(caps.ops == all.ops && caps.max_outputs == all.max_outputs
+          && caps.equal_copies);
 }
 
 /* What others declare. */
@@ -287,6 +302,7 @@ test_object_custom(void)
     CHECK(caps.max_outputs == 1);
     CHECK(caps.ops == (UINT64_C(1) << XDP_OP_OUTPUT
                        | UINT64_C(1) << XDP_OP_POP_VLAN));
+    CHECK(!xdp_contract_has_tc(&caps));
     free(path);
 }
 

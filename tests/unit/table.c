@@ -511,11 +511,13 @@ test_table_ports(void)
             values[j].upcalls = 3;
             values[j].no_socket = 5;
             values[j].no_metadata = 7;
+            values[j].too_large = 9;
         }
         CHECK(!bpf_map_update_elem(f.fds.port_stats, &number, values, 0));
         xdp_flow_table_get_port_stats(f.table, number, &sum);
         CHECK(sum.upcalls == 3 * f.n_cpus && sum.no_socket == 5 * f.n_cpus
-              && sum.no_metadata == 7 * f.n_cpus);
+              && sum.no_metadata == 7 * f.n_cpus
+              && sum.too_large == 9 * f.n_cpus);
 
         /* Targets; removing one that is not there is no error. */
         CHECK(!xdp_flow_table_set_target(f.table, number, lo));

@@ -46,6 +46,7 @@ extern const struct unit_case unit_table_mask[];
 extern const struct unit_case unit_table_pieces[];
 extern const struct unit_case unit_table_refusals[];
 extern const struct unit_case unit_table_slot[];
+extern const struct unit_case unit_table_tc[];
 extern const struct unit_case unit_translate_actions[];
 extern const struct unit_case unit_translate_ct[];
 extern const struct unit_case unit_translate_match[];
