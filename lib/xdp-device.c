@@ -173,14 +173,16 @@ xdp_device_problem(const char *name, int ifindex, int n_rxq)
     return s.length ? ds_steal_cstr(&s) : NULL;
 }
 
-/* Returns the index of the device whose XDP program the BPF link 'link_fd'
- * holds, or 0 if that device has been deleted. */
+/* Returns the index of the device whose program, at XDP or at tc, the BPF link
+ * 'link_fd' holds, or 0 if that device has been deleted. */
 int
 xdp_device_of_link(int link_fd)
 {
     struct bpf_link_info info;
     uint32_t size = sizeof info;
 
+    /* Links at tc, which older headers do not know, have it in the same
+     * place. */
     memset(&info, 0, sizeof info);
     return (bpf_obj_get_info_by_fd(link_fd, &info, &size)
             ? 0 : info.xdp.ifindex);

@@ -16,6 +16,7 @@
 
 #include "netlink.h"
 #include "netlink-socket.h"
+#include "netnsid.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/vlog.h"
 #include "ovs-thread.h"
@@ -149,6 +150,10 @@ xdp_features_monitor_create(void)
         monitor->genl = subscribe(NETLINK_GENERIC, group);
     }
     monitor->route = subscribe(NETLINK_ROUTE, RTNLGRP_LINK);
+    if (monitor->route && nl_sock_listen_all_nsid(monitor->route, true)) {
+        VLOG_INFO("no notifications about devices in other network "
+                  "namespaces");
+    }
     return monitor;
 }
 
@@ -159,6 +164,7 @@ drain(struct nl_sock *sock, bool route, xdp_features_func *cb, void *aux)
     uint64_t stub[4096 / 8];
     struct ofpbuf msg;
     int error = 0;
+    int nsid;
 
     if (!sock) {
         return;
@@ -166,7 +172,7 @@ drain(struct nl_sock *sock, bool route, xdp_features_func *cb, void *aux)
 
     ofpbuf_use_stub(&msg, stub, sizeof stub);
     while (!error) {
-        error = nl_sock_recv(sock, &msg, NULL, false);
+        error = nl_sock_recv(sock, &msg, &nsid, false);
         if (error == ENOBUFS) {
             cb(XDP_FEATURES_LOST, 0, aux);
             error = 0;
@@ -176,7 +182,9 @@ drain(struct nl_sock *sock, bool route, xdp_features_func *cb, void *aux)
 
             ifi = ofpbuf_at(&msg, NLMSG_HDRLEN, sizeof *ifi);
             if (ifi && ifi->ifi_family == AF_UNSPEC) {
-                cb(nlh->nlmsg_type == RTM_DELLINK
+                cb(!netnsid_is_local(nsid)
+                   ? XDP_FEATURES_AWAY
+                   : nlh->nlmsg_type == RTM_DELLINK
                    ? XDP_FEATURES_GONE : XDP_FEATURES_LINK,
                    ifi->ifi_index, aux);
             }

@@ -22,6 +22,9 @@ enum xdp_features_event {
     XDP_FEATURES_CHANGED,       /* Its features may have changed. */
     XDP_FEATURES_GONE,          /* It left our network namespace. */
     XDP_FEATURES_LINK,          /* It appeared, or something changed. */
+    XDP_FEATURES_AWAY,          /* As XDP_FEATURES_GONE or _LINK, but in
+                                 * another network namespace that has to do
+                                 * with ours. */
     XDP_FEATURES_LOST           /* Events were lost: anything may have. */
 };
 

@@ -6,8 +6,6 @@
 #include "xdp-view.h"
 
 #include <errno.h>
-#include <linux/ethtool_netlink.h>
-#include <linux/genetlink.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <stdbool.h>
@@ -16,8 +14,9 @@
 #include "netlink.h"
 #include "netlink-socket.h"
 #include "openvswitch/ofpbuf.h"
-#include "ovs-thread.h"
+#include "packets.h"
 #include "util.h"
+#include "xdp-ethtool.h"
 
 /* What a device inserts or takes out "in hardware", as ethtool names it. */
 static const char *const tx_features[] = {
@@ -27,85 +26,13 @@ static const char *const rx_features[] = {
     "rx-vlan-hw-parse", "rx-vlan-stag-hw-parse"
 };
 
-/* Returns the number of the family "ethtool", or 0 if the kernel has none. */
-static int
-get_family(void)
-{
-    static struct ovsthread_once once = OVSTHREAD_ONCE_INITIALIZER;
-    static int family;
-
-    if (ovsthread_once_start(&once)) {
-        if (nl_lookup_genl_family(ETHTOOL_GENL_NAME, &family)) {
-            family = 0;
-        }
-        ovsthread_once_done(&once);
-    }
-    return family;
-}
-
-/* Returns true if 'bitset', which has names and no mask, has one of the two
- * bits 'names'. */
+/* Implements xdp_ethtool_func: is 'name' one of the two at 'names'? */
 static bool
-bitset_has(const struct nlattr *bitset, const char *const names[2])
+is_one_of(const char *name, const void *names_)
 {
-    const struct nlattr *bits, *bit;
-    size_t left;
+    const char *const *names = names_;
 
-    bits = nl_attr_find_nested(bitset, ETHTOOL_A_BITSET_BITS);
-    if (!bits) {
-        return false;
-    }
-    NL_NESTED_FOR_EACH (bit, left, bits) {
-        const struct nlattr *name;
-
-        name = nl_attr_find_nested(bit, ETHTOOL_A_BITSET_BIT_NAME);
-        for (size_t i = 0; name && i < 2; i++) {
-            if (!strcmp(nl_attr_get_string(name), names[i])) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-/* Stores in '*has' whether one of the two features 'names' of the device
- * 'ifindex' is on.  Returns 0 or a positive errno value. */
-static int
-query_features(int ifindex, const char *const names[2], bool *has)
-{
-    static const struct nl_policy policy[] = {
-        [ETHTOOL_A_FEATURES_ACTIVE] = { .type = NL_A_NESTED },
-    };
-    struct nlattr *attrs[ARRAY_SIZE(policy)];
-    struct ofpbuf request, *reply;
-    int family = get_family();
-    size_t header;
-    int error;
-
-    if (!family) {
-        return EOPNOTSUPP;
-    }
-
-    ofpbuf_init(&request, 0);
-    nl_msg_put_genlmsghdr(&request, 0, family, NLM_F_REQUEST,
-                          ETHTOOL_MSG_FEATURES_GET, ETHTOOL_GENL_VERSION);
-    header = nl_msg_start_nested(&request, (ETHTOOL_A_FEATURES_HEADER
-                                            | NLA_F_NESTED));
-    nl_msg_put_u32(&request, ETHTOOL_A_HEADER_DEV_INDEX, ifindex);
-    nl_msg_end_nested(&request, header);
-    error = nl_transact(NETLINK_GENERIC, &request, &reply);
-    ofpbuf_uninit(&request);
-    if (error) {
-        return error;
-    }
-    if (nl_policy_parse(reply, NLMSG_HDRLEN + GENL_HDRLEN, policy, attrs,
-                        ARRAY_SIZE(policy))) {
-        *has = bitset_has(attrs[ETHTOOL_A_FEATURES_ACTIVE], names);
-    } else {
-        error = EPROTO;
-    }
-    ofpbuf_delete(reply);
-    return error;
+    return !strcmp(name, names[0]) || !strcmp(name, names[1]);
 }
 
 /* Returns where the tags are of what the device 'ifindex' of 'kind' receives:
@@ -116,11 +43,12 @@ get_tags(int ifindex, const char *kind, int peer)
     bool offload;
 
     if (!kind) {
-        return (query_features(ifindex, rx_features, &offload)
+        return (xdp_ethtool_find(ifindex, is_one_of, rx_features, &offload)
                 ? XDP_TAGS_UNKNOWN
                 : offload ? XDP_TAGS_RX_OFFLOAD : XDP_TAGS_IN_PACKET);
     } else if (!strcmp(kind, "veth")) {
-        return (!peer || query_features(peer, tx_features, &offload)
+        return (!peer || xdp_ethtool_find(peer, is_one_of, tx_features,
+                                          &offload)
                 ? XDP_TAGS_UNKNOWN_PEER
                 : offload ? XDP_TAGS_PEER_OFFLOAD : XDP_TAGS_IN_PACKET);
     } else if (!strcmp(kind, "tun")) {
@@ -128,6 +56,42 @@ get_tags(int ifindex, const char *kind, int peer)
         return XDP_TAGS_IN_PACKET;
     }
     return XDP_TAGS_UNKNOWN;
+}
+
+/* Fills in what '*device' says of another network namespace, where the other
+ * end 'link' of a pair is if 'netnsid' says so. */
+static void
+query_away(bool is_pair, const struct nlattr *link,
+           const struct nlattr *netnsid, struct xdp_view *device)
+{
+    static const struct nl_policy policy[] = {
+        [IFLA_ADDRESS] = { .type = NL_A_UNSPEC,
+                           .min_len = sizeof(struct eth_addr) },
+    };
+    struct nlattr *attrs[ARRAY_SIZE(policy)];
+    struct ofpbuf request, *reply;
+    struct ifinfomsg *ifi;
+
+    device->peer_away = 0;
+    device->peer_mac = eth_addr_zero;
+    if (!is_pair || !link || !netnsid) {
+        return;
+    }
+
+    device->peer_away = nl_attr_get_u32(link);
+    ofpbuf_init(&request, 0);
+    nl_msg_put_nlmsghdr(&request, sizeof *ifi, RTM_GETLINK, NLM_F_REQUEST);
+    ifi = ofpbuf_put_zeros(&request, sizeof *ifi);
+    ifi->ifi_index = device->peer_away;
+    nl_msg_put_u32(&request, IFLA_IF_NETNSID, nl_attr_get_u32(netnsid));
+    if (!nl_transact(NETLINK_ROUTE, &request, &reply)) {
+        if (nl_policy_parse(reply, NLMSG_HDRLEN + sizeof *ifi, policy, attrs,
+                            ARRAY_SIZE(policy))) {
+            device->peer_mac = nl_attr_get_eth_addr(attrs[IFLA_ADDRESS]);
+        }
+        ofpbuf_delete(reply);
+    }
+    ofpbuf_uninit(&request);
 }
 
 /* Asks what the device 'ifindex' is like.  Returns 0 or a positive errno
@@ -158,17 +122,22 @@ xdp_view_query(int ifindex, struct xdp_view *device)
 
     if (nl_policy_parse(reply, NLMSG_HDRLEN + sizeof *ifi, policy, attrs,
                         ARRAY_SIZE(policy))) {
-        const struct nlattr *kind = NULL;
+        const char *kind = NULL;
 
         if (attrs[IFLA_LINKINFO]) {
-            kind = nl_attr_find_nested(attrs[IFLA_LINKINFO], IFLA_INFO_KIND);
+            const struct nlattr *a
+                = nl_attr_find_nested(attrs[IFLA_LINKINFO], IFLA_INFO_KIND);
+
+            kind = a ? nl_attr_get_string(a) : NULL;
         }
+        device->is_pair = kind && (!strcmp(kind, "veth")
+                                   || !strcmp(kind, "netkit"));
+        query_away(device->is_pair, attrs[IFLA_LINK],
+                   attrs[IFLA_LINK_NETNSID], device);
         device->mtu = nl_attr_get_u32(attrs[IFLA_MTU]);
         device->peer = (attrs[IFLA_LINK] && !attrs[IFLA_LINK_NETNSID]
                         ? nl_attr_get_u32(attrs[IFLA_LINK]) : 0);
-        device->tags = get_tags(ifindex,
-                                kind ? nl_attr_get_string(kind) : NULL,
-                                device->peer);
+        device->tags = get_tags(ifindex, kind, device->peer);
     } else {
         error = EPROTO;
     }

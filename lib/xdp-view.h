@@ -9,14 +9,19 @@
  * native mode such a tag is lost when the packet is redirected; in generic
  * mode it goes on with the packet.
  *
- * For lib/xdp-port-device.c.  Thread safety: all functions may be called from
+ * At tc, tags beside the packet are seen like any other.
+ *
+ * For lib/xdp-port*.c.  Thread safety: all functions may be called from
  * any thread, with any lock.
  */
 
 #ifndef XDP_VIEW_H
 #define XDP_VIEW_H 1
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "openvswitch/types.h"
 
 /* Where the VLAN tags are of the packets that a device receives. */
 enum xdp_view_tags {
@@ -29,8 +34,12 @@ enum xdp_view_tags {
 
 struct xdp_view {
     uint32_t mtu;
-    int peer;                   /* Of a veth, if it is in this network
-                                 * namespace, otherwise 0. */
+    bool is_pair;               /* One of two ends, as of a veth? */
+    int peer;                   /* The other end of a veth, if it is in this
+                                 * network namespace, otherwise 0. */
+    int peer_away;              /* The other end of a pair, if it is in another
+                                 * namespace, otherwise 0... */
+    struct eth_addr peer_mac;   /* ...and its address, zero if unknown. */
     enum xdp_view_tags tags;
 };
 

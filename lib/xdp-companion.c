@@ -1,0 +1,549 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See xdp-companion.h. */
+
+#include <config.h>
+
+#include "xdp-companion.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "fatal-signal.h"
+#include "netlink.h"
+#include "netlink-socket.h"
+#include "openvswitch/ofpbuf.h"
+#include "openvswitch/vlog.h"
+#include "ovs-thread.h"
+#include "random.h"
+#include "util.h"
+#include "xdp-ethtool.h"
+
+VLOG_DEFINE_THIS_MODULE(xdp_companion);
+
+#define KIND "veth"
+#define NAME_PREFIX "ovstc"
+
+/* The alias of a companion, with the name of its port and the token of its
+ * process: its process id and a random number. */
+#define ALIAS_FORMAT "companion of %s, ovs-vswitchd %s"
+#define ALIAS_SCAN "companion of %*s ovs-vswitchd %31[0-9a-f-]"
+#define TOKEN_SIZE 32
+
+/* A device that may be a companion. */
+struct link {
+    char name[IFNAMSIZ];
+    char token[TOKEN_SIZE];     /* Empty if it is none. */
+    int ifindex;
+    uint32_t max_mtu;           /* 0 if the kernel does not tell. */
+};
+
+/* All companions of this process, by 'all_node'. */
+static struct ovs_mutex all_mutex = OVS_MUTEX_INITIALIZER;
+static struct ovs_list all OVS_GUARDED_BY(all_mutex)
+    = OVS_LIST_INITIALIZER(&all);
+
+/* The process. */
+
+/* Makes a socket whose abstract name has 'token'.  Returns a file descriptor,
+ * or a negative errno value: -EADDRINUSE if there is one already. */
+static int
+bind_token(const char *token)
+{
+    struct sockaddr_un sun = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int len, error;
+
+    if (fd < 0) {
+        return -errno;
+    }
+    len = snprintf(sun.sun_path + 1, sizeof sun.sun_path - 1,
+                   "openvswitch-xdp/%s", token);
+    if (bind(fd, (struct sockaddr *) &sun,
+             offsetof(struct sockaddr_un, sun_path) + 1 + len)) {
+        error = -errno;
+        close(fd);
+        return error;
+    }
+    return fd;
+}
+
+/* Returns the token of this process, which has a socket for it from then on
+ * until it dies, or NULL if that cannot be made. */
+static const char *
+get_token(void)
+{
+    static struct ovsthread_once once = OVSTHREAD_ONCE_INITIALIZER;
+    static char token[TOKEN_SIZE];
+
+    if (ovsthread_once_start(&once)) {
+        int fd;
+
+        snprintf(token, sizeof token, "%ld-%08"PRIx32, (long int) getpid(),
+                 random_uint32());
+        fd = bind_token(token);
+        if (fd < 0) {
+            VLOG_WARN("making a socket that says that this process lives "
+                      "failed (%s)", ovs_strerror(-fd));
+            token[0] = '\0';
+        }
+        ovsthread_once_done(&once);
+    }
+    return token[0] ? token : NULL;
+}
+
+/* Returns true if the process of 'token' lives, or that is unknown. */
+static bool
+is_alive(const char *token)
+{
+    int fd = bind_token(token);
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    return fd < 0;
+}
+
+/* Messages. */
+
+/* Starts the request 'request' of 'type', with 'flags', about the device
+ * 'ifindex', or about one with a name if that is 0. */
+static struct ifinfomsg *
+start_request(struct ofpbuf *request, int type, int flags, int ifindex)
+{
+    struct ifinfomsg *ifi;
+
+    ofpbuf_init(request, 256);
+    nl_msg_put_nlmsghdr(request, sizeof *ifi, type, NLM_F_REQUEST | flags);
+    ifi = ofpbuf_put_zeros(request, sizeof *ifi);
+    ifi->ifi_family = AF_UNSPEC;
+    ifi->ifi_index = ifindex;
+    return ifi;
+}
+
+/* Sends 'request', which is freed.  Returns 0 or a positive errno value. */
+static int
+transact(struct ofpbuf *request)
+{
+    int error = nl_transact(NETLINK_ROUTE, request, NULL);
+
+    ofpbuf_uninit(request);
+    return error;
+}
+
+/* Parses 'msg' into '*link'.  Returns false if it is none of a companion of
+ * anyone. */
+static bool
+parse_link(const struct ofpbuf *msg, struct link *link)
+{
+    static const struct nl_policy policy[] = {
+        [IFLA_IFNAME] = { .type = NL_A_STRING },
+        [IFLA_IFALIAS] = { .type = NL_A_STRING, .optional = true },
+        [IFLA_MAX_MTU] = { .type = NL_A_U32, .optional = true },
+        [IFLA_LINKINFO] = { .type = NL_A_NESTED, .optional = true },
+    };
+    struct nlattr *attrs[ARRAY_SIZE(policy)];
+    const struct ifinfomsg *ifi;
+    const struct nlattr *kind;
+
+    ifi = ofpbuf_at(msg, NLMSG_HDRLEN, sizeof *ifi);
+    if (!ifi || !nl_policy_parse(msg, NLMSG_HDRLEN + sizeof *ifi, policy,
+                                 attrs, ARRAY_SIZE(policy))
+        || !attrs[IFLA_IFALIAS] || !attrs[IFLA_LINKINFO]) {
+        return false;
+    }
+    kind = nl_attr_find_nested(attrs[IFLA_LINKINFO], IFLA_INFO_KIND);
+    link->ifindex = ifi->ifi_index;
+    link->max_mtu = (attrs[IFLA_MAX_MTU]
+                     ? nl_attr_get_u32(attrs[IFLA_MAX_MTU]) : 0);
+    ovs_strlcpy(link->name, nl_attr_get_string(attrs[IFLA_IFNAME]),
+                sizeof link->name);
+    return (kind && !strcmp(nl_attr_get_string(kind), KIND)
+            && ovs_scan(nl_attr_get_string(attrs[IFLA_IFALIAS]), ALIAS_SCAN,
+                        link->token));
+}
+
+/* Asks about the device 'ifindex'.  Returns 0, or a positive errno value:
+ * ENODEV also if it is no companion of this process. */
+static int
+query_link(int ifindex, struct link *link)
+{
+    struct ofpbuf request, *reply;
+    const char *token = get_token();
+    int error;
+
+    start_request(&request, RTM_GETLINK, 0, ifindex);
+    error = nl_transact(NETLINK_ROUTE, &request, &reply);
+    ofpbuf_uninit(&request);
+    if (!error) {
+        if (!token || !parse_link(reply, link)
+            || strcmp(link->token, token)) {
+            error = ENODEV;
+        }
+        ofpbuf_delete(reply);
+    }
+    return error;
+}
+
+/* Deletes the device 'ifindex', and the other end with it. */
+static void
+delete_link(int ifindex)
+{
+    struct ofpbuf request;
+    int error;
+
+    start_request(&request, RTM_DELLINK, 0, ifindex);
+    error = transact(&request);
+    if (error && error != ENODEV) {
+        VLOG_WARN("deleting the companion with ifindex %d failed (%s)",
+                  ifindex, ovs_strerror(error));
+    }
+}
+
+/* Deletes the companions in this network namespace whose process has died. */
+void
+xdp_companion_remove_stale(void)
+{
+    struct ofpbuf request, reply, buf;
+    size_t n = 0, allocated = 0;
+    struct link *links = NULL;
+    struct nl_dump dump;
+
+    start_request(&request, RTM_GETLINK, 0, 0);
+    nl_dump_start(&dump, NETLINK_ROUTE, &request);
+    ofpbuf_uninit(&request);
+    ofpbuf_init(&buf, NL_DUMP_BUFSIZE);
+    while (nl_dump_next(&dump, &reply, &buf)) {
+        if (n >= allocated) {
+            links = x2nrealloc(links, &allocated, sizeof *links);
+        }
+        n += parse_link(&reply, &links[n]);
+    }
+    ofpbuf_uninit(&buf);
+    nl_dump_done(&dump);
+
+    for (size_t i = 0; i < n; i++) {
+        if (!strncmp(links[i].name, NAME_PREFIX, strlen(NAME_PREFIX))
+            && !is_alive(links[i].token)) {
+            VLOG_INFO("deleting %s, the companion of a port of a process "
+                      "that died", links[i].name);
+            delete_link(links[i].ifindex);
+        }
+    }
+    free(links);
+}
+
+/* Called when the process ends: deletes its companions. */
+static void
+delete_all(void *aux OVS_UNUSED)
+{
+    const struct xdp_companion *c;
+    struct link link;
+
+    ovs_mutex_lock(&all_mutex);
+    LIST_FOR_EACH (c, all_node, &all) {
+        if (!query_link(c->port_ifindex, &link)) {
+            delete_link(c->port_ifindex);
+        }
+    }
+    ovs_mutex_unlock(&all_mutex);
+}
+
+/* Notes that there is 'c'. */
+static void
+remember(struct xdp_companion *c)
+{
+    static struct ovsthread_once once = OVSTHREAD_ONCE_INITIALIZER;
+
+    if (ovsthread_once_start(&once)) {
+        fatal_signal_add_hook(delete_all, NULL, NULL, true);
+        ovsthread_once_done(&once);
+    }
+    ovs_mutex_lock(&all_mutex);
+    ovs_list_push_back(&all, &c->all_node);
+    ovs_mutex_unlock(&all_mutex);
+}
+
+/* Making companions. */
+
+/* Puts into 'request' the name 'name' and 'n_queues' queues of a new
+ * device. */
+static void
+put_device(struct ofpbuf *request, const char *name, int n_queues)
+{
+    nl_msg_put_string(request, IFLA_IFNAME, name);
+    nl_msg_put_u32(request, IFLA_NUM_TX_QUEUES, n_queues);
+    nl_msg_put_u32(request, IFLA_NUM_RX_QUEUES, n_queues);
+}
+
+/* Fills 'request' with that for a pair with 'n_queues' queues. */
+static void
+put_pair(struct ofpbuf *request, const struct xdp_companion *c, int n_queues)
+{
+    size_t info, data, peer;
+
+    start_request(request, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0);
+    put_device(request, c->port_end, n_queues);
+    info = nl_msg_start_nested(request, IFLA_LINKINFO);
+    nl_msg_put_string(request, IFLA_INFO_KIND, KIND);
+    data = nl_msg_start_nested(request, IFLA_INFO_DATA);
+    peer = nl_msg_start_nested(request, VETH_INFO_PEER);
+    ofpbuf_put_zeros(request, sizeof(struct ifinfomsg));
+    put_device(request, c->socket_end, n_queues);
+    nl_msg_end_nested(request, peer);
+    nl_msg_end_nested(request, data);
+    nl_msg_end_nested(request, info);
+}
+
+/* Fills 'request' with that to give the device 'name' the alias 'alias'. */
+static void
+put_alias(struct ofpbuf *request, const char *name, const char *alias)
+{
+    start_request(request, RTM_SETLINK, 0, 0);
+    nl_msg_put_string(request, IFLA_IFNAME, name);
+    nl_msg_put_unspec(request, IFLA_IFALIAS, alias, strlen(alias));
+}
+
+/* Makes the pair of 'c', with names that nobody has.  All in one call of the
+ * kernel, so that there is never one without alias, even if the process is
+ * killed.  Returns 0 or a positive errno value. */
+static int
+make_pair(struct xdp_companion *c, const char *alias, int n_queues)
+{
+    struct nl_transaction steps[3], *array[3];
+    struct ofpbuf requests[3];
+    int error = 0;
+
+    put_pair(&requests[0], c, n_queues);
+    put_alias(&requests[1], c->port_end, alias);
+    put_alias(&requests[2], c->socket_end, alias);
+    for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+        steps[i] = (struct nl_transaction) { .request = &requests[i] };
+        array[i] = &steps[i];
+    }
+    nl_transact_multiple(NETLINK_ROUTE, array, ARRAY_SIZE(array));
+    for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+        error = error ? error : steps[i].error;
+        ofpbuf_uninit(&requests[i]);
+    }
+    return error;
+}
+
+/* Has IPv6 give no address to the device 'ifindex', if there is IPv6.  Returns
+ * 0 or a positive errno value. */
+static int
+keep_ipv6_off(int ifindex)
+{
+    struct ofpbuf request;
+    size_t spec, inet6;
+    int error;
+
+    start_request(&request, RTM_SETLINK, 0, ifindex);
+    spec = nl_msg_start_nested(&request, IFLA_AF_SPEC);
+    inet6 = nl_msg_start_nested(&request, AF_INET6);
+    nl_msg_put_u8(&request, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+    nl_msg_end_nested(&request, inet6);
+    nl_msg_end_nested(&request, spec);
+    error = transact(&request);
+    return error == EAFNOSUPPORT ? 0 : error;
+}
+
+/* Implements xdp_ethtool_func: is 'name' a feature because of which packets
+ * would not get into the device as they will be on the wire? */
+static bool
+leaves_packets_unfinished(const char *name, const void *aux OVS_UNUSED)
+{
+    return (!strncmp(name, "tx-", 3)
+            && strcmp(name, "tx-generic-segmentation")
+            && (strstr(name, "segmentation") || strstr(name, "checksum")
+                || strstr(name, "vlan") || strstr(name, "gso")));
+}
+
+/* Makes the device 'name' an end of a companion.  Stores its index in
+ * '*ifindex'.  Returns 0 or a positive errno value. */
+static int
+prepare_end(const char *name, int *ifindex)
+{
+    int error;
+
+    *ifindex = if_nametoindex(name);
+    error = *ifindex ? keep_ipv6_off(*ifindex) : errno;
+    return (error ? error
+            : xdp_ethtool_switch_off(*ifindex, leaves_packets_unfinished,
+                                     NULL));
+}
+
+/* Makes a companion with 'n_queues' queues for the port 'port', which is not
+ * up yet.  Returns 0, or a positive errno value with a message in '*errp'. */
+int
+xdp_companion_create(const char *port, int n_queues,
+                     struct xdp_companion **cp, char **errp)
+{
+    const char *token = get_token();
+    struct xdp_companion *c;
+    char *alias;
+    int error;
+
+    *cp = NULL;
+    if (!token) {
+        *errp = xstrdup("no companion, because the log says that a socket "
+                        "could not be made");
+        return ENOTSOCK;
+    }
+
+    c = xzalloc(sizeof *c);
+    ovs_list_init(&c->all_node);
+    c->tc = XDP_TC_NONE;
+    c->link_fd = -1;
+    do {
+        uint32_t number = random_uint32();
+
+        snprintf(c->port_end, sizeof c->port_end, NAME_PREFIX"%08"PRIx32"-p",
+                 number);
+        snprintf(c->socket_end, sizeof c->socket_end,
+                 NAME_PREFIX"%08"PRIx32"-s", number);
+    } while (if_nametoindex(c->port_end) || if_nametoindex(c->socket_end));
+
+    alias = xasprintf(ALIAS_FORMAT, port, token);
+    error = make_pair(c, alias, n_queues);
+    free(alias);
+    if (error) {
+        *errp = xasprintf("making a companion, a veth pair, failed (%s)%s",
+                          ovs_strerror(error),
+                          error == EPERM ? "; it takes CAP_NET_ADMIN"
+                          : error == EOPNOTSUPP
+                          ? "; the kernel needs CONFIG_VETH" : "");
+        c->port_ifindex = if_nametoindex(c->port_end);
+        xdp_companion_destroy(c);
+        return error;
+    }
+    error = prepare_end(c->port_end, &c->port_ifindex);
+    remember(c);
+    if (!error) {
+        error = prepare_end(c->socket_end, &c->socket_ifindex);
+    }
+    if (error) {
+        *errp = xasprintf("switching off IPv6 and the offloads of the "
+                          "companion %s failed (%s)", c->port_end,
+                          ovs_strerror(error));
+        xdp_companion_destroy(c);
+        return error;
+    }
+    *cp = c;
+    return 0;
+}
+
+/* Makes 'mtu', or what it can be at most, the MTU of both ends of 'c'.
+ * Returns 0 or a positive errno value. */
+int
+xdp_companion_set_mtu(struct xdp_companion *c, uint32_t mtu)
+{
+    const int ends[] = { c->port_ifindex, c->socket_ifindex };
+    struct ofpbuf request;
+    struct link link;
+    int error;
+
+    /* Without multi-buffer XDP on the other end, a page is the limit. */
+    error = query_link(c->port_ifindex, &link);
+    if (error) {
+        return error;
+    }
+    if (link.max_mtu) {
+        mtu = MIN(mtu, link.max_mtu);
+    }
+    if (mtu == c->mtu) {
+        return 0;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+        start_request(&request, RTM_SETLINK, 0, ends[i]);
+        nl_msg_put_u32(&request, IFLA_MTU, mtu);
+        error = transact(&request);
+        if (error) {
+            return error;
+        }
+    }
+    c->mtu = mtu;
+    return 0;
+}
+
+/* Takes the device 'ifindex' up.  Returns 0 or a positive errno value. */
+static int
+take_up(int ifindex)
+{
+    struct ofpbuf request;
+    struct ifinfomsg *ifi;
+
+    ifi = start_request(&request, RTM_SETLINK, 0, ifindex);
+    ifi->ifi_flags = ifi->ifi_change = IFF_UP | IFF_NOARP;
+    return transact(&request);
+}
+
+/* Attaches to 'c', which xdp_companion_create() made, the programs 'tc_fd', at
+ * the port's end, and 'xdp_fd', at the other one, gives it 'mtu', or what it
+ * can have at most, and takes it up.  Returns 0, or a positive errno value
+ * with a message in '*errp'. */
+int
+xdp_companion_start(struct xdp_companion *c, int tc_fd, int xdp_fd,
+                    uint32_t mtu, char **errp)
+{
+    LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
+    int error;
+
+    error = xdp_tc_attach(c->port_ifindex, tc_fd, tc_fd, &c->tc, errp);
+    if (error) {
+        return error;
+    }
+    c->link_fd = bpf_link_create(xdp_fd, c->socket_ifindex, BPF_XDP, &opts);
+    error = c->link_fd < 0 ? errno : 0;
+    if (error) {
+        *errp = xasprintf("attaching the XDP program to %s failed (%s)",
+                          c->socket_end, ovs_strerror(error));
+        return error;
+    }
+    error = xdp_companion_set_mtu(c, mtu);
+    if (!error) {
+        error = take_up(c->socket_ifindex);
+    }
+    if (!error) {
+        error = take_up(c->port_ifindex);
+    }
+    if (error) {
+        *errp = xasprintf("setting the companion %s up failed (%s)",
+                          c->port_end, ovs_strerror(error));
+    }
+    return error;
+}
+
+/* Deletes the pair 'c', which may be NULL, with its programs. */
+void
+xdp_companion_destroy(struct xdp_companion *c)
+{
+    struct link link;
+
+    if (!c) {
+        return;
+    }
+    /* With the device its filter goes, too. */
+    if (c->tc.link_fd >= 0) {
+        xdp_tc_detach(&c->tc);
+    }
+    if (c->link_fd >= 0) {
+        close(c->link_fd);
+    }
+    if (c->port_ifindex && !query_link(c->port_ifindex, &link)) {
+        delete_link(c->port_ifindex);
+    }
+    ovs_mutex_lock(&all_mutex);
+    ovs_list_remove(&c->all_node);
+    ovs_mutex_unlock(&all_mutex);
+    free(c);
+}
