@@ -6,7 +6,6 @@
 #include "xdp-command.h"
 
 #include <inttypes.h>
-#include <linux/if_link.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +17,7 @@
 #include "openvswitch/ofp-flow.h"
 #include "unixctl.h"
 #include "util.h"
+#include "xdp-companion.h"
 #include "xdp-conn-report.h"
 #include "xdp-contract.h"
 #include "xdp-custody-private.h"
@@ -158,10 +158,10 @@ static void
 show_port(const struct xdp_netdev *xdp, struct ds *s)
     OVS_REQUIRES(xdp_mutex)
 {
-    bool generic = xdp->xdp_flags & XDP_FLAGS_SKB_MODE;
     const struct custody_port *port = port_of(xdp);
     struct ds problems = DS_EMPTY_INITIALIZER;
     struct xdp_port_stats port_stats;
+    struct xdp_caps caps;
 
     ds_put_format(s, "port %s:\n", xdp->name);
     if (xdp->tunnel) {
@@ -185,17 +185,25 @@ show_port(const struct xdp_netdev *xdp, struct ds *s)
                   !xdp->object->has_table ? "none"
                   : xdp_netdev_offload_is_on() && !xdp->obstacle
                   ? "in use" : "not used");
-    ds_put_format(s, "  mode: %s\n", generic ? "generic" : "native");
+    ds_put_format(s, "  mode: %s\n", xdp_netdev_mode_name(xdp));
+    if (xdp->companion) {
+        ds_put_format(s, "  companion: %s, sockets on %s\n",
+                      xdp->companion->port_end, xdp->companion->socket_end);
+    }
     ds_put_format(s, "  queues: %d\n", xdp->netdev->n_rxq);
     ds_put_format(s, "  takes redirected packets: %s\n",
                   xdp->can_be_target ? "yes" : "no");
     if (!xdp->object->has_table) {
         return;
     }
+    caps = xdp->object->caps;
+    if (xdp_netdev_is_tc(xdp)) {
+        xdp_contract_take_tc_caps(&caps);
+    }
     ds_put_format(s, "  outputs of a flow: up to %"PRIu32"\n",
-                  generic ? 1 : xdp->object->caps.max_outputs);
+                  xdp_netdev_is_generic(xdp) ? 1 : caps.max_outputs);
     ds_put_format(s, "  recirculation: %s\n",
-                  !(xdp->object->caps.ops & UINT64_C(1) << XDP_OP_RECIRC)
+                  !xdp_contract_has_op(&caps, XDP_OP_RECIRC)
                   ? "not in the object"
                   : !xdp_offer_takes_metadata(xdp)
                   ? "no, the driver has no metadata"
@@ -211,6 +219,10 @@ show_port(const struct xdp_netdev *xdp, struct ds *s)
                   port_stats.upcalls);
     ds_put_format(s, "  passed to the kernel: packets %llu\n",
                   port_stats.no_socket);
+    if (xdp->companion) {
+        ds_put_format(s, "  too large for userspace: packets %llu\n",
+                      port_stats.too_large);
+    }
 }
 
 /* For custody_for_each(): reads the statistics of 'flow', so that those of its

@@ -128,6 +128,36 @@ xdp_netdev_is_generic(const struct xdp_netdev *port)
     return port->object && port->xdp_flags & XDP_FLAGS_SKB_MODE;
 }
 
+/* Returns true if 'port' is attached at tc. */
+bool
+xdp_netdev_is_tc(const struct xdp_netdev *port)
+{
+    return port->object && port->xdp_flags & XDP_NETDEV_TC;
+}
+
+/* Returns the name of the mode of 'port', which is attached. */
+const char *
+xdp_netdev_mode_name(const struct xdp_netdev *port)
+{
+    return (xdp_netdev_is_tc(port) ? "tc"
+            : xdp_netdev_is_generic(port) ? "generic" : "native");
+}
+
+/* Returns true if a port is attached with 'object' at tc, or if not 'tc', at
+ * XDP. */
+bool
+xdp_netdev_shares(const struct xdp_object *object, bool tc)
+{
+    const struct xdp_netdev *port;
+
+    HMAP_FOR_EACH (port, node, &ports) {
+        if (port->object == object && xdp_netdev_is_tc(port) == tc) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Returns true if some of the packets that come in on 'port' are received in
  * generic mode.  On a tunnel, they may be received by any port. */
 bool
@@ -146,32 +176,39 @@ xdp_netdev_may_be_generic(const struct xdp_netdev *port)
     return false;
 }
 
-/* Returns true if all of the packets that come in on 'port' are received in
- * generic mode. */
+/* Returns true if the kernel sends what is redirected from 'port', which is
+ * attached, like any other packet: in generic mode and at tc. */
 static bool
-is_always_generic(const struct xdp_netdev *port)
+sends_like_others(const struct xdp_netdev *port)
+{
+    return xdp_netdev_is_generic(port) || xdp_netdev_is_tc(port);
+}
+
+/* Returns true if that is so for all of the packets that come in on 'port'. */
+static bool
+always_sends_like_others(const struct xdp_netdev *port)
     OVS_REQUIRES(xdp_mutex)
 {
     const struct xdp_netdev *other;
 
     if (!port->tunnel) {
-        return xdp_netdev_is_generic(port);
+        return sends_like_others(port);
     }
     HMAP_FOR_EACH (other, node, &ports) {
-        if (other->object && !xdp_netdev_is_generic(other)) {
+        if (other->object && !sends_like_others(other)) {
             return false;
         }
     }
     return true;
 }
 
-/* Returns true if packets that come in on 'from' can be redirected to 'to'.
- * In generic mode the kernel sends them like any other packet. */
+/* Returns true if packets that come in on 'from' can be redirected to
+ * 'to'. */
 bool
 xdp_netdev_takes_from(const struct xdp_netdev *to,
                       const struct xdp_netdev *from)
 {
-    return to->can_be_target || is_always_generic(from);
+    return to->can_be_target || always_sends_like_others(from);
 }
 
 /* Numbers. */
@@ -303,6 +340,7 @@ xdp_netdev_add_tunnel(const char *name, enum xdp_tunnel_type type)
     port->tunnel = type;
     port->number = number;
     port->link_fd = -1;
+    port->tc = XDP_TC_NONE;
     xdp_netdev_insert(port);
 
     LIST_FOR_EACH (object, list_node, xdp_object_list()) {

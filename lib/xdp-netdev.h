@@ -32,14 +32,20 @@
 
 #include "openvswitch/hmap.h"
 #include "openvswitch/thread.h"
+#include "openvswitch/types.h"
 #include "xdp-abi.h"
+#include "xdp-tc.h"
 
 struct netdev;
+struct xdp_companion;
 struct xdp_flow_table;
 struct xdp_flow_table_limits;
 struct xdp_object;
 
 extern struct ovs_mutex xdp_mutex;
+
+/* Beside XDP_FLAGS_*_MODE: the flow table is at tc, not at XDP. */
+#define XDP_NETDEV_TC (UINT32_C(1) << 31)
 
 /* An AF_XDP netdev, from its first configuration to its destruction, or a
  * tunnel port of the datapath whose header XDP can pop, as long as its netdev
@@ -71,13 +77,22 @@ struct xdp_netdev {
     struct xdp_object *object;
     bool gone;                  /* Device left; 'object' is NULL since. */
     int ifindex;                /* Without 'object', when last configured. */
-    int link_fd;
-    uint32_t xdp_flags;         /* XDP_FLAGS_*_MODE. */
+    int link_fd;                /* At XDP, otherwise -1. */
+    uint32_t xdp_flags;         /* XDP_FLAGS_*_MODE, XDP_NETDEV_TC; without
+                                 * 'object', those that were tried last. */
+    struct xdp_tc tc;           /* At tc, otherwise XDP_TC_NONE... */
+    struct xdp_companion *companion; /* ...and NULL. */
+    int n_sockets;              /* That were put behind it. */
+    uint64_t n_too_large;       /* When the log last said what was lost. */
+    bool must_be_tc;            /* At tc whether the offload is on or off? */
     uint32_t number;            /* In all tables; also of a tunnel. */
     bool leaving;               /* Its flows leave XDP, no new ones come. */
     bool can_be_target;
     bool zerocopy;              /* Do its sockets work with zero copy? */
-    int peer;                   /* Of a veth, in our namespace, or 0. */
+    int peer;                   /* Of a veth, in our namespace, or 0... */
+    int peer_away;              /* ...but then in another one, by its index
+                                 * there, or 0... */
+    struct eth_addr peer_mac;   /* ...with this address, if that is known. */
     const char *obstacle;       /* Why no flow of the port may be in XDP
                                  * whatever the object can do, or NULL. */
     char *obstacle_help;        /* The same at length, with what to do. */
@@ -105,6 +120,10 @@ uint32_t xdp_netdev_vlan_limit(void);
 
 /* Modes. */
 bool xdp_netdev_is_generic(const struct xdp_netdev *);
+bool xdp_netdev_is_tc(const struct xdp_netdev *);
+const char *xdp_netdev_mode_name(const struct xdp_netdev *);
+bool xdp_netdev_shares(const struct xdp_object *, bool tc)
+    OVS_REQUIRES(xdp_mutex);
 bool xdp_netdev_may_be_generic(const struct xdp_netdev *)
     OVS_REQUIRES(xdp_mutex);
 bool xdp_netdev_takes_from(const struct xdp_netdev *to,

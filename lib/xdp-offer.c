@@ -145,6 +145,54 @@ has_action(const struct custody_flow *flow, uint16_t type)
     return nl_attr_find__(flow->actions, flow->actions_len, type) != NULL;
 }
 
+/* Where packets meet a flow. */
+enum hooks {
+    HOOK_XDP = 1 << 0,
+    HOOK_TC = 1 << 1
+};
+
+/* Returns where packets meet a flow from 'xdp' in the table of 'home'.  If
+ * 'xdp' is a tunnel, that is where its header can be popped: at XDP, at tc,
+ * both or none. */
+static enum hooks
+get_hooks(const struct xdp_netdev *xdp, const struct xdp_netdev *home)
+    OVS_REQUIRES(xdp_mutex)
+{
+    const struct xdp_object *object = home->object;
+    enum hooks hooks = 0;
+
+    if (!xdp->tunnel) {
+        return xdp_netdev_is_tc(home) ? HOOK_TC : HOOK_XDP;
+    }
+    if (xdp_netdev_shares(object, false)) {
+        hooks |= HOOK_XDP;
+    }
+    if (xdp_netdev_shares(object, true)
+        && object->caps.tc_ops & UINT64_C(1) << XDP_OP_TNL_POP) {
+        hooks |= HOOK_TC;
+    }
+    return hooks;
+}
+
+/* Appends to 'tr->detail' that 'flow' is refused for 'reason' at tc only, if
+ * so: an object with 'caps' can do it at XDP. */
+static void
+note_tc(const struct custody_flow *flow, struct xdp_netdev *xdp,
+        const struct xdp_caps *caps, enum xdp_reason reason,
+        struct xdp_translation *tr)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct xdp_translation at_xdp = *tr;
+
+    if ((reason == XDP_REASON_ACTION || reason == XDP_REASON_OUTPUTS)
+        && xdp_translate_actions(flow->actions, flow->actions_len, caps,
+                                 lookup_target, xdp, &at_xdp) != reason) {
+        size_t len = strlen(tr->detail);
+
+        snprintf(tr->detail + len, sizeof tr->detail - len, " at tc");
+    }
+}
+
 /* Translates 'flow', from 'xdp' and with the table of 'home', into '*tr'.
  * Returns the reason why that cannot be, or XDP_REASON_NONE. */
 static enum xdp_reason
@@ -155,8 +203,17 @@ translate(const struct custody_flow *flow, struct xdp_netdev *xdp,
     bool generic = xdp_netdev_may_be_generic(xdp);
     struct xdp_caps caps = home->object->caps;
     enum xdp_reason reason;
+    enum hooks hooks = get_hooks(xdp, home);
     struct match match;
 
+    if (!hooks) {
+        ovs_strlcpy(tr->detail, "tnl_pop at tc", sizeof tr->detail);
+        return XDP_REASON_ACTION;
+    } else if (hooks == HOOK_TC) {
+        xdp_contract_take_tc_caps(&caps);
+    } else if (hooks & HOOK_TC) {
+        xdp_contract_take_common_caps(&caps);
+    }
     if (generic) {
         /* Copies share their bytes there, and one that cannot be sent costs
          * those after it. */
@@ -180,6 +237,8 @@ translate(const struct custody_flow *flow, struct xdp_netdev *xdp,
     if (reason == XDP_REASON_OUTPUTS && generic) {
         ovs_strlcpy(tr->detail, "several outputs in generic mode",
                     sizeof tr->detail);
+    } else if (hooks & HOOK_TC) {
+        note_tc(flow, xdp, &home->object->caps, reason, tr);
     }
     return reason;
 }

@@ -15,8 +15,10 @@
 #include "netdev-provider.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
+#include "ovs-thread.h"
 #include "smap.h"
 #include "util.h"
+#include "xdp-companion.h"
 #include "xdp-custody.h"
 #include "xdp-object-file.h"
 #include "xdp-ovs-compat.h"
@@ -32,11 +34,17 @@ int
 xdp_port_set_config(struct netdev *netdev, const struct smap *args,
                     char **errp)
 {
+    static struct ovsthread_once once = OVSTHREAD_ONCE_INITIALIZER;
     bool vlan_visible = smap_get_bool(args, "xdp-vlan-visible", false);
     const char *option = smap_get(args, "xdp-obj");
     struct xdp_netdev *port;
     char *message = NULL;
     int error = 0;
+
+    if (ovsthread_once_start(&once)) {
+        xdp_companion_remove_stale();
+        ovsthread_once_done(&once);
+    }
 
     if (option && !option[0]) {
         option = NULL;
@@ -70,6 +78,7 @@ xdp_port_set_config(struct netdev *netdev, const struct smap *args,
             port->name = xstrdup(netdev_get_name(netdev));
             port->netdev = netdev;
             port->link_fd = -1;
+            port->tc = XDP_TC_NONE;
             xdp_netdev_insert(port);
         }
         xdp_port_replace_string(&port->option, option);
@@ -146,8 +155,10 @@ xdp_port_get_status(const struct netdev *netdev, struct smap *status)
             smap_add(status, "xdp-obj", port->object->path);
             if (!xdp_ovs_reports_mode()) {
                 smap_add(status, "xdp-mode",
-                         port->xdp_flags & XDP_FLAGS_SKB_MODE ? "generic"
-                                                              : "native");
+                         xdp_netdev_mode_name(port));
+            }
+            if (port->companion) {
+                smap_add(status, "xdp-companion", port->companion->port_end);
             }
         }
         smap_add(status, "xdp-flow-table", has_table ? "in use" : "not used");
@@ -166,7 +177,7 @@ static bool
 has_own_object(const struct xdp_netdev *port)
     OVS_REQUIRES(xdp_mutex)
 {
-    return (port->object && port->option
+    return (port->object && (port->option || port->must_be_tc)
             && nullable_string_is_equal(port->option, port->good_option));
 }
 

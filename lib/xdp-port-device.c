@@ -9,6 +9,7 @@
 #include "xdp-port-private.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <net/if.h>
 #include <stdlib.h>
 
@@ -75,6 +76,9 @@ find_obstacle(const struct xdp_netdev *port, const struct xdp_view *device,
                         - (port->zerocopy ? XDP_PORT_ZC_TAILROOM : 0));
 
     *help = NULL;
+    if (xdp_netdev_is_tc(port)) {
+        return NULL;
+    }
     if (device->mtu > max_mtu) {
         /* XDP would forward what userspace never gets to see: the traffic
          * would depend on where its flow is. */
@@ -96,6 +100,24 @@ find_obstacle(const struct xdp_netdev *port, const struct xdp_view *device,
     return NULL;
 }
 
+/* Notes what 'device' says of the other end of 'port', and tells the programs
+ * at tc. */
+static void
+set_peer(struct xdp_netdev *port, const struct xdp_view *device)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct xdp_object *object;
+
+    port->peer = device->peer;
+    port->peer_away = device->peer_away;
+    port->peer_mac = device->peer_mac;
+    LIST_FOR_EACH (object, list_node, xdp_object_list()) {
+        if (object->has_table) {
+            xdp_port_tc_set_peer(object, port);
+        }
+    }
+}
+
 /* Looks at the device of 'port', which is attached, and has the flows of the
  * port leave XDP, or come back, if they have to. */
 void
@@ -114,7 +136,10 @@ xdp_port_refresh_obstacle(struct xdp_netdev *port)
                      netdev_get_name(port->netdev), ovs_strerror(error));
         device = (struct xdp_view) { .tags = XDP_TAGS_UNKNOWN };
     }
-    port->peer = device.peer;
+    if (!error && port->companion) {
+        xdp_port_tc_set_mtu(port, device.mtu);
+    }
+    set_peer(port, &device);
     obstacle = find_obstacle(port, &device, &help);
     if (nullable_string_is_equal(port->obstacle_help, help)) {
         free(help);
@@ -140,8 +165,9 @@ void
 xdp_port_check_device(struct xdp_netdev *port)
 {
     const char *name = netdev_get_name(port->netdev);
+    bool tc = port->xdp_flags & XDP_NETDEV_TC;
     char *problem = xdp_device_problem(name, port->ifindex,
-                                       port->netdev->n_rxq);
+                                       tc ? INT_MAX : port->netdev->n_rxq);
 
     if (nullable_string_is_equal(problem, port->device_problem)) {
         free(problem);
@@ -159,9 +185,10 @@ xdp_port_check_device(struct xdp_netdev *port)
 void
 xdp_port_format_problems(const struct xdp_netdev *port, struct ds *s)
 {
+    char *tc_problem = xdp_port_tc_problem(port);
     const char *problems[] = {
         port->rejected, port->problem, port->device_problem,
-        port->obstacle_help
+        port->obstacle_help, tc_problem
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(problems); i++) {
@@ -169,4 +196,5 @@ xdp_port_format_problems(const struct xdp_netdev *port, struct ds *s)
             ds_put_format(s, "%s%s", s->length ? "; " : "", problems[i]);
         }
     }
+    free(tc_problem);
 }

@@ -14,9 +14,12 @@
 #include "netdev-provider.h"
 #include "openvswitch/vlog.h"
 #include "util.h"
+#include "xdp-companion.h"
 #include "xdp-custody.h"
 #include "xdp-device.h"
 #include "xdp-program.h"
+#include "xdp-tc.h"
+#include "xdp-view.h"
 
 VLOG_DEFINE_THIS_MODULE(xdp_port_event);
 
@@ -43,21 +46,41 @@ refresh_target(struct xdp_netdev *port)
     }
 }
 
+/* Returns the peer of the device 'ifindex', if that may be the one of a port,
+ * or 0. */
+static int
+get_peer(int ifindex)
+    OVS_REQUIRES(xdp_mutex)
+{
+    const struct xdp_netdev *port;
+
+    HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
+        if (port->object && !port->peer) {
+            struct xdp_view device;
+
+            return xdp_view_query(ifindex, &device) ? 0 : device.peer;
+        }
+    }
+    return 0;
+}
+
 /* Looks again at the devices of the ports that 'event' of the device 'ifindex'
- * may be of importance to: also that of a veth's peer is. */
+ * may be of importance to: also that of a veth's peer is, which may have come
+ * in from elsewhere. */
 static void
 refresh_obstacles(enum xdp_features_event event, int ifindex)
     OVS_REQUIRES(xdp_mutex)
 {
+    int peer = event == XDP_FEATURES_LINK ? get_peer(ifindex) : 0;
     struct xdp_netdev *port;
 
     HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
         if (port->object && (event == XDP_FEATURES_LOST
-                             || port->ifindex == ifindex
-                             || port->peer == ifindex
-                             /* A peer that comes in from elsewhere. */
-                             || (xdp_netdev_is_generic(port)
-                                 && !port->peer))) {
+                             || (event == XDP_FEATURES_AWAY
+                                 ? port->peer_away == ifindex
+                                 : (port->ifindex == ifindex
+                                    || port->peer == ifindex
+                                    || port->ifindex == peer)))) {
             xdp_port_refresh_obstacle(port);
         }
     }
@@ -76,6 +99,39 @@ lose_device(struct xdp_netdev *port)
     xdp_port_replace_string(&port->device_problem, NULL);
 }
 
+/* Returns true if the program of 'port' is still on its device. */
+static bool
+has_program(const struct xdp_netdev *port)
+{
+    return (xdp_netdev_is_tc(port)
+            ? xdp_tc_is_attached(&port->tc)
+            : xdp_device_of_link(port->link_fd) == port->ifindex);
+}
+
+/* Has 'port', whose companion somebody has deleted, configured again with
+ * another. */
+static void
+lose_companion(struct xdp_netdev *port)
+    OVS_REQUIRES(xdp_mutex)
+{
+    VLOG_WARN("%s: somebody has deleted the companion %s of the port; making "
+              "another", netdev_get_name(port->netdev),
+              port->companion->port_end);
+    port->stale = true;
+    netdev_request_reconfigure(port->netdev);
+}
+
+/* Returns true if the companion of 'port', if it has one, is still here. */
+static bool
+has_companion(const struct xdp_netdev *port)
+{
+    char name[IF_NAMESIZE];
+
+    return (!port->companion
+            || (if_indextoname(port->companion->port_ifindex, name)
+                && if_indextoname(port->companion->socket_ifindex, name)));
+}
+
 /* Returns true if the device to which 'port' is attached is still here, and no
  * other one has the port's name.  If it was moved away and came back, AF_XDP
  * and the tables do not know it any more. */
@@ -89,7 +145,7 @@ has_device(const struct xdp_netdev *port)
     /* One that is only renamed keeps its program. */
     return ((ifindex ? ifindex == port->ifindex
              : if_indextoname(port->ifindex, name) != NULL)
-            && xdp_device_of_link(port->link_fd) == port->ifindex
+            && has_program(port)
             && (!port->object->has_table
                 || xdp_flow_table_has_device(port->object->table,
                                              port->number)));
@@ -162,6 +218,9 @@ handle_lost_events(void)
         } else if (port->object) {
             refresh_target(port);
             xdp_port_check_device(port);
+            if (!has_companion(port)) {
+                lose_companion(port);
+            }
         } else if (port->device_problem) {
             xdp_port_check_device(port);
         }
@@ -190,10 +249,17 @@ xdp_port_handle_event(enum xdp_features_event event, int ifindex)
             lose_device(port);
             revive(port);
         }
+        port = xdp_port_tc_find_companion(ifindex);
+        if (port && !port->stale) {
+            lose_companion(port);
+        }
         break;
 
     case XDP_FEATURES_LINK:
         handle_link(ifindex);
+        break;
+
+    case XDP_FEATURES_AWAY:
         break;
 
     case XDP_FEATURES_LOST:

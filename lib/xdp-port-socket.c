@@ -21,6 +21,7 @@
 #include "openvswitch/vlog.h"
 #include "timeval.h"
 #include "util.h"
+#include "xdp-companion.h"
 #include "xdp-program.h"
 
 VLOG_DEFINE_THIS_MODULE(xdp_port_socket);
@@ -51,6 +52,36 @@ struct device_sockets {
 static struct shash all_sockets OVS_GUARDED_BY(xdp_mutex)
     = SHASH_INITIALIZER(&all_sockets);
 
+/* Returns the attached port whose sockets are on the device 'ifindex', or
+ * NULL. */
+static struct xdp_netdev *
+find_port(int ifindex)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct xdp_netdev *port = xdp_port_tc_find_companion(ifindex);
+
+    if (!port) {
+        port = xdp_netdev_find_attached(ifindex);
+    }
+    return port;
+}
+
+/* Returns the device that the AF_XDP sockets of 'netdev', on the device
+ * 'ifindex', must be created on. */
+int
+xdp_port_socket_device(const struct netdev *netdev, int ifindex)
+{
+    const struct xdp_netdev *port;
+
+    ovs_mutex_lock(&xdp_mutex);
+    port = xdp_netdev_lookup(netdev);
+    if (port && port->companion) {
+        ifindex = port->companion->socket_ifindex;
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+    return ifindex;
+}
+
 /* Returns the flags with which the AF_XDP sockets of device 'ifindex' must be
  * created: without the library's own program where we attached ours. */
 uint32_t
@@ -59,7 +90,7 @@ xdp_port_socket_flags(int ifindex)
     uint32_t flags;
 
     ovs_mutex_lock(&xdp_mutex);
-    flags = (xdp_netdev_find_attached(ifindex)
+    flags = (find_port(ifindex)
              ? XSK_LIBBPF_FLAGS__INHIBIT_PROG_LOAD : 0);
     ovs_mutex_unlock(&xdp_mutex);
     return flags;
@@ -242,7 +273,7 @@ xdp_port_add_socket(int ifindex, uint32_t queue, int xsk_fd)
     int error = 0;
 
     ovs_mutex_lock(&xdp_mutex);
-    port = xdp_netdev_find_attached(ifindex);
+    port = find_port(ifindex);
     if (port) {
         uint32_t index = queue;
 
@@ -261,6 +292,7 @@ xdp_port_add_socket(int ifindex, uint32_t queue, int xsk_fd)
             port->zerocopy = true;
             xdp_port_refresh_obstacle(port);
         }
+        port->n_sockets += !error;
     }
     ovs_mutex_unlock(&xdp_mutex);
     return error;

@@ -4,7 +4,8 @@
  * xdp-port.h.
  *
  * A port's program is attached with a BPF link, which lives no longer than
- * the process: a crash must not leave a flow cache behind that nobody ages.
+ * the process, or so that it does nothing without the process (lib/xdp-tc.h):
+ * a crash must not leave a flow cache behind that nobody ages.
  */
 
 #include <config.h>
@@ -18,12 +19,15 @@
 
 #include "netdev-provider.h"
 #include "openvswitch/vlog.h"
+#include "packets.h"
 #include "util.h"
+#include "xdp-companion.h"
 #include "xdp-custody.h"
 #include "xdp-device.h"
 #include "xdp-features.h"
 #include "xdp-object-file.h"
 #include "xdp-program.h"
+#include "xdp-tc.h"
 
 VLOG_DEFINE_THIS_MODULE(xdp_port);
 
@@ -43,8 +47,8 @@ xdp_port_lock_config(void)
     ovs_mutex_lock(&xdp_mutex);
 }
 
-/* Unlocks both mutexes.  Between them, unloads objects that are not used any
- * more. */
+/* Unlocks both mutexes.  Between them, unloads objects, and destroys
+ * companions, that are not used any more. */
 void
 xdp_port_unlock_config(void)
 {
@@ -53,6 +57,7 @@ xdp_port_unlock_config(void)
 
     ovs_list_push_back_all(&unused, &unused_objects);
     ovs_mutex_unlock(&xdp_mutex);
+    xdp_port_tc_destroy_companions();
     LIST_FOR_EACH_POP (object, list_node, &unused) {
         xdp_object_unload(object);
     }
@@ -92,12 +97,17 @@ take_off(struct xdp_netdev *port)
     OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
 {
     struct hmap_position position = { .bucket = 0 };
+    struct xdp_tc tc = port->tc;
     int fd = port->link_fd;
 
-    if (fd >= 0) {
+    if (fd >= 0 || tc.ifindex) {
         port->link_fd = -1;
+        port->tc = XDP_TC_NONE;
         ovs_mutex_unlock(&xdp_mutex);
-        close(fd);
+        if (fd >= 0) {
+            close(fd);
+        }
+        xdp_tc_detach(&tc);
         ovs_mutex_lock(&xdp_mutex);
     }
     if (port->object) {
@@ -123,6 +133,7 @@ xdp_port_take_out(struct xdp_netdev *port)
     if (port->link_fd >= 0) {
         close(port->link_fd);
     }
+    xdp_tc_detach(&port->tc);
     xdp_custody_evict(port, true);
 
     LIST_FOR_EACH (object, list_node, xdp_object_list()) {
@@ -138,6 +149,10 @@ xdp_port_take_out(struct xdp_netdev *port)
             }
         }
     }
+    if (port->companion) {
+        xdp_port_note_closed(port->companion->socket_end);
+        xdp_port_tc_take_out(port);
+    }
     if (port->object->has_table) {
         xdp_flow_table_remove_port(port->object->table, port->number);
     }
@@ -150,6 +165,9 @@ xdp_port_take_out(struct xdp_netdev *port)
     port->leaving = false;
     port->link_fd = -1;
     port->zerocopy = false;
+    port->peer_away = 0;
+    port->peer_mac = eth_addr_zero;
+    port->n_too_large = 0;
     port->obstacle = NULL;
     xdp_port_replace_string(&port->obstacle_help, NULL);
 }
@@ -177,6 +195,7 @@ add_targets(const struct xdp_object *own, uint32_t number, int ifindex)
                                               other->ifindex)) {
                 xdp_flow_table_set_target(own->table, other->number,
                                           other->ifindex);
+                xdp_port_tc_set_peer(own, other);
             }
         }
     }
@@ -199,6 +218,29 @@ evict_tunnels(void)
     }
 }
 
+/* Attaches the program of 'own' to 'port', as its port 'number', on device
+ * 'ifindex' in the mode 'xdp_flags'.  Returns 0, or a positive errno value
+ * with a message in '*errp'.  Releases 'xdp_mutex' meanwhile. */
+static int
+attach_program(struct xdp_netdev *port, const struct xdp_object *own,
+               uint32_t number, int ifindex, uint32_t xdp_flags, char **errp)
+    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
+{
+    int fd;
+
+    if (xdp_flags & XDP_NETDEV_TC) {
+        return xdp_port_tc_attach(port, own, number, ifindex, errp);
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+    fd = xdp_object_attach(own, ifindex, xdp_flags, errp);
+    ovs_mutex_lock(&xdp_mutex);
+    if (fd < 0) {
+        return -fd;
+    }
+    port->link_fd = fd;
+    return 0;
+}
+
 /* Attaches the object that 'option' names to 'port' on device 'ifindex' in
  * the mode 'xdp_flags'.  Returns 0, or a positive errno value with a message
  * in '*errp', and in '*in_mode' whether another mode may do better.  Releases
@@ -215,11 +257,10 @@ attach(struct xdp_netdev *port, const char *option, int ifindex,
     bool on_members;
     uint32_t number;
     int error;
-    int fd;
 
     *in_mode = false;
     ovs_mutex_unlock(&xdp_mutex);
-    on_members = (!(xdp_flags & XDP_FLAGS_SKB_MODE)
+    on_members = (!(xdp_flags & (XDP_FLAGS_SKB_MODE | XDP_NETDEV_TC))
                   && xdp_device_runs_on_members(ifindex));
     ovs_mutex_lock(&xdp_mutex);
     if (on_members) {
@@ -238,6 +279,15 @@ attach(struct xdp_netdev *port, const char *option, int ifindex,
     free(path);
     if (error) {
         return error;
+    }
+    if (xdp_flags & XDP_NETDEV_TC
+        && !(own->has_table && xdp_contract_has_tc(&own->caps))) {
+        *in_mode = true;
+        *errp = xasprintf("%s has no programs for tc; use another "
+                          "options:xdp-mode, or an object that has them",
+                          own->path);
+        error = EOPNOTSUPP;
+        goto error_object;
     }
 
     if (!xdp_netdev_alloc_number(ifindex, &number)) {
@@ -270,19 +320,14 @@ attach(struct xdp_netdev *port, const char *option, int ifindex,
     }
 
     /* Without 'object', no flow comes to the port or leads there yet. */
-    ovs_mutex_unlock(&xdp_mutex);
-    fd = xdp_object_attach(own, ifindex, xdp_flags, errp);
-    ovs_mutex_lock(&xdp_mutex);
-    if (fd < 0) {
-        error = -fd;
+    error = attach_program(port, own, number, ifindex, xdp_flags, errp);
+    if (error) {
         *in_mode = true;
         goto error_target;
     }
     port->object = own;
     port->number = number;
     port->ifindex = ifindex;
-    port->xdp_flags = xdp_flags;
-    port->link_fd = fd;
     port->gone = false;
     port->stale = false;
     if (own->has_table) {
@@ -316,11 +361,19 @@ error_object:
  * the mode 'xdp_flags'.  Attaches the object that the port is to use, if it is
  * not attached already.  Returns 0, also if the port is to use no object of
  * ours, or a positive errno value if no socket shall be made.  Failures are
- * logged as errors if 'report_failures', otherwise for debugging. */
+ * logged as errors if 'report_failures', otherwise, while best-effort mode has
+ * others to try, for debugging.
+ *
+ * At tc, the sockets are made on a companion, so there it is an error if the
+ * port is to use no object.  Best-effort mode takes it only for devices and
+ * objects that it suits, while the offload is on. */
 int
 xdp_port_attach(struct netdev *netdev, int ifindex, uint32_t xdp_flags,
                 bool report_failures)
 {
+    bool tc = xdp_flags & XDP_NETDEV_TC;
+    bool must_be_tc = tc && report_failures;
+    bool suits = !tc || must_be_tc || xdp_port_tc_suits(ifindex);
     bool in_mode = false;
     struct xdp_netdev *port;
     char *message = NULL;
@@ -328,7 +381,13 @@ xdp_port_attach(struct netdev *netdev, int ifindex, uint32_t xdp_flags,
 
     xdp_port_lock_config();
     port = xdp_netdev_lookup(netdev);
-    if (!port || (!port->option && !xdp_netdev_offload_is_on())) {
+    if (tc && (!port || !suits
+               || (!must_be_tc && !xdp_netdev_offload_is_on()))) {
+        error = EOPNOTSUPP;
+        goto out;
+    }
+    if (!port || (!port->option && !must_be_tc
+                  && !xdp_netdev_offload_is_on())) {
         if (port) {
             take_off(port);
             xdp_port_take_out(port);
@@ -351,14 +410,18 @@ xdp_port_attach(struct netdev *netdev, int ifindex, uint32_t xdp_flags,
     take_off(port);
     xdp_port_take_out(port);
     port->ifindex = ifindex;
+    port->xdp_flags = xdp_flags;
+    port->must_be_tc = must_be_tc;
     xdp_port_check_device(port);
 
     error = attach(port, port->option, ifindex, xdp_flags, &in_mode,
                    &message);
+    in_mode |= error && tc;
     if (error && port->option && port->has_good
         && !(in_mode && !report_failures)
         && !nullable_string_is_equal(port->option, port->good_option)) {
-        bool plain = !port->good_option && !xdp_netdev_offload_is_on();
+        bool plain = (!port->good_option && !tc
+                      && !xdp_netdev_offload_is_on());
 
         /* A bad new value must not cost a working port. */
         VLOG(nullable_string_is_equal(port->problem, message)
@@ -388,7 +451,7 @@ xdp_port_attach(struct netdev *netdev, int ifindex, uint32_t xdp_flags,
         /* Another mode comes next. */
         VLOG_DBG("%s: %s", netdev_get_name(netdev), message);
     } else if (error) {
-        bool fall_back = !port->option
+        bool fall_back = !port->option && !tc
                          && (!in_mode || (error != EBUSY
                                           && error != EOPNOTSUPP));
 
@@ -404,9 +467,10 @@ xdp_port_attach(struct netdev *netdev, int ifindex, uint32_t xdp_flags,
             error = 0;
         }
     } else {
-        VLOG_INFO("%s: attached XDP object %s%s", netdev_get_name(netdev),
+        VLOG_INFO("%s: attached XDP object %s%s%s", netdev_get_name(netdev),
                   port->object->path,
-                  port->object->has_table ? " with a flow table" : "");
+                  port->object->has_table ? " with a flow table" : "",
+                  tc ? " at tc" : "");
         xdp_custody_kick(XDP_RETRY_PORTS);
     }
     free(message);
@@ -473,4 +537,34 @@ xdp_port_destroy(struct netdev *netdev)
         free(port);
     }
     xdp_port_unlock_config();
+}
+
+/* Returns true if a port is attached at tc. */
+bool
+xdp_port_any_at_tc(void)
+{
+    const struct xdp_netdev *port;
+    bool any = false;
+
+    ovs_mutex_lock(&xdp_mutex);
+    HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
+        any |= xdp_netdev_is_tc(port);
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+    return any;
+}
+
+/* Returns true if the device of 'netdev' may have a larger MTU than AF_XDP
+ * sockets take. */
+bool
+xdp_port_takes_any_mtu(const struct netdev *netdev)
+{
+    const struct xdp_netdev *port;
+    bool any;
+
+    ovs_mutex_lock(&xdp_mutex);
+    port = xdp_netdev_lookup(netdev);
+    any = port && xdp_netdev_is_tc(port);
+    ovs_mutex_unlock(&xdp_mutex);
+    return any;
 }

@@ -4,10 +4,10 @@
  * attached to the device and put into the tables of all objects.
  *
  * The parts are lib/xdp-port.c (attaching and detaching), -config.c, -device.c
- * (what is wrong with devices), -event.c and -socket.c.  lib/netdev-afxdp.c
- * calls the functions of the first group at the points where it configures a
- * port; those who configure the offload, its worker and its commands use the
- * second group.
+ * (what is wrong with devices), -event.c, -socket.c and -tc.c (ports at tc).
+ * lib/netdev-afxdp.c calls the functions of the first group at the points where
+ * it configures a port; those who configure the offload, its worker and its
+ * commands use the second group.
  *
  * Thread safety
  * =============
@@ -42,6 +42,10 @@ struct xsk_socket;
 struct xsk_socket_config;
 struct xsk_umem;
 
+/* In the place of XDP_FLAGS_*_MODE: the flow table is at tc.  The sockets are
+ * on a companion (lib/xdp-companion.h), whose XDP is native. */
+#define XDP_PORT_FLAGS_TC (XDP_FLAGS_DRV_MODE | XDP_NETDEV_TC)
+
 /* The largest MTU of a device whose packets fit the frames of AF_XDP sockets,
  * and by how much it is smaller with zero copy, where recent kernels keep room
  * for themselves at the end of a frame. */
@@ -56,6 +60,8 @@ void xdp_port_get_status(const struct netdev *, struct smap *status);
 bool xdp_port_needs_reconfigure(const struct netdev *);
 int xdp_port_attach(struct netdev *, int ifindex, uint32_t xdp_flags,
                     bool report_failures);
+bool xdp_port_takes_any_mtu(const struct netdev *);
+int xdp_port_socket_device(const struct netdev *, int ifindex);
 uint32_t xdp_port_socket_flags(int ifindex);
 int xdp_port_create_socket(struct xsk_socket **, const char *device,
                            uint32_t queue, struct xsk_umem *,
@@ -71,6 +77,8 @@ void xdp_port_destroy(struct netdev *);
 void xdp_port_configure(bool on, const struct xdp_flow_table_limits *);
 void xdp_port_forbid(void);
 bool xdp_port_offload_is_on(void);
+bool xdp_port_any_at_tc(void) OVS_EXCLUDED(xdp_mutex);
+void xdp_port_check_losses(void) OVS_EXCLUDED(xdp_mutex);
 void xdp_port_retry_busy(void) OVS_EXCLUDED(xdp_mutex);
 void xdp_port_put_object(struct xdp_object *) OVS_REQUIRES(xdp_mutex);
 void xdp_port_unload_objects(void);

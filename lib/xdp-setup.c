@@ -135,6 +135,10 @@ xdp_setup_configure(bool on, const struct smap *other_config)
     xdp_conn_table_configure(get_limit(other_config, "xdp-max-conns", 0,
                                        XDP_CONN_MAX, XDP_CONN_DEFAULT_MAX));
     xdp_port_configure(on, &limits);
+    if (xdp_port_any_at_tc()) {
+        /* Also while the offload is off: their devices come and go. */
+        xdp_setup_start();
+    }
 }
 
 /* Starts what works in the background.  To be called when there is a port to

@@ -164,6 +164,7 @@ worker_main(void *monitor_)
 
             if (time_msec() >= next_sort) {
                 sort_masks();
+                xdp_port_check_losses();
                 next_sort = time_msec() + SORT_INTERVAL;
             }
             reclaim();

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Ports at tc: their program, and their companions.  See xdp-port.h.
+ */
+
+#include <config.h>
+
+#include "xdp-port-private.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+
+#include "netdev-provider.h"
+#include "openvswitch/list.h"
+#include "openvswitch/shash.h"
+#include "openvswitch/vlog.h"
+#include "packets.h"
+#include "timeval.h"
+#include "util.h"
+#include "xdp-abi-tc.h"
+#include "xdp-companion.h"
+#include "xdp-program.h"
+#include "xdp-tc.h"
+#include "xdp-view.h"
+
+VLOG_DEFINE_THIS_MODULE(xdp_port_tc);
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
+
+/* How long after a companion was made in vain no other is made, in ms, for the
+ * first time: each time is twice the one before, up to a limit.  Each new
+ * device has OVS configure again what it could not configure, so without that
+ * it would go on for ever. */
+#define FAILURE_INTERVAL 500
+#define FAILURE_MAX_SHIFT 7
+
+/* A companion that was made in vain. */
+struct failure {
+    long long int next_try;     /* time_msec() from when on to try again. */
+    unsigned int n;             /* How often in a row. */
+    char *message;              /* What was wrong. */
+};
+
+/* "struct failure" by name of the port: the netdev of one that could not be
+ * configured is gone. */
+static struct shash failures OVS_GUARDED_BY(xdp_mutex)
+    = SHASH_INITIALIZER(&failures);
+
+/* Companions that nobody has any more, to be destroyed. */
+static struct ovs_list unused OVS_GUARDED_BY(xdp_mutex)
+    = OVS_LIST_INITIALIZER(&unused);
+
+/* Failures. */
+
+/* Notes that a companion for 'port' was made in vain, because of 'message'. */
+static void
+note_failure(const struct xdp_netdev *port, const char *message)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct failure *failure = shash_find_data(&failures, port->name);
+
+    if (!failure) {
+        failure = xzalloc(sizeof *failure);
+        shash_add(&failures, port->name, failure);
+    }
+    failure->next_try = (time_msec()
+                         + (FAILURE_INTERVAL
+                            << MIN(failure->n, FAILURE_MAX_SHIFT)));
+    failure->n++;
+    xdp_port_replace_string(&failure->message, message);
+}
+
+/* Notes that all is well with the companion of 'port'. */
+static void
+forget_failure(const struct xdp_netdev *port)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct failure *failure = shash_find_and_delete(&failures, port->name);
+
+    if (failure) {
+        free(failure->message);
+        free(failure);
+    }
+}
+
+/* Returns false, with a message in '*errp', if it is too early to make another
+ * companion for 'port'. */
+static bool
+may_try(const struct xdp_netdev *port, char **errp)
+    OVS_REQUIRES(xdp_mutex)
+{
+    const struct failure *failure = shash_find_data(&failures, port->name);
+
+    if (failure && time_msec() < failure->next_try) {
+        *errp = xasprintf("%s (a moment ago; not tried again yet)",
+                          failure->message);
+        return false;
+    }
+    return true;
+}
+
+/* Companions. */
+
+/* Returns the largest packet that gets through 'companion' into a socket. */
+static uint32_t
+max_packet(const struct xdp_companion *companion)
+{
+    return MIN(companion->mtu + ETH_HEADER_LEN,
+               XDP_PORT_MAX_MTU + VLAN_ETH_HEADER_LEN);
+}
+
+/* Makes both ends of 'companion' known in 'table' as those of the port
+ * 'number', or not any more if not 'add'.  Returns 0 or a positive errno
+ * value. */
+static int
+set_ends(struct xdp_flow_table *table, uint32_t number,
+         const struct xdp_companion *companion, bool add)
+{
+    int error = xdp_flow_table_set_companion_end(
+        table, number, companion->port_ifindex, add);
+
+    return ((error && add) ? error
+            : xdp_flow_table_set_companion_end(
+                table, number, companion->socket_ifindex, add));
+}
+
+/* Destroys the companions that nobody has any more, which takes long. */
+void
+xdp_port_tc_destroy_companions(void)
+{
+    struct ovs_list list = OVS_LIST_INITIALIZER(&list);
+    struct xdp_companion *companion;
+
+    ovs_mutex_lock(&xdp_mutex);
+    ovs_list_push_back_all(&list, &unused);
+    ovs_mutex_unlock(&xdp_mutex);
+    LIST_FOR_EACH_POP (companion, list_node, &list) {
+        xdp_companion_destroy(companion);
+    }
+}
+
+/* Ports. */
+
+/* Returns true if best-effort mode is to try tc for the device 'ifindex': a
+ * container or a virtual machine is behind a device of this kind. */
+bool
+xdp_port_tc_suits(int ifindex)
+{
+    struct xdp_view device;
+
+    return !xdp_view_query(ifindex, &device) && device.is_pair;
+}
+
+/* Does for xdp_port_tc_attach() what takes long.  Stores what it has made in
+ * '*tc' and '*companionp'. */
+static int
+make_companion(const struct xdp_netdev *port, const struct xdp_object *object,
+               uint32_t number, int ifindex, struct xdp_tc *tc,
+               struct xdp_companion **companionp, char **errp)
+{
+    struct xdp_companion *companion;
+    struct xdp_view device;
+    struct xdp_tc_fds fds;
+    int error;
+
+    *companionp = NULL;
+    error = xdp_view_query(ifindex, &device);
+    if (error) {
+        *tc = XDP_TC_NONE;
+        *errp = xasprintf("asking what the device is like failed (%s)",
+                          ovs_strerror(error));
+        return error;
+    }
+    xdp_object_tc_fds(object, &fds);
+    error = xdp_tc_attach(ifindex, fds.flow_table, fds.entry, tc, errp);
+    if (error) {
+        return error;
+    }
+    error = xdp_companion_create(port->name, port->netdev->n_rxq,
+                                 companionp, errp);
+    if (error) {
+        return error;
+    }
+    companion = *companionp;
+    error = set_ends(object->table, number, companion, true);
+    if (error) {
+        *errp = xasprintf("making the companion known to the object failed "
+                          "(%s)", ovs_strerror(error));
+        return error;
+    }
+    return xdp_companion_start(companion, fds.from_userspace,
+                               fds.to_userspace,
+                               device.mtu + XDP_COMPANION_ROOM, errp);
+}
+
+/* Attaches 'object', which has a flow table and programs for tc, to 'port' on
+ * device 'ifindex', as its port 'number', and makes a companion.  Returns 0,
+ * or a positive errno value with a message in '*errp'.  Releases 'xdp_mutex'
+ * meanwhile. */
+int
+xdp_port_tc_attach(struct xdp_netdev *port, const struct xdp_object *object,
+                   uint32_t number, int ifindex, char **errp)
+{
+    struct xdp_companion *companion;
+    struct xdp_tc tc;
+    int error;
+
+    if (!may_try(port, errp)) {
+        return EAGAIN;
+    }
+
+    ovs_mutex_unlock(&xdp_mutex);
+    error = make_companion(port, object, number, ifindex, &tc, &companion,
+                           errp);
+    if (error) {
+        xdp_tc_detach(&tc);
+        if (companion) {
+            set_ends(object->table, number, companion, false);
+            xdp_companion_destroy(companion);
+        }
+    }
+    ovs_mutex_lock(&xdp_mutex);
+    if (error) {
+        note_failure(port, *errp);
+        return error;
+    }
+    port->tc = tc;
+    port->companion = companion;
+    port->n_sockets = 0;
+    xdp_flow_table_set_companion(object->table, number,
+                                 companion->port_ifindex,
+                                 max_packet(companion));
+    return 0;
+}
+
+/* Takes the companion from 'port', whose program is not attached any more, and
+ * which is still in the table. */
+void
+xdp_port_tc_take_out(struct xdp_netdev *port)
+{
+    if (port->n_sockets < port->netdev->n_rxq) {
+        note_failure(port, "AF_XDP sockets could not be made on the "
+                     "companion");
+    } else {
+        forget_failure(port);
+    }
+    xdp_flow_table_set_companion(port->object->table, port->number, 0, 0);
+    set_ends(port->object->table, port->number, port->companion, false);
+    ovs_list_push_back(&unused, &port->companion->list_node);
+    port->companion = NULL;
+}
+
+/* Returns the attached port of whose companion the device 'ifindex' is an end,
+ * or NULL. */
+struct xdp_netdev *
+xdp_port_tc_find_companion(int ifindex)
+{
+    struct xdp_netdev *port;
+
+    HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
+        if (port->companion
+            && (port->companion->port_ifindex == ifindex
+                || port->companion->socket_ifindex == ifindex)) {
+            return port;
+        }
+    }
+    return NULL;
+}
+
+/* Makes the companion of 'port', which has one, fit a device with 'mtu'. */
+void
+xdp_port_tc_set_mtu(struct xdp_netdev *port, uint32_t mtu)
+{
+    struct xdp_companion *companion = port->companion;
+    int error = xdp_companion_set_mtu(companion, mtu + XDP_COMPANION_ROOM);
+
+    if (error) {
+        VLOG_WARN_RL(&rl, "%s: setting the MTU of the companion %s failed "
+                     "(%s)", port->name, companion->port_end,
+                     ovs_strerror(error));
+    }
+    xdp_flow_table_set_companion(port->object->table, port->number,
+                                 companion->port_ifindex,
+                                 max_packet(companion));
+}
+
+/* Has the programs at tc of 'object', which has a flow table, put packets to
+ * 'port' into the other end of its device, if they may. */
+void
+xdp_port_tc_set_peer(const struct xdp_object *object,
+                     const struct xdp_netdev *port)
+{
+    bool known = port->peer_away && !eth_addr_is_zero(port->peer_mac);
+
+    xdp_flow_table_set_peer(object->table, port->number,
+                            known ? &port->peer_mac : NULL);
+}
+
+/* Returns how many packets without a flow were lost because they were too
+ * large for the companion of 'port'. */
+static uint64_t
+count_too_large(const struct xdp_netdev *port)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct xdp_port_stats stats;
+
+    if (!port->companion) {
+        return 0;
+    }
+    xdp_flow_table_get_port_stats(port->object->table, port->number, &stats);
+    return stats.too_large;
+}
+
+/* Has the status of ports told again that have lost packets for the first time
+ * because these were too large for the companion. */
+void
+xdp_port_check_losses(void)
+{
+    struct xdp_netdev *port;
+
+    ovs_mutex_lock(&xdp_mutex);
+    HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
+        uint64_t n = count_too_large(port);
+
+        if (n >= 2 * port->n_too_large + !port->n_too_large) {
+            port->n_too_large = n;
+            VLOG_WARN_RL(&rl, "%s: %"PRIu64" packets without a flow were too "
+                         "large for userspace, and lost", port->name, n);
+            netdev_change_seq_changed(port->netdev);
+        }
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+}
+
+/* Returns what is wrong with 'port' because of its companion, in words for the
+ * user, which the caller frees, or NULL. */
+char *
+xdp_port_tc_problem(const struct xdp_netdev *port)
+{
+    uint64_t n = count_too_large(port);
+    uint32_t max;
+
+    if (!n) {
+        return NULL;
+    }
+    max = max_packet(port->companion);
+    return xasprintf("%"PRIu64" packets without a flow were lost, because "
+                     "they were larger than the %"PRIu32" bytes that get to "
+                     "userspace: lower the MTU where they come from, or here "
+                     "(ip link set dev %s mtu %"PRIu32")", n, max, port->name,
+                     max - VLAN_ETH_HEADER_LEN - XDP_COMPANION_ROOM);
+}
