@@ -180,6 +180,10 @@ load_egress(const char *object_path)
         fd = open_map(bpf_map__name(map));
         if (fd < 0) {
             bpf_map__set_autocreate(map, false);
+            if (bpf_map__type(map) == BPF_MAP_TYPE_PROG_ARRAY) {
+                /* 'tc_programs', which libbpf would fill as well. */
+                bpf_map__set_type(map, BPF_MAP_TYPE_ARRAY);
+            }
         } else if (bpf_map__reuse_fd(map, fd)) {
             ovs_fatal(errno, "sharing the map %s failed", bpf_map__name(map));
         }

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 
+#include "run-tc.h"
 #include "util.h"
 
 /* Packets with which everything should be met. */
@@ -47,7 +48,7 @@ can_happen(size_t event)
     case CT_EVENT_XDP_TRAIN_UDP:
     case CT_EVENT_TRAIN_ENDED:
     case CT_EVENT_ELSEWHERE:
-        return n_hints && !ct_verifies;
+        return n_hints && !ct_verifies && !hook_tc;
 
     default:
         return true;

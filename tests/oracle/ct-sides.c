@@ -41,6 +41,7 @@
 #include "packets.h"
 #include "random.h"
 #include "rng.h"
+#include "run-tc.h"
 #include "run.h"
 #include "util.h"
 #include "xdp-conn-table.h"
@@ -84,13 +85,19 @@ ct_now(void)
     return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
 }
 
-/* Gives the devices that packets come from an AF_XDP socket each, on queue 0.
- * It takes no packets: nobody delivers any. */
+/* Gives the devices that packets come from an AF_XDP socket each, on queue 0,
+ * or a companion.  It takes no packets: nobody delivers any. */
 static void
 make_sockets(void)
 {
     int map_fd = open_map("xsks_map");
 
+    if (hook_tc) {
+        for (size_t i = 0; i < n_devices; i++) {
+            make_companion(devices[i].port, upcall_magic);
+        }
+        return;
+    }
     for (size_t i = 0; i < n_devices; i++) {
         uint32_t index = devices[i].port * XDP_PORT_MAX_QUEUES;
         int fd = socket(AF_XDP, SOCK_RAW, 0);
@@ -165,7 +172,6 @@ stop_sweeping(struct conntrack *ct)
 void
 ct_sides_init(void)
 {
-    make_sockets();
     catch_aborts();
 
     /* Of ports for translation that run out, and of the second tracker. */
@@ -176,6 +182,7 @@ ct_sides_init(void)
     if (xdp_upcall_magic(&upcall_magic)) {
         ovs_fatal(0, "there are no random numbers");
     }
+    make_sockets();
     for (size_t i = 0; i < ARRAY_SIZE(ct_sides); i++) {
         /* So that both choose the same ports. */
         random_set_seed(1 + (uint32_t) seed);

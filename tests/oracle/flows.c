@@ -24,6 +24,7 @@
 #include "packets.h"
 #include "frames.h"
 #include "rng.h"
+#include "run-tc.h"
 #include "run.h"
 #include "timeval.h"
 #include "util.h"
@@ -210,6 +211,9 @@ translate_flow(const struct match *match, uint32_t port,
     if (!reason) {
         reason = xdp_translate_actions(actions->data, actions->size,
                                        &object->caps, lookup_port, NULL, tr);
+    }
+    if (!reason && hook_tc && tr->actions.flags & XDP_FLOW_COPIES_DIFFER) {
+        reason = XDP_REASON_OUTPUTS;
     }
     return reason;
 }

@@ -15,6 +15,7 @@
 #include "odp-netlink.h"
 #include "openvswitch/match.h"
 #include "packets.h"
+#include "run-tc.h"
 #include "util.h"
 
 #define REASON(NAME) (UINT32_C(1) << XDP_REASON_##NAME)
@@ -220,6 +221,39 @@ judge_set(const struct nlattr *key, bool masked, const struct flow *flow,
     }
 }
 
+/* Returns true if programs at tc may not have what it takes to run 'actions':
+ * ops, or copies that differ. */
+static bool
+is_for_xdp(const struct actions *actions)
+{
+    size_t n_outputs = 0;
+    const struct nlattr *a;
+    size_t left;
+
+    NL_ATTR_FOR_EACH (a, left, actions->buf.data, actions->buf.size) {
+        switch ((int) nl_attr_type(a)) {
+        case OVS_ACTION_ATTR_PUSH_MPLS:
+        case OVS_ACTION_ATTR_POP_MPLS:
+        case OVS_ACTION_ATTR_TRUNC:
+            return true;
+
+        case OVS_ACTION_ATTR_SET:
+        case OVS_ACTION_ATTR_SET_MASKED:
+            if (nl_attr_type(nl_attr_get(a)) == OVS_KEY_ATTR_MPLS) {
+                return true;
+            }
+            break;
+
+        case OVS_ACTION_ATTR_OUTPUT:
+            if (++n_outputs > 1) {
+                return true;
+            }
+            break;
+        }
+    }
+    return false;
+}
+
 /* Returns true if translation may answer 'reason' to a megaflow of 'flow' and
  * 'wc' with 'actions'. */
 bool
@@ -235,6 +269,10 @@ is_refusal_right(const struct actions *actions, const struct flow *flow,
     const struct nlattr *a;
     size_t left;
 
+    if (hook_tc && is_for_xdp(actions)
+        && (reason == XDP_REASON_ACTION || reason == XDP_REASON_OUTPUTS)) {
+        return true;
+    }
     NL_ATTR_FOR_EACH (a, left, actions->buf.data, actions->buf.size) {
         enum ovs_action_attr type = nl_attr_type(a);
 

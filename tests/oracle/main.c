@@ -60,6 +60,7 @@
 #include "odp-execute.h"
 #include "openvswitch/vlog.h"
 #include "oracle.h"
+#include "run-tc.h"
 #include "run.h"
 #include "timeval.h"
 #include "util.h"
@@ -81,6 +82,7 @@ uint32_t n_hints = 1024;
 long int only_case = -1;
 const char *only_part;
 static const char *object_path = "bpf/flowtable_afxdp.o";
+#define TC_OBJECT "tests/xdp-tc-linked.bpf.o"
 static const char *corpus_path;
 
 /* The loaded object. */
@@ -118,13 +120,14 @@ usage(void)
            "tracked packets\n"
            "  --hints N        hints of a CPU: a power of 2 from %d, or 0 "
            "(default: %"PRIu32")\n"
+           "  --hook tc        the programs at tc; --object is %s\n"
            "  --strange        as on a machine that needs special care\n"
            "  --replay HEX     compare the keys of this packet only\n"
            "  --vlan-limit N   VLAN tags that --replay looks at "
            "(default: 2)\n"
            "  --asked N        what --replay parses (default: all)\n",
            object_path, n_packets, race_seconds, n_ct_packets,
-           XDP_MIN_HINTS, n_hints);
+           XDP_MIN_HINTS, n_hints, TC_OBJECT);
 }
 
 /* Returns the number in 'arg' of option 'name', which must be 'min' to
@@ -152,7 +155,8 @@ parse_options(int argc, char *argv[], int *vlan_limit, int *asked)
     enum { OPT_OBJECT = 1, OPT_CORPUS, OPT_PACKETS, OPT_ACTIONS, OPT_SEED,
            OPT_PART, OPT_CASE, OPT_RACE_SECONDS, OPT_CT_PACKETS,
            OPT_CT_CHECKSUM, OPT_HINTS,
-           OPT_STRANGE, OPT_REPLAY, OPT_VLAN_LIMIT, OPT_ASKED, OPT_HELP };
+           OPT_HOOK, OPT_STRANGE, OPT_REPLAY, OPT_VLAN_LIMIT, OPT_ASKED,
+           OPT_HELP };
     static const struct option options[] = {
         { "object", required_argument, NULL, OPT_OBJECT },
         { "corpus", required_argument, NULL, OPT_CORPUS },
@@ -165,6 +169,7 @@ parse_options(int argc, char *argv[], int *vlan_limit, int *asked)
         { "ct-packets", required_argument, NULL, OPT_CT_PACKETS },
         { "ct-checksum", no_argument, NULL, OPT_CT_CHECKSUM },
         { "hints", required_argument, NULL, OPT_HINTS },
+        { "hook", required_argument, NULL, OPT_HOOK },
         { "strange", no_argument, NULL, OPT_STRANGE },
         { "replay", required_argument, NULL, OPT_REPLAY },
         { "vlan-limit", required_argument, NULL, OPT_VLAN_LIMIT },
@@ -215,6 +220,13 @@ parse_options(int argc, char *argv[], int *vlan_limit, int *asked)
                 ovs_fatal(0, "--hints: \"%s\" is neither 0 nor a power of 2 "
                           "from %d", optarg, XDP_MIN_HINTS);
             }
+            break;
+        case OPT_HOOK:
+            if (strcmp(optarg, "tc")) {
+                ovs_fatal(0, "--hook: there is no \"%s\", only \"tc\"",
+                          optarg);
+            }
+            hook_tc = true;
             break;
         case OPT_STRANGE: xdp_machine_pretend(&strange); break;
         case OPT_REPLAY: hex = optarg; break;
@@ -323,6 +335,10 @@ main(int argc, char *argv[])
         ovs_fatal(0, "%s: the object has no flow table", object_path);
     }
     find_internals();
+    if (hook_tc) {
+        find_tc();
+        object->caps.ops &= ~TC_MISSING_OPS;
+    }
     init_meters();
     if (ct_race_open()) {
         only_part = "ct-race";
@@ -345,17 +361,23 @@ main(int argc, char *argv[])
         test_corpus(corpus_path);
         test_actions();
         test_passes();
-        test_tunnels();
         test_kept();
         test_mtu();
-        test_trains();
-        test_digest();
-        test_refusals();
+        if (!hook_tc) {
+            test_tunnels();
+            test_trains();
+            test_digest();
+            test_refusals();
+        }
         test_classifier();
-        test_race();
-        test_ct_race();
+        if (!hook_tc) {
+            test_race();
+            test_ct_race();
+        }
         test_conntrack();
-        test_coverage();
+        if (!hook_tc) {
+            test_coverage();
+        }
     }
     if (!n_passed && !n_failed && !n_skipped) {
         ovs_fatal(0, "--part: there is no part \"%s\"", only_part);

@@ -21,6 +21,7 @@
 #include "meters.h"
 #include "packets.h"
 #include "rng.h"
+#include "run-tc.h"
 #include "util.h"
 
 /* Coverage: the members of what can be set. */
@@ -722,6 +723,7 @@ report_actions(void)
                f->n_masked);
         if ((!f->n_set || (!f->n_masked && !icmp))
             && f->attr != OVS_KEY_ATTR_ND_EXTENSIONS
+            && (f->attr != OVS_KEY_ATTR_MPLS || !hook_tc)
             && n_actions >= MIN_ACTIONS) {
             failure("%s was not set", f->name);
         }

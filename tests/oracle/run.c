@@ -17,6 +17,7 @@
 
 #include "oracle.h"
 #include "rng.h"
+#include "run-tc.h"
 #include "util.h"
 #include "xdp-program.h"
 
@@ -175,6 +176,11 @@ run_program_meta(int fd, uint32_t ifindex, const void *data, size_t size,
         .ingress_ifindex = ifindex,
     };
     struct xdp_md ctx_out;
+
+    if (fd < 0 && hook_tc && can_run_tc(data, size)) {
+        return run_tc(ifindex, data, size, out, out_size, out_meta_size);
+    }
+
     LIBBPF_OPTS(bpf_test_run_opts, opts,
                 .data_in = data, .data_size_in = size,
                 .data_out = out, .data_size_out = out ? MAX_OUT : 0,
@@ -419,6 +425,9 @@ set_target(uint32_t port, bool enable)
     int error = xdp_flow_table_set_target(object->table, port,
                                           enable ? target_ifindex(port) : 0);
 
+    if (hook_tc) {
+        set_tc_target(port, enable ? target_ifindex(port) : 0);
+    }
     if (error) {
         ovs_fatal(error, "writing the map tx_ports failed");
     }
@@ -432,6 +441,9 @@ break_target(uint32_t port, bool broken)
     static int fd = -1;
     static struct bpf_devmap_val val;
 
+    if (hook_tc) {
+        set_tc_target(port, broken ? 0 : target_ifindex(port));
+    }
     if (fd < 0) {
         fd = open_map("tx_ports");
     }

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Runs the programs at tc in the place of the one at XDP, with the results
+ * that this would have: verdicts, and what is in front of packets for
+ * userspace.
+ */
+
+#include <config.h>
+
+#include "run-tc.h"
+
+#undef NDEBUG
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/pkt_cls.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "oracle.h"
+#include "packets.h"
+#include "util.h"
+#include "xdp-abi-tc.h"
+
+/* The program that the oracle runs (tests/xdp-tc.bpf.c). */
+#define TC_PROGRAM "tc_test"
+
+/* The device that packets without a flow are sent to, which no port has. */
+#define COMPANION 0x7fff0000
+
+/* Maps of a program, at most. */
+#define MAX_MAPS 32
+
+bool hook_tc;
+
+static int prog_fd = -1;
+static int targets_fd = -1;     /* xdp_targets. */
+static int ports_fd = -1;       /* xdp_ports. */
+static uint64_t upcall_magic;
+
+/* Returns the fd of the map 'name' of the program 'fd', or a negative number
+ * if it uses none. */
+static int
+open_map_of(int fd, const char *name)
+{
+    uint32_t ids[MAX_MAPS];
+    struct bpf_prog_info info = {
+        .nr_map_ids = MAX_MAPS,
+        .map_ids = (uintptr_t) ids,
+    };
+    uint32_t size = sizeof info;
+
+    if (bpf_obj_get_info_by_fd(fd, &info, &size)) {
+        ovs_fatal(errno, "reading what a program uses failed");
+    }
+    for (uint32_t i = 0; i < MIN(info.nr_map_ids, MAX_MAPS); i++) {
+        struct bpf_map_info map;
+        uint32_t map_size = sizeof map;
+        int map_fd = bpf_map_get_fd_by_id(ids[i]);
+
+        memset(&map, 0, sizeof map);
+        if (map_fd < 0 || bpf_obj_get_info_by_fd(map_fd, &map, &map_size)) {
+            ovs_fatal(errno, "opening a map of a program failed");
+        }
+        if (!strcmp(map.name, name)) {
+            return map_fd;
+        }
+        close(map_fd);
+    }
+    return -1;
+}
+
+/* Returns the fd of the last program 'name' that was loaded, or a negative
+ * number if there is none. */
+static int
+open_last_program(const char *name)
+{
+    int found = -1;
+    uint32_t id = 0;
+
+    while (!bpf_prog_get_next_id(id, &id)) {
+        struct bpf_prog_info info;
+        uint32_t size = sizeof info;
+        int fd = bpf_prog_get_fd_by_id(id);
+
+        memset(&info, 0, sizeof info);
+        if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &size)
+            && !strcmp(info.name, name)) {
+            if (found >= 0) {
+                close(found);
+            }
+            found = fd;
+        } else if (fd >= 0) {
+            close(fd);
+        }
+    }
+    return found;
+}
+
+/* Finds the programs at tc of the object that was just loaded. */
+void
+find_tc(void)
+{
+    int fd = open_last_program("tc_recirc");
+
+    prog_fd = open_last_program(TC_PROGRAM);
+    if (fd < 0 || prog_fd < 0) {
+        ovs_fatal(0, "the object has no program "TC_PROGRAM);
+    }
+    targets_fd = open_map_of(fd, "xdp_targets");
+    ports_fd = open_map_of(fd, "xdp_ports");
+    if (targets_fd < 0 || ports_fd < 0) {
+        ovs_fatal(0, "the programs at tc lack a map that this test writes");
+    }
+    close(fd);
+}
+
+/* Opens the way out of 'port' to 'ifindex', or closes it if that is 0. */
+void
+set_tc_target(uint32_t port, uint32_t ifindex)
+{
+    struct xdp_target target = { .ifindex = ifindex };
+
+    if (bpf_map_update_elem(targets_fd, &port, &target, BPF_ANY)) {
+        ovs_fatal(errno, "writing the map xdp_targets failed");
+    }
+}
+
+/* Gives 'port' a companion, through which packets go that have 'magic'. */
+void
+make_companion(uint32_t port, uint64_t magic)
+{
+    struct xdp_port entry;
+
+    upcall_magic = magic;
+    if (bpf_map_lookup_elem(ports_fd, &port, &entry)) {
+        ovs_fatal(errno, "reading the map xdp_ports failed");
+    }
+    entry.companion = COMPANION;
+    if (bpf_map_update_elem(ports_fd, &port, &entry, BPF_ANY)) {
+        ovs_fatal(errno, "writing the map xdp_ports failed");
+    }
+}
+
+/* Makes the '*size' bytes at 'out', a packet that went into a companion, what
+ * comes out of it: metadata of '*meta_size' bytes, and the packet. */
+static void
+leave_companion(uint8_t *out, size_t *size, size_t *meta_size)
+{
+    const struct xdp_companion_hdr *hdr = (void *) out;
+    struct xdp_upcall_meta meta = { .magic = upcall_magic };
+
+    if (*size >= sizeof *hdr && hdr->type == htons(XDP_COMPANION_TYPE)
+        && hdr->meta.magic == upcall_magic) {
+        meta = hdr->meta;
+        *size -= sizeof *hdr;
+        memmove(out + sizeof meta, out + sizeof *hdr, *size);
+    } else {
+        memmove(out + sizeof meta, out, *size);
+    }
+    memcpy(out, &meta, sizeof meta);
+    *size += sizeof meta;
+    *meta_size = sizeof meta;
+}
+
+/* Returns true if the 'out_size' bytes at 'out' are the 'size' bytes at
+ * 'data', but for a VLAN tag that is beside the packet now. */
+static bool
+is_unchanged(const uint8_t *data, size_t size, const uint8_t *out,
+             size_t out_size)
+{
+    const struct eth_header *eth = (const void *) data;
+    size_t tag_len = (size >= ETH_HEADER_LEN + VLAN_HEADER_LEN
+                      && eth_type_vlan(eth->eth_type) ? VLAN_HEADER_LEN : 0);
+
+    return (out_size + tag_len == size
+            && !memcmp(out, data, 2 * ETH_ADDR_LEN)
+            && !memcmp(out + 2 * ETH_ADDR_LEN,
+                       data + 2 * ETH_ADDR_LEN + tag_len,
+                       out_size - 2 * ETH_ADDR_LEN));
+}
+
+/* Returns true if the kernel lets programs at tc run on the 'size' bytes at
+ * 'data'.  It does not if a header of IP is not complete, unless there is a
+ * VLAN tag in front of it. */
+bool
+can_run_tc(const void *data, size_t size)
+{
+    const struct eth_header *eth = data;
+
+    return size >= ETH_HEADER_LEN + (eth->eth_type == htons(ETH_TYPE_IP)
+                                     ? IP_HEADER_LEN
+                                     : eth->eth_type == htons(ETH_TYPE_IPV6)
+                                     ? IPV6_HEADER_LEN : 1);
+}
+
+/* As run_program_meta(), for the programs at tc, and without metadata in front
+ * of the packet at 'data'. */
+uint32_t
+run_tc(uint32_t ifindex, const void *data, size_t size, void *out,
+       size_t *out_size, size_t *out_meta_size)
+{
+    struct __sk_buff ctx = { .ingress_ifindex = ifindex };
+    struct __sk_buff ctx_out;
+    static uint8_t spare[MAX_OUT];
+    LIBBPF_OPTS(bpf_test_run_opts, opts,
+                .data_in = data, .data_size_in = size,
+                .data_out = out ? out : spare, .data_size_out = MAX_OUT,
+                .ctx_in = &ctx, .ctx_size_in = sizeof ctx,
+                .ctx_out = &ctx_out, .ctx_size_out = sizeof ctx_out,
+                .repeat = 1);
+    size_t meta_size = 0;
+    uint32_t verdict;
+
+    if (bpf_prog_test_run_opts(prog_fd, &opts)) {
+        ovs_fatal(errno, "BPF_PROG_RUN at tc with %"PRIuSIZE" bytes from "
+                  "device %"PRIu32" failed", size, ifindex);
+    }
+    size = opts.data_size_out;
+    switch ((int) opts.retval) {
+    case TC_ACT_UNSPEC:
+        verdict = is_unchanged(data, opts.data_size_in, opts.data_out, size)
+                  ? XDP_PASS : XDP_TX;
+        if (out) {
+            memcpy(out, data, opts.data_size_in);
+        }
+        size = opts.data_size_in;
+        break;
+    case TC_ACT_REDIRECT:
+        verdict = XDP_REDIRECT;
+        if (ctx_out.cb[0] == COMPANION && out) {
+            leave_companion(out, &size, &meta_size);
+        }
+        break;
+    case TC_ACT_SHOT:
+    default:
+        verdict = XDP_DROP;
+        break;
+    }
+    if (out) {
+        *out_size = size;
+        *out_meta_size = meta_size;
+    }
+    return verdict;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Running the programs at tc of the loaded object.
+ */
+
+#ifndef RUN_TC_H
+#define RUN_TC_H 1
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "xdp-abi.h"
+
+/* Are they run, and not those at XDP? */
+extern bool hook_tc;
+
+/* The ops that programs at tc do not have. */
+#define TC_OP(OP) (UINT64_C(1) << XDP_OP_##OP)
+#define TC_MISSING_OPS (TC_OP(PUSH_MPLS) | TC_OP(POP_MPLS) | TC_OP(SET_MPLS) \
+                        | TC_OP(TRUNC) | TC_OP(TNL_PUSH) | TC_OP(TNL_POP))
+
+void find_tc(void);
+void set_tc_target(uint32_t port, uint32_t ifindex);
+void make_companion(uint32_t port, uint64_t magic);
+bool can_run_tc(const void *data, size_t size);
+uint32_t run_tc(uint32_t ifindex, const void *data, size_t size, void *out,
+                size_t *out_size, size_t *out_meta_size);
+
+#endif /* run-tc.h */
