@@ -328,6 +328,7 @@ void
 dpif_offload_xdp_run(void)
 {
     xdp_port_retry_busy();
+    xdp_setup_run();
 }
 
 /* Returns the ports of 'offload', by name. */

@@ -135,8 +135,16 @@ xdp_setup_configure(bool on, const struct smap *other_config)
     xdp_conn_table_configure(get_limit(other_config, "xdp-max-conns", 0,
                                        XDP_CONN_MAX, XDP_CONN_DEFAULT_MAX));
     xdp_port_configure(on, &limits);
+    xdp_setup_run();
+}
+
+/* Starts what works in the background if there is a port at tc, also while the
+ * offload is off: the device of such a port may change, too.  To be called each
+ * time around the main loop. */
+void
+xdp_setup_run(void)
+{
     if (xdp_port_any_at_tc()) {
-        /* Also while the offload is off: their devices come and go. */
         xdp_setup_start();
     }
 }

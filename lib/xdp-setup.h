@@ -17,6 +17,7 @@ struct smap;
 
 void xdp_setup_init(void);
 void xdp_setup_configure(bool on, const struct smap *other_config);
+void xdp_setup_run(void);
 void xdp_setup_start(void);
 
 #endif /* xdp-setup.h */
