@@ -26,6 +26,7 @@
 #include "csum.h"
 #include "hook_tc_names.h"
 #include "maps.h"
+#include "stats.h"
 
 /* The context of a program. */
 #define hook_md __sk_buff
@@ -226,8 +227,13 @@ hook_take_segments(struct hook_md *ctx, __u64 union_word)
     __u32 size = ctx->gso_size, n = ctx->gso_segs;
     __u32 l4_ofs, len;
 
-    if (!scratch || !size || size == HOOK_GSO_BY_FRAGS
-        || scratch->key.nw_frag) {
+    if (!scratch || !size) {
+        return false;
+    }
+    if (!scratch->pass) {
+        stats_count(XDP_COUNTER_GSO);
+    }
+    if (size == HOOK_GSO_BY_FRAGS || scratch->key.nw_frag) {
         return false;
     }
     l4_ofs = scratch->layers.l4_ofs;
@@ -250,7 +256,7 @@ hook_take_segments(struct hook_md *ctx, __u64 union_word)
             return false;
         }
         len = l4_ofs + (bpf_ntohs(ctl) >> 12) * 4;
-        if (len >= ctx->len) {
+        if (len < l4_ofs + sizeof(struct tcphdr) || len >= ctx->len) {
             return false;
         }
         n = (ctx->len - len + size - 1) / size;
@@ -259,7 +265,7 @@ hook_take_segments(struct hook_md *ctx, __u64 union_word)
 
     case IPPROTO_UDP:
         len = l4_ofs + sizeof(struct udphdr);
-        if (!n) {
+        if (!n || len >= ctx->len) {
             return false;
         }
         break;

@@ -363,7 +363,9 @@ main(int argc, char *argv[])
         test_passes();
         test_kept();
         test_mtu();
-        if (!hook_tc) {
+        if (hook_tc) {
+            test_segments();
+        } else {
             test_tunnels();
             test_trains();
             test_digest();

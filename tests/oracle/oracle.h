@@ -94,6 +94,7 @@ void test_refusals(void);
 void test_passes(void);
 void test_kept(void);
 void test_mtu(void);
+void test_segments(void);
 void test_tunnels(void);
 void test_trains(void);
 void test_classifier(void);

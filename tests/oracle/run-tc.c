@@ -38,6 +38,9 @@ static int targets_fd = -1;     /* xdp_targets. */
 static int ports_fd = -1;       /* xdp_ports. */
 static uint64_t upcall_magic;
 
+/* Of the next packet. */
+static uint32_t gso_size, gso_segs;
+
 /* Returns the fd of the map 'name' of the program 'fd', or a negative number
  * if it uses none. */
 static int
@@ -142,6 +145,16 @@ make_companion(uint32_t port, uint64_t magic)
     }
 }
 
+/* Makes the next packet one that stands for 'n' segments with up to 'size'
+ * bytes behind their headers each, where the kernel knows 'n', or, if 'size'
+ * is 0, one that stands for itself. */
+void
+set_segments(uint32_t size, uint32_t n)
+{
+    gso_size = size;
+    gso_segs = n;
+}
+
 /* Makes the '*size' bytes at 'out', a packet that went into a companion, what
  * comes out of it: metadata of '*meta_size' bytes, and the packet. */
 static void
@@ -200,7 +213,11 @@ uint32_t
 run_tc(uint32_t ifindex, const void *data, size_t size, void *out,
        size_t *out_size, size_t *out_meta_size)
 {
-    struct __sk_buff ctx = { .ingress_ifindex = ifindex };
+    struct __sk_buff ctx = {
+        .ingress_ifindex = ifindex,
+        .gso_size = gso_size,
+        .gso_segs = gso_segs,
+    };
     struct __sk_buff ctx_out;
     static uint8_t spare[MAX_OUT];
     LIBBPF_OPTS(bpf_test_run_opts, opts,
@@ -212,6 +229,7 @@ run_tc(uint32_t ifindex, const void *data, size_t size, void *out,
     size_t meta_size = 0;
     uint32_t verdict;
 
+    set_segments(0, 0);
     if (bpf_prog_test_run_opts(prog_fd, &opts)) {
         ovs_fatal(errno, "BPF_PROG_RUN at tc with %"PRIuSIZE" bytes from "
                   "device %"PRIu32" failed", size, ifindex);
