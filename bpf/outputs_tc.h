@@ -19,11 +19,6 @@
 #include "parse_common.h"
 #include "stats.h"
 
-/* Tests look where packets go (tests/xdp-tc.bpf.c). */
-#ifndef OUTPUTS_SAW
-#define OUTPUTS_SAW(CTX, IFINDEX)
-#endif
-
 /* Returns true if the packet may skip the device of 'target', and makes it
  * what it is to the other end. */
 static __always_inline bool
@@ -51,7 +46,6 @@ outputs_redirect(struct hook_md *ctx, const struct xdp_target *target)
 {
     __u32 ifindex = target->ifindex;
 
-    OUTPUTS_SAW(ctx, ifindex);
     return (target->flags & XDP_TARGET_PEER && outputs_may_skip(ctx, target)
             ? bpf_redirect_peer(ifindex, 0) : bpf_redirect(ifindex, 0));
 }
@@ -103,7 +97,6 @@ outputs_send_copy(__u32 i, struct outputs_run *run)
         stats_count(XDP_COUNTER_DROP_NO_PORT);
         return 0;
     }
-    OUTPUTS_SAW(run->ctx, target->ifindex);
     bpf_clone_redirect(run->ctx, target->ifindex, 0);
     stats_count(XDP_COUNTER_OUTPUT);
     return 0;
@@ -120,9 +113,7 @@ outputs_send(struct hook_md *ctx, const struct xdp_flow *flow,
     struct outputs_run run = { .ctx = ctx, .rest = rest, .next = op };
 
     bpf_loop(XDP_FLOW_MAX_OPS, outputs_send_copy, &run, 0);
-    return (run.next < XDP_FLOW_MAX_OPS
-            ? outputs_send_one(ctx, rest->ops[run.next].u.output.port)
-            : HOOK_ABORTED);
+    return outputs_send_one(ctx, op_known(rest, run.next)->u.output.port);
 }
 
 #endif /* outputs_tc.h */
