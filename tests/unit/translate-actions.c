@@ -130,6 +130,55 @@ test_translate_outputs(void)
     check_actions_refused(&b, &caps, XDP_REASON_TARGET_TYPE, "port950");
 }
 
+/* What can be done at tc, and both there and at XDP. */
+static void
+test_translate_tc(void)
+{
+    struct ofpbuf b;
+    struct xdp_translation tr;
+    struct xdp_caps caps, tc;
+
+    begin_actions(&b, &caps);
+    CHECK(!xdp_contract_has_tc(&caps));
+    caps.tc_ops = (UINT64_C(1) << XDP_OP_OUTPUT
+                   | UINT64_C(1) << XDP_OP_PUSH_VLAN);
+    caps.tc_max_outputs = 2;
+    CHECK(xdp_contract_has_tc(&caps));
+    for (int i = 0; i < 2; i++) {
+        tc = caps;
+        if (i) {
+            xdp_contract_take_tc_caps(&tc);
+        } else {
+            tc.max_outputs = 3;
+            xdp_contract_take_common_caps(&tc);
+        }
+        put_push_vlan(&b, ETH_TYPE_VLAN, 1);
+        put_output(&b, 1);
+        put_output(&b, 2);
+        CHECK(!translate_actions(&b, &tc, &tr));
+        CHECK(tr.actions.n_ops == 3);
+        put_pop_vlan(&b);
+        put_output(&b, 1);
+        check_actions_refused(&b, &tc, XDP_REASON_ACTION, "pop_vlan");
+        put_output(&b, 1);
+        put_output(&b, 2);
+        put_output(&b, 3);
+        check_actions_refused(&b, &tc, XDP_REASON_OUTPUTS, "more than 2");
+        put_output(&b, 1);
+        put_push_vlan(&b, ETH_TYPE_VLAN, 1);
+        put_output(&b, 2);
+        check_actions_refused(&b, &tc, XDP_REASON_OUTPUTS,
+                              "copies that differ");
+    }
+
+    /* XDP alone can do all that. */
+    put_output(&b, 1);
+    put_pop_vlan(&b);
+    put_output(&b, 2);
+    put_output(&b, 3);
+    CHECK(!translate_actions(&b, &caps, &tr));
+}
+
 /* No output, for a reason. */
 static void
 test_translate_drop(void)
@@ -490,6 +539,7 @@ test_translate_missing_ops(void)
 const struct unit_case unit_translate_actions[] = {
     { "translate-actions", test_translate_actions, NEED_NOTHING },
     { "translate-outputs", test_translate_outputs, NEED_NOTHING },
+    { "translate-tc", test_translate_tc, NEED_NOTHING },
     { "translate-drop", test_translate_drop, NEED_NOTHING },
     { "translate-trunc", test_translate_trunc, NEED_NOTHING },
     { "translate-meter", test_translate_meter, NEED_NOTHING },
