@@ -49,6 +49,7 @@ run_first_pass(struct hook_md *ctx, struct xdp_scratch *scratch)
         return HOOK_PASS;
     }
     recirc_begin(scratch);
+    scratch->headers_len = 0;
     flow = find_flow(ctx, port, in_port, scratch, true, &slot, &valid);
     if (!flow) {
         return upcall(ctx, in_port);

@@ -177,8 +177,9 @@ hook_scratch(void)
     return bpf_map_lookup_elem(&xdp_scratch, &zero);
 }
 
-/* Returns the length of the longest packet that this one stands for.  It has
- * been parsed. */
+/* Returns the length of the longest packet that this one stands for, at least
+ * of what is behind the headers if nobody knows what these are.  It has been
+ * parsed, or there was nothing to parse. */
 static __always_inline __u64
 hook_len(struct hook_md *ctx)
 {
@@ -225,11 +226,14 @@ hook_take_segments(struct hook_md *ctx, __u64 union_word)
 {
     struct xdp_scratch *scratch = hook_scratch();
     __u32 size = ctx->gso_size, n = ctx->gso_segs;
+    bool differ = false;
     __u32 l4_ofs, len;
 
     if (!scratch || !size) {
         return false;
     }
+    scratch->segments = 1;
+    scratch->headers_len = 0;
     if (!scratch->pass) {
         stats_count(XDP_COUNTER_GSO);
     }
@@ -251,8 +255,7 @@ hook_take_segments(struct hook_md *ctx, __u64 union_word)
         } u = { .word = union_word };
         __be16 ctl;
 
-        if (scratch->key.tcp_flags & u.tcp_flags & HOOK_GSO_TCP_FLAGS
-            || bpf_skb_load_bytes(ctx, l4_ofs + 12, &ctl, sizeof ctl)) {
+        if (bpf_skb_load_bytes(ctx, l4_ofs + 12, &ctl, sizeof ctl)) {
             return false;
         }
         len = l4_ofs + (bpf_ntohs(ctl) >> 12) * 4;
@@ -260,6 +263,7 @@ hook_take_segments(struct hook_md *ctx, __u64 union_word)
             return false;
         }
         n = (ctx->len - len + size - 1) / size;
+        differ = scratch->key.tcp_flags & u.tcp_flags & HOOK_GSO_TCP_FLAGS;
         break;
     }
 
@@ -275,7 +279,7 @@ hook_take_segments(struct hook_md *ctx, __u64 union_word)
     }
     scratch->segments = n;
     scratch->headers_len = len + (ctx->vlan_present ? HOOK_TAG_LEN : 0);
-    return true;
+    return !differ;
 }
 
 /* Returns true if the packet of 'scratch', which has been parsed, can be run

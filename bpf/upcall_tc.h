@@ -32,6 +32,15 @@ upcall_fill_header(struct xdp_companion_hdr *hdr, struct xdp_scratch *scratch)
     upcall_fill_metadata(&hdr->meta, scratch, 0);
 }
 
+/* Returns the length of the words of connection tracking that belong to the
+ * packet of 'scratch'. */
+static __always_inline __u32
+upcall_words_len(const struct xdp_scratch *scratch)
+{
+    return (scratch->tracked == MAPS_TRACKED_IPV6 ? XDP_KEY_CT_WORDS * 8
+            : scratch->tracked ? XDP_KEY_CT_IPV4_WORDS * 8 : 0);
+}
+
 /* Puts the header for the pass of 'scratch', and the words of connection
  * tracking that belong to it, in front of the packet, and the tags that are
  * beside the packet into it.  Returns false if that fails. */
@@ -40,7 +49,7 @@ upcall_put_header(struct hook_md *ctx, struct xdp_scratch *scratch)
 {
     const __u64 *words = &scratch->words[PARSE_WORD(ct_state)];
     __be16 tags[2 * UPCALL_MAX_TAGS] = { 0 };
-    __u32 tags_len = 0, words_len = 0;
+    __u32 tags_len = 0, words_len = upcall_words_len(scratch);
     struct xdp_companion_hdr hdr;
     __u8 macs[UPCALL_MACS_LEN];
 
@@ -61,10 +70,6 @@ upcall_put_header(struct hook_md *ctx, struct xdp_scratch *scratch)
         return false;
     }
 
-    if (scratch->tracked) {
-        words_len = (scratch->tracked == MAPS_TRACKED_IPV6
-                     ? XDP_KEY_CT_WORDS * 8 : XDP_KEY_CT_IPV4_WORDS * 8);
-    }
     upcall_fill_header(&hdr, scratch);
     if (bpf_skb_change_head(ctx, sizeof hdr + words_len + tags_len, 0)
         || bpf_skb_store_bytes(ctx, 0, &hdr, sizeof hdr, 0)) {
@@ -99,22 +104,40 @@ upcall_put_header(struct hook_md *ctx, struct xdp_scratch *scratch)
     return true;
 }
 
-/* Returns the device that packets from 'port' without a flow are sent to, or 0
- * if it has none. */
-static __always_inline __u32
+/* What the companion of a port is to programs. */
+struct upcall_companion {
+    __u32 ifindex;              /* 0 if there is none. */
+    __u32 max;                  /* 'companion_max' of the port. */
+};
+
+/* Returns the companion of 'port'. */
+static __always_inline struct upcall_companion
 upcall_companion(__u32 port)
 {
     struct xdp_port *entry = bpf_map_lookup_elem(&xdp_ports, &port);
+    struct upcall_companion companion = { .ifindex = 0 };
 
-    return entry ? *(volatile __u32 *) &entry->companion : 0;
+    if (entry) {
+        companion.ifindex = *(volatile __u32 *) &entry->companion;
+        companion.max = *(volatile __u32 *) &entry->companion_max;
+    }
+    return companion;
 }
 
-/* Sends the packet into 'companion'. */
+/* Sends the packet into 'companion', of a port with 'stats', or drops it if
+ * the longest packet that becomes of it there, of 'len' bytes, does not get
+ * through. */
 static __always_inline int
-upcall_redirect(struct hook_md *ctx, __u32 companion)
+upcall_redirect(struct hook_md *ctx, const struct upcall_companion *companion,
+                struct xdp_port_stats *stats, __u64 len)
 {
+    if (len > companion->max) {
+        stats_count_rare(XDP_COUNTER_DROP_TOO_LARGE);
+        stats_add_to(&stats->too_large, 1);
+        return HOOK_DROP;
+    }
     stats_count(XDP_COUNTER_COMPANION);
-    return bpf_redirect(companion, 0);
+    return bpf_redirect(companion->ifindex, 0);
 }
 
 /* Sends the packet of the scratch into the companion of 'port'.
@@ -126,21 +149,24 @@ __noinline int
 upcall(struct hook_md *ctx, __u32 port)
 {
     struct xdp_scratch *scratch = parse_scratch();
-    __u32 companion = upcall_companion(port);
+    struct upcall_companion companion = upcall_companion(port);
     struct xdp_port_stats *stats = upcall_stats(port);
+    __u64 len = hook_len(ctx);
 
     if (!scratch || !stats) {
         return HOOK_DROP;
     }
     if (!scratch->pass) {
-        return (companion ? upcall_redirect(ctx, companion)
+        return (companion.ifindex
+                ? upcall_redirect(ctx, &companion, stats, len)
                 : upcall_pass(stats));
     }
-    if (!companion || !upcall_put_header(ctx, scratch)) {
+    len += sizeof(struct xdp_companion_hdr) + upcall_words_len(scratch);
+    if (!companion.ifindex || !upcall_put_header(ctx, scratch)) {
         stats_count_rare(XDP_COUNTER_DROP_RECIRC);
         return HOOK_DROP;
     }
-    return upcall_redirect(ctx, companion);
+    return upcall_redirect(ctx, &companion, stats, len);
 }
 
 /* As upcall(), for a packet that just came in on 'port', and without a look at
@@ -148,13 +174,17 @@ upcall(struct hook_md *ctx, __u32 port)
 static __always_inline int
 upcall_untouched(struct hook_md *ctx, __u32 port)
 {
+    struct upcall_companion companion = upcall_companion(port);
     struct xdp_port_stats *stats = upcall_stats(port);
-    __u32 companion = upcall_companion(port);
+    __u64 len = ctx->gso_size;
 
     if (!stats) {
         return HOOK_PASS;
     }
-    return companion ? upcall_redirect(ctx, companion) : upcall_pass(stats);
+    return (companion.ifindex
+            ? upcall_redirect(ctx, &companion, stats,
+                              len ? len : hook_whole_len(ctx))
+            : upcall_pass(stats));
 }
 
 #endif /* upcall_tc.h */

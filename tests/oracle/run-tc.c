@@ -139,6 +139,7 @@ make_companion(uint32_t port, uint64_t magic)
     if (bpf_map_lookup_elem(ports_fd, &port, &entry)) {
         ovs_fatal(errno, "reading the map xdp_ports failed");
     }
+    entry.companion_max = UINT32_MAX;
     entry.companion = COMPANION;
     if (bpf_map_update_elem(ports_fd, &port, &entry, BPF_ANY)) {
         ovs_fatal(errno, "writing the map xdp_ports failed");
