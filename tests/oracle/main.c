@@ -336,7 +336,7 @@ main(int argc, char *argv[])
     }
     find_internals();
     if (hook_tc) {
-        find_tc();
+        find_tc(scratch_id());
         object->caps.ops &= ~TC_MISSING_OPS;
     }
     init_meters();

@@ -42,9 +42,9 @@ static uint64_t upcall_magic;
 static uint32_t gso_size, gso_segs;
 
 /* Returns the fd of the map 'name' of the program 'fd', or a negative number
- * if it uses none. */
+ * if it uses none.  Stores its id in '*idp'. */
 static int
-open_map_of(int fd, const char *name)
+open_map_of(int fd, const char *name, uint32_t *idp)
 {
     uint32_t ids[MAX_MAPS];
     struct bpf_prog_info info = {
@@ -62,59 +62,67 @@ open_map_of(int fd, const char *name)
         int map_fd = bpf_map_get_fd_by_id(ids[i]);
 
         memset(&map, 0, sizeof map);
-        if (map_fd < 0 || bpf_obj_get_info_by_fd(map_fd, &map, &map_size)) {
-            ovs_fatal(errno, "opening a map of a program failed");
-        }
-        if (!strcmp(map.name, name)) {
+        if (map_fd >= 0 && !bpf_obj_get_info_by_fd(map_fd, &map, &map_size)
+            && !strcmp(map.name, name)) {
+            *idp = ids[i];
             return map_fd;
         }
-        close(map_fd);
+        if (map_fd >= 0) {
+            close(map_fd);
+        }
     }
     return -1;
 }
 
-/* Returns the fd of the last program 'name' that was loaded, or a negative
- * number if there is none. */
+/* Returns the fd of the program 'name' whose map 'map' has the id 'map_id'.
+ * (Others may have loaded programs of this name.) */
 static int
-open_last_program(const char *name)
+open_program(const char *name, const char *map, uint32_t map_id)
 {
-    int found = -1;
     uint32_t id = 0;
 
     while (!bpf_prog_get_next_id(id, &id)) {
         struct bpf_prog_info info;
         uint32_t size = sizeof info;
         int fd = bpf_prog_get_fd_by_id(id);
+        uint32_t its_map_id = 0;
+        int map_fd = -1;
 
         memset(&info, 0, sizeof info);
         if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &size)
             && !strcmp(info.name, name)) {
-            if (found >= 0) {
-                close(found);
-            }
-            found = fd;
-        } else if (fd >= 0) {
+            map_fd = open_map_of(fd, map, &its_map_id);
+        }
+        if (map_fd >= 0) {
+            close(map_fd);
+        }
+        if (map_fd >= 0 && its_map_id == map_id) {
+            return fd;
+        }
+        if (fd >= 0) {
             close(fd);
         }
     }
-    return found;
+    ovs_fatal(0, "the object has no program %s", name);
 }
 
-/* Finds the programs at tc of the object that was just loaded. */
+/* Finds the programs at tc of the object whose map xdp_scratch has the id
+ * 'scratch_id'. */
 void
-find_tc(void)
+find_tc(uint32_t scratch_id)
 {
-    int fd = open_last_program("tc_recirc");
+    int fd = open_program("tc_recirc", "xdp_scratch", scratch_id);
+    uint32_t id, programs_id = 0;
+    int programs_fd;
 
-    prog_fd = open_last_program(TC_PROGRAM);
-    if (fd < 0 || prog_fd < 0) {
-        ovs_fatal(0, "the object has no program "TC_PROGRAM);
+    targets_fd = open_map_of(fd, "xdp_targets", &id);
+    ports_fd = open_map_of(fd, "xdp_ports", &id);
+    programs_fd = open_map_of(fd, "tc_programs", &programs_id);
+    if (targets_fd < 0 || ports_fd < 0 || programs_fd < 0) {
+        ovs_fatal(0, "the programs at tc lack a map that this test needs");
     }
-    targets_fd = open_map_of(fd, "xdp_targets");
-    ports_fd = open_map_of(fd, "xdp_ports");
-    if (targets_fd < 0 || ports_fd < 0) {
-        ovs_fatal(0, "the programs at tc lack a map that this test writes");
-    }
+    prog_fd = open_program(TC_PROGRAM, "tc_programs", programs_id);
+    close(programs_fd);
     close(fd);
 }
 

@@ -20,7 +20,7 @@ extern bool hook_tc;
 #define TC_MISSING_OPS (TC_OP(PUSH_MPLS) | TC_OP(POP_MPLS) | TC_OP(SET_MPLS) \
                         | TC_OP(TRUNC) | TC_OP(TNL_PUSH) | TC_OP(TNL_POP))
 
-void find_tc(void);
+void find_tc(uint32_t scratch_id);
 void set_tc_target(uint32_t port, uint32_t ifindex);
 void make_companion(uint32_t port, uint64_t magic);
 void set_segments(uint32_t size, uint32_t n);

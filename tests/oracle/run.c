@@ -83,6 +83,20 @@ open_map(const char *name)
     return -1;
 }
 
+/* Returns the id of the map xdp_scratch. */
+uint32_t
+scratch_id(void)
+{
+    struct bpf_map_info map;
+    uint32_t size = sizeof map;
+
+    memset(&map, 0, sizeof map);
+    if (bpf_obj_get_info_by_fd(scratch_fd, &map, &size)) {
+        ovs_fatal(errno, "reading the id of a map failed");
+    }
+    return map.id;
+}
+
 /* Finds the program and the maps that the offload itself has no use for, by
  * what the kernel knows about the loaded object. */
 void

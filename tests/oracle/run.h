@@ -33,6 +33,7 @@ uint32_t run_program(uint32_t ifindex, const void *data, size_t size,
 uint32_t run_program_meta(int fd, uint32_t ifindex, const void *data,
                           size_t size, size_t meta_size, void *out,
                           size_t *out_size, size_t *out_meta_size);
+uint32_t scratch_id(void);
 int open_map(const char *name);
 void read_key(struct xdp_key *);
 void mark_key(void);
