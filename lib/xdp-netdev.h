@@ -82,7 +82,6 @@ struct xdp_netdev {
                                  * 'object', those that were tried last. */
     struct xdp_tc tc;           /* At tc, otherwise XDP_TC_NONE... */
     struct xdp_companion *companion; /* ...and NULL. */
-    int n_sockets;              /* That were put behind it. */
     uint64_t n_too_large;       /* When the log last said what was lost. */
     bool must_be_tc;            /* At tc whether the offload is on or off? */
     uint32_t number;            /* In all tables; also of a tunnel. */

@@ -292,7 +292,6 @@ xdp_port_add_socket(int ifindex, uint32_t queue, int xsk_fd)
             port->zerocopy = true;
             xdp_port_refresh_obstacle(port);
         }
-        port->n_sockets += !error;
     }
     ovs_mutex_unlock(&xdp_mutex);
     return error;

@@ -29,9 +29,9 @@ VLOG_DEFINE_THIS_MODULE(xdp_port_tc);
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
 /* How long after a companion was made in vain no other is made, in ms, for the
- * first time: each time is twice the one before, up to a limit.  Each new
- * device has OVS configure again what it could not configure, so without that
- * it would go on for ever. */
+ * first time: each time is twice the one before, up to a limit.  Devices that
+ * come and go have OVS configure again what it could not configure, so without
+ * that it would go on for ever. */
 #define FAILURE_INTERVAL 500
 #define FAILURE_MAX_SHIFT 7
 
@@ -58,37 +58,41 @@ static void
 note_failure(const struct xdp_netdev *port, const char *message)
     OVS_REQUIRES(xdp_mutex)
 {
+    const int max_interval = FAILURE_INTERVAL << FAILURE_MAX_SHIFT;
     struct failure *failure = shash_find_data(&failures, port->name);
+    long long int now = time_msec();
 
     if (!failure) {
         failure = xzalloc(sizeof *failure);
         shash_add(&failures, port->name, failure);
+    } else if (failure->next_try < now - max_interval) {
+        failure->n = 0;
     }
-    failure->next_try = (time_msec()
-                         + (FAILURE_INTERVAL
-                            << MIN(failure->n, FAILURE_MAX_SHIFT)));
-    failure->n++;
+    failure->next_try = now + MIN(FAILURE_INTERVAL << failure->n,
+                                  max_interval);
+    failure->n = MIN(failure->n + 1, FAILURE_MAX_SHIFT);
     xdp_port_replace_string(&failure->message, message);
 }
 
-/* Notes that all is well with the companion of 'port'. */
-static void
-forget_failure(const struct xdp_netdev *port)
-    OVS_REQUIRES(xdp_mutex)
+/* Notes that the AF_XDP sockets of 'netdev' could not be made, for whatever
+ * reason. */
+void
+xdp_port_note_failure(const struct netdev *netdev)
 {
-    struct failure *failure = shash_find_and_delete(&failures, port->name);
+    const struct xdp_netdev *port;
 
-    if (failure) {
-        free(failure->message);
-        free(failure);
+    ovs_mutex_lock(&xdp_mutex);
+    port = xdp_netdev_lookup(netdev);
+    if (port && port->companion) {
+        note_failure(port, "no AF_XDP sockets on the companion");
     }
+    ovs_mutex_unlock(&xdp_mutex);
 }
 
 /* Returns false, with a message in '*errp', if it is too early to make another
  * companion for 'port'. */
-static bool
-may_try(const struct xdp_netdev *port, char **errp)
-    OVS_REQUIRES(xdp_mutex)
+bool
+xdp_port_tc_may_try(const struct xdp_netdev *port, char **errp)
 {
     const struct failure *failure = shash_find_data(&failures, port->name);
 
@@ -206,10 +210,6 @@ xdp_port_tc_attach(struct xdp_netdev *port, const struct xdp_object *object,
     struct xdp_tc tc;
     int error;
 
-    if (!may_try(port, errp)) {
-        return EAGAIN;
-    }
-
     ovs_mutex_unlock(&xdp_mutex);
     error = make_companion(port, object, number, ifindex, &tc, &companion,
                            errp);
@@ -227,7 +227,6 @@ xdp_port_tc_attach(struct xdp_netdev *port, const struct xdp_object *object,
     }
     port->tc = tc;
     port->companion = companion;
-    port->n_sockets = 0;
     xdp_flow_table_set_companion(object->table, number,
                                  companion->port_ifindex,
                                  max_packet(companion));
@@ -239,12 +238,6 @@ xdp_port_tc_attach(struct xdp_netdev *port, const struct xdp_object *object,
 void
 xdp_port_tc_take_out(struct xdp_netdev *port)
 {
-    if (port->n_sockets < port->netdev->n_rxq) {
-        note_failure(port, "AF_XDP sockets could not be made on the "
-                     "companion");
-    } else {
-        forget_failure(port);
-    }
     xdp_flow_table_set_companion(port->object->table, port->number, 0, 0);
     set_ends(port->object->table, port->number, port->companion, false);
     ovs_list_push_back(&unused, &port->companion->list_node);

@@ -414,10 +414,11 @@ xdp_port_attach(struct netdev *netdev, int ifindex, uint32_t xdp_flags,
     port->must_be_tc = must_be_tc;
     xdp_port_check_device(port);
 
-    error = attach(port, port->option, ifindex, xdp_flags, &in_mode,
-                   &message);
+    error = (tc && !xdp_port_tc_may_try(port, &message) ? EAGAIN
+             : attach(port, port->option, ifindex, xdp_flags, &in_mode,
+                      &message));
     in_mode |= error && tc;
-    if (error && port->option && port->has_good
+    if (error && error != EAGAIN && port->option && port->has_good
         && !(in_mode && !report_failures)
         && !nullable_string_is_equal(port->option, port->good_option)) {
         bool plain = (!port->good_option && !tc

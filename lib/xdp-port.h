@@ -69,6 +69,7 @@ int xdp_port_create_socket(struct xsk_socket **, const char *device,
                            const struct xsk_socket_config *);
 bool xdp_port_is_busy(const char *device);
 int xdp_port_add_socket(int ifindex, uint32_t queue, int xsk_fd);
+void xdp_port_note_failure(const struct netdev *);
 bool xdp_port_detach(struct netdev *);
 bool xdp_port_is_attached(const struct netdev *);
 void xdp_port_destroy(struct netdev *);
