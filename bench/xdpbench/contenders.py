@@ -45,8 +45,12 @@ def contender(name, title):
     return register
 
 
+# What else has a column in results, with its title.
+OTHERS = {}
+
+
 def title(name):
-    return CONTENDERS[name].title
+    return OTHERS.get(name) or CONTENDERS[name].title
 
 
 # Contenders of scenarios with bridges of their own, and their settings.

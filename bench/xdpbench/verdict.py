@@ -110,6 +110,34 @@ def goals_of_conntrack(results):
     ]
 
 
+def goals_of_containers(results):
+    """Returns those of containers."""
+    def compare(scenario, case, name, other, wanted, what, at_least=True):
+        return Goal(f'{what}, {case}', results.ratio(scenario, case, name,
+                                                     other), wanted,
+                    at_least=at_least)
+
+    goals = []
+    for case in '1 stream', '4 streams':
+        goals += [
+            compare('containers', case, 'offload', 'bridge', 1.05,
+                    'between containers, of the Linux bridge'),
+            compare('containers', case, 'offload', 'veth', 0.9,
+                    'between containers, of a veth pair'),
+            compare('containers', case, 'ct', 'bridge', 1,
+                    'the same through ct, of the Linux bridge'),
+            compare('containers-cpu', case, 'offload', 'bridge', 1,
+                    'CPU time of a gigabyte, times the Linux bridge', False),
+        ]
+    goals += [
+        compare('containers-trip', 'small packets', 'offload', 'bridge', 1,
+                'a round trip, times the Linux bridge', False),
+        compare('containers-start', 'a container', 'offload', 'native', 1.5,
+                'connecting a container, times native XDP', False),
+    ]
+    return goals
+
+
 def goals(results):
     """Returns all goals."""
     ratio, median = results.ratio, results.median
@@ -187,6 +215,7 @@ def goals(results):
                        if case != 'quiet'])
              if results.get('churn') else None, 0.9),
         *goals_of_conntrack(results),
+        *goals_of_containers(results),
         Goal('TCP, the worst case, times userspace AF_XDP',
              worst_of_tcp('offload'), 3, note=note(worst_of_tcp('bare'))),
     ]
