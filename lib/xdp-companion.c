@@ -34,9 +34,11 @@ VLOG_DEFINE_THIS_MODULE(xdp_companion);
 #define NAME_PREFIX "ovstc"
 
 /* The alias of a companion, with the name of its port and the token of its
- * process: its process id and a random number. */
+ * process: its process id and a random number, which is also the group of all
+ * its companions ("ip link set group"), with which they are deleted at once. */
 #define ALIAS_FORMAT "companion of %s, ovs-vswitchd %s"
 #define ALIAS_SCAN "companion of %*s ovs-vswitchd %31[0-9a-f-]"
+#define TOKEN_FORMAT "%ld-%08"PRIx32
 #define TOKEN_SIZE 32
 
 /* A device that may be a companion. */
@@ -44,8 +46,13 @@ struct link {
     char name[IFNAMSIZ];
     char token[TOKEN_SIZE];     /* Empty if it is none. */
     int ifindex;
+    uint32_t group;
     uint32_t max_mtu;           /* 0 if the kernel does not tell. */
 };
+
+/* The number in the token of this process, which is nonzero, once there is
+ * one. */
+static uint32_t own_group;
 
 /* All companions of this process, by 'all_node'. */
 static struct ovs_mutex all_mutex = OVS_MUTEX_INITIALIZER;
@@ -88,8 +95,9 @@ get_token(void)
     if (ovsthread_once_start(&once)) {
         int fd;
 
-        snprintf(token, sizeof token, "%ld-%08"PRIx32, (long int) getpid(),
-                 random_uint32());
+        own_group = random_uint32() | 1;
+        snprintf(token, sizeof token, TOKEN_FORMAT, (long int) getpid(),
+                 own_group);
         fd = bind_token(token);
         if (fd < 0) {
             VLOG_WARN("making a socket that says that this process lives "
@@ -148,6 +156,7 @@ parse_link(const struct ofpbuf *msg, struct link *link)
     static const struct nl_policy policy[] = {
         [IFLA_IFNAME] = { .type = NL_A_STRING },
         [IFLA_IFALIAS] = { .type = NL_A_STRING, .optional = true },
+        [IFLA_GROUP] = { .type = NL_A_U32, .optional = true },
         [IFLA_MAX_MTU] = { .type = NL_A_U32, .optional = true },
         [IFLA_LINKINFO] = { .type = NL_A_NESTED, .optional = true },
     };
@@ -163,6 +172,7 @@ parse_link(const struct ofpbuf *msg, struct link *link)
     }
     kind = nl_attr_find_nested(attrs[IFLA_LINKINFO], IFLA_INFO_KIND);
     link->ifindex = ifi->ifi_index;
+    link->group = (attrs[IFLA_GROUP] ? nl_attr_get_u32(attrs[IFLA_GROUP]) : 0);
     link->max_mtu = (attrs[IFLA_MAX_MTU]
                      ? nl_attr_get_u32(attrs[IFLA_MAX_MTU]) : 0);
     ovs_strlcpy(link->name, nl_attr_get_string(attrs[IFLA_IFNAME]),
@@ -209,6 +219,33 @@ delete_link(int ifindex)
     }
 }
 
+/* Deletes all devices of 'group', which are companions of one process, at once,
+ * if the kernel can do that: one by one takes long. */
+static void
+delete_group(uint32_t group)
+{
+    struct ofpbuf request;
+    int error;
+
+    start_request(&request, RTM_DELLINK, 0, 0);
+    nl_msg_put_u32(&request, IFLA_GROUP, group);
+    error = transact(&request);
+    if (error && error != ENODEV) {
+        VLOG_DBG("deleting the group %"PRIu32" of companions failed (%s)",
+                 group, ovs_strerror(error));
+    }
+}
+
+/* Returns true if 'link' is in the group that its token says. */
+static bool
+is_in_group(const struct link *link)
+{
+    const char *number = strchr(link->token, '-');
+
+    return (link->group && number
+            && strtoul(number + 1, NULL, 16) == link->group);
+}
+
 /* Deletes the companions in this network namespace whose process has died. */
 void
 xdp_companion_remove_stale(void)
@@ -232,11 +269,20 @@ xdp_companion_remove_stale(void)
     nl_dump_done(&dump);
 
     for (size_t i = 0; i < n; i++) {
+        char name[IFNAMSIZ];
+
+        /* With one goes its other end, or its whole group. */
         if (!strncmp(links[i].name, NAME_PREFIX, strlen(NAME_PREFIX))
+            && if_indextoname(links[i].ifindex, name)
             && !is_alive(links[i].token)) {
             VLOG_INFO("deleting %s, the companion of a port of a process "
                       "that died", links[i].name);
-            delete_link(links[i].ifindex);
+            if (is_in_group(&links[i])) {
+                delete_group(links[i].group);
+            }
+            if (if_indextoname(links[i].ifindex, name)) {
+                delete_link(links[i].ifindex);
+            }
         }
     }
     free(links);
@@ -250,6 +296,9 @@ delete_all(void *aux OVS_UNUSED)
     struct link link;
 
     ovs_mutex_lock(&all_mutex);
+    if (!ovs_list_is_empty(&all)) {
+        delete_group(own_group);
+    }
     LIST_FOR_EACH (c, all_node, &all) {
         if (!query_link(c->port_ifindex, &link)) {
             delete_link(c->port_ifindex);
@@ -281,6 +330,7 @@ static void
 put_device(struct ofpbuf *request, const char *name, int n_queues)
 {
     nl_msg_put_string(request, IFLA_IFNAME, name);
+    nl_msg_put_u32(request, IFLA_GROUP, own_group);
     nl_msg_put_u32(request, IFLA_NUM_TX_QUEUES, n_queues);
     nl_msg_put_u32(request, IFLA_NUM_RX_QUEUES, n_queues);
 }
