@@ -405,6 +405,7 @@ xdp_port_attach(struct netdev *netdev, int ifindex, uint32_t xdp_flags,
                             && port->xdp_flags == xdp_flags)
                          : port->problem != NULL)) {
         /* Done, or known to be in vain, since an earlier queue. */
+        error = tc && !port->object ? EINVAL : 0;
         goto out;
     }
     take_off(port);
