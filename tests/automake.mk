@@ -41,6 +41,8 @@ xdp_test_objects = \
 	tests/xdp-good-plain.bpf.o \
 	tests/xdp-good-ssh.bpf.o \
 	tests/xdp-hidden-tag.bpf.o \
+	tests/xdp-hidden-tags.bpf.o \
+	tests/xdp-hidden-untag.bpf.o \
 	tests/xdp-nesting.bpf.o \
 	tests/xdp-tc-linked.bpf.o
 
