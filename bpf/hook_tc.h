@@ -294,23 +294,6 @@ hook_is_whole(struct hook_md *ctx, struct xdp_scratch *scratch,
             || hook_take_segments(ctx, port->union_bits[word]));
 }
 
-/* Updates the checksum 'ofs' bytes behind the start of the packet, of 'what',
- * enum hook_csum, for the change 'diff'.  Pointers into the packet are void
- * afterwards.  An unfinished one covers the pseudo-header only, and the sum of
- * the whole packet does not change with what is made up for, so they are right
- * with the others. */
-static __always_inline void
-hook_update_csum(struct hook_md *ctx, const __u16 *csum, __u32 ofs,
-                 __u32 diff, __u32 what)
-{
-    if (diff) {
-        bpf_l4_csum_replace(ctx, ofs, 0, diff,
-                            (what & HOOK_CSUM_UDP ? BPF_F_MARK_MANGLED_0 : 0)
-                            | (what & HOOK_CSUM_PSEUDO
-                               ? BPF_F_PSEUDO_HDR : 0));
-    }
-}
-
 /* Notes that the sum of what follows the Ethernet header has changed by
  * 'diff', which no checksum in there makes up for. */
 static __always_inline void
@@ -319,6 +302,40 @@ hook_note_change(struct hook_md *ctx, __u32 diff)
     if (diff) {
         bpf_csum_update(ctx, diff);
     }
+}
+
+/* Returns true if there is no checksum of UDP 'ofs' bytes behind the start of
+ * the packet. */
+static __always_inline bool
+hook_lacks_udp_csum(struct hook_md *ctx, __u32 ofs)
+{
+    __u16 csum;
+
+    return !bpf_skb_load_bytes(ctx, ofs, &csum, sizeof csum) && !csum;
+}
+
+/* Updates the checksum 'ofs' bytes behind the start of the packet, of 'what',
+ * enum hook_csum, for the change 'diff'.  Pointers into the packet are void
+ * afterwards.
+ *
+ * An unfinished one covers the pseudo-header only.  The sum of the whole
+ * packet does not change with what a checksum makes up for.  With addresses,
+ * the kernel's function takes it for granted that another one, that of an IPv4
+ * header, has made up for them already: of IPv6 the caller has noted them. */
+static __always_inline void
+hook_update_csum(struct hook_md *ctx, const __u16 *csum, __u32 ofs,
+                 __u32 diff, __u32 what)
+{
+    if (!diff) {
+        return;
+    }
+    if (what == HOOK_CSUM_UDP && hook_lacks_udp_csum(ctx, ofs)) {
+        hook_note_change(ctx, diff);
+        return;
+    }
+    bpf_l4_csum_replace(ctx, ofs, 0, diff,
+                        (what & HOOK_CSUM_UDP ? BPF_F_MARK_MANGLED_0 : 0)
+                        | (what & HOOK_CSUM_PSEUDO ? BPF_F_PSEUDO_HDR : 0));
 }
 
 /* Runs the program for later passes.  Returns if that fails. */

@@ -393,6 +393,7 @@ run_xdp(struct ct_side *side, const struct frame *f,
     uint32_t verdict;
 
     mark_key();
+    know_sum(NULL, 0);
     verdict = run_program_meta(-1, device->ifindex, f->data, f->size, 0, out,
                                &size, &meta_size);
     if (verdict == XDP_REDIRECT && is_upcall(out, meta_size)) {

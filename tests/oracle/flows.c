@@ -507,6 +507,7 @@ check_packet(const char *part, unsigned long int index, const char *what,
     }
     read_meters(meters);
     xdp_flow_table_get_counters(object->table, before);
+    know_sum(t->actions.buf.data, t->actions.buf.size);
     verdict = run_program_meta(-1, t->device->ifindex, f->data, f->size, 0,
                                out, &out_size, &meta_size);
     xdp_flow_table_get_counters(object->table, after);

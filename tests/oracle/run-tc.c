@@ -17,6 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "netlink.h"
+#include "openvswitch/dynamic-string.h"
 #include "oracle.h"
 #include "packets.h"
 #include "util.h"
@@ -40,6 +42,16 @@ static uint64_t upcall_magic;
 
 /* Of the next packet. */
 static uint32_t gso_size, gso_segs;
+static bool sum_is_known;
+
+/* BPF_F_TEST_SKB_CHECKSUM_COMPLETE, which older headers do not have: the kernel
+ * knows the sum of the packet that comes in, as of a card that adds it up, and
+ * checks that it is the one of what leaves.  That takes a packet without VLAN
+ * tags, from the beginning to the end: others are not as at tc ingress. */
+#define KNOWN_SUM (1U << 2)
+
+/* KNOWN_SUM, or 0 if this kernel, before Linux 6.16, cannot do that. */
+static uint32_t known_sum;
 
 /* Returns the fd of the map 'name' of the program 'fd', or a negative number
  * if it uses none.  Stores its id in '*idp'. */
@@ -106,6 +118,18 @@ open_program(const char *name, const char *map, uint32_t map_id)
     ovs_fatal(0, "the object has no program %s", name);
 }
 
+/* Returns KNOWN_SUM if the kernel takes it, otherwise 0. */
+static uint32_t
+probe_known_sum(void)
+{
+    static const uint8_t packet[64];
+    LIBBPF_OPTS(bpf_test_run_opts, opts, .flags = KNOWN_SUM,
+                .data_in = packet, .data_size_in = sizeof packet,
+                .repeat = 1);
+
+    return bpf_prog_test_run_opts(prog_fd, &opts) ? 0 : KNOWN_SUM;
+}
+
 /* Finds the programs at tc of the object whose map xdp_scratch has the id
  * 'scratch_id'. */
 void
@@ -124,6 +148,7 @@ find_tc(uint32_t scratch_id)
     prog_fd = open_program(TC_PROGRAM, "tc_programs", programs_id);
     close(programs_fd);
     close(fd);
+    known_sum = probe_known_sum();
 }
 
 /* Opens the way out of 'port' to 'ifindex', or closes it if that is 0. */
@@ -164,6 +189,30 @@ set_segments(uint32_t size, uint32_t n)
     gso_segs = n;
 }
 
+/* Makes the next packet one whose sum the kernel knows, if it can do that, and
+ * if neither the packet, which 'actions' (in netlink attributes) are for, nor
+ * they have a VLAN tag. */
+void
+know_sum(const struct nlattr *actions, size_t actions_len)
+{
+    const struct nlattr *a;
+    size_t left;
+
+    sum_is_known = true;
+    NL_ATTR_FOR_EACH (a, left, actions, actions_len) {
+        sum_is_known &= nl_attr_type(a) != OVS_ACTION_ATTR_PUSH_VLAN;
+    }
+}
+
+/* Returns true if the packet at 'data' begins with a VLAN tag. */
+static bool
+is_tagged(const void *data)
+{
+    const struct eth_header *eth = data;
+
+    return eth_type_vlan(eth->eth_type);
+}
+
 /* Makes the '*size' bytes at 'out', a packet that went into a companion, what
  * comes out of it: metadata of '*meta_size' bytes, and the packet. */
 static void
@@ -191,9 +240,8 @@ static bool
 is_unchanged(const uint8_t *data, size_t size, const uint8_t *out,
              size_t out_size)
 {
-    const struct eth_header *eth = (const void *) data;
     size_t tag_len = (size >= ETH_HEADER_LEN + VLAN_HEADER_LEN
-                      && eth_type_vlan(eth->eth_type) ? VLAN_HEADER_LEN : 0);
+                      && is_tagged(data) ? VLAN_HEADER_LEN : 0);
 
     return (out_size + tag_len == size
             && !memcmp(out, data, 2 * ETH_ADDR_LEN)
@@ -216,6 +264,20 @@ can_run_tc(const void *data, size_t size)
                                      ? IPV6_HEADER_LEN : 1);
 }
 
+/* Ends the oracle: running the program on the 'size' bytes at 'data' failed
+ * with 'error'. */
+OVS_NO_RETURN static void
+run_failed(int error, uint32_t ifindex, const void *data, size_t size)
+{
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    ds_put_hex(&s, data, size);
+    ovs_fatal(error, "BPF_PROG_RUN at tc with %"PRIuSIZE" bytes from device "
+              "%"PRIu32" failed%s: %s", size, ifindex,
+              error == EBADMSG ? ", because the sum of the packet that the "
+              "kernel knows is not right any more" : "", ds_cstr(&s));
+}
+
 /* As run_program_meta(), for the programs at tc, and without metadata in front
  * of the packet at 'data'. */
 uint32_t
@@ -227,21 +289,22 @@ run_tc(uint32_t ifindex, const void *data, size_t size, void *out,
         .gso_size = gso_size,
         .gso_segs = gso_segs,
     };
-    struct __sk_buff ctx_out;
     static uint8_t spare[MAX_OUT];
+    struct __sk_buff ctx_out;
     LIBBPF_OPTS(bpf_test_run_opts, opts,
                 .data_in = data, .data_size_in = size,
                 .data_out = out ? out : spare, .data_size_out = MAX_OUT,
                 .ctx_in = &ctx, .ctx_size_in = sizeof ctx,
                 .ctx_out = &ctx_out, .ctx_size_out = sizeof ctx_out,
+                .flags = sum_is_known && !is_tagged(data) ? known_sum : 0,
                 .repeat = 1);
     size_t meta_size = 0;
     uint32_t verdict;
 
     set_segments(0, 0);
+    sum_is_known = false;
     if (bpf_prog_test_run_opts(prog_fd, &opts)) {
-        ovs_fatal(errno, "BPF_PROG_RUN at tc with %"PRIuSIZE" bytes from "
-                  "device %"PRIu32" failed", size, ifindex);
+        run_failed(errno, ifindex, data, size);
     }
     size = opts.data_size_out;
     switch ((int) opts.retval) {
