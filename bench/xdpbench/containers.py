@@ -22,7 +22,7 @@ NATIVE = ('type=afxdp', 'options:xdp-mode=native')
 
 # How long a PMD thread may sleep, in microseconds.  It would take a CPU that
 # the containers need.
-PMD_SLEEP = 'other_config:pmd-maxsleep=500'
+PMD_SLEEP = 'other_config:pmd-maxsleep=10000'
 
 # Packets of a flow through a tracker's zone, both directions.
 CT_FLOWS = ('table=0,arp,actions=NORMAL',

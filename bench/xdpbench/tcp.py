@@ -19,7 +19,7 @@ CONTENDERS_OF_TCP = 'bare', 'offload', 'userspace', 'bridge'
 # How long a PMD thread may sleep, in microseconds, while nothing comes up from
 # XDP.  It would poll all the time instead, on one of the two CPUs that the
 # hosts' TCP needs.
-OFFLOAD_PMD_SLEEP = 500
+OFFLOAD_PMD_SLEEP = 10000
 
 # Where AF_XDP ports end, whose frames have half a page or so, is found by
 # trying.
