@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whether something that is done many times leaves anything behind: a file
- * descriptor of this process, or a BPF program, map or BTF object of the
- * system.
+ * descriptor of this process, or a BPF program, map, link or BTF object that it
+ * had one for.  (What others have at the time is their business.)
  */
 
 #ifndef UNIT_LEAKS_H
@@ -12,5 +12,6 @@
 typedef void repeated_func(const char *arg);
 
 void check_leaks(repeated_func *, const char *arg);
+void note_bpf(void);
 
 #endif /* leaks.h */

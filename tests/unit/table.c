@@ -601,6 +601,7 @@ create_table(const char *arg OVS_UNUSED)
         fixture_reclaim(&f);
     }
     CHECK(!insert(&f, 1, 100, 0, 10, &flow));
+    note_bpf();
     xdp_flow_table_remove(f.table, flow, &s);
     fixture_destroy(&f);
 }
