@@ -101,6 +101,9 @@ show_object(const struct xdp_object *object, struct ds *s)
     }
 
     xdp_contract_format_caps(&object->caps, s);
+    if (object->tc_problem) {
+        ds_put_format(s, "  tc: not available: %s\n", object->tc_problem);
+    }
     limits = xdp_flow_table_get_limits(object->table);
     xdp_flow_table_usage(object->table, &n_flows, &n_masks, &n_groups);
     xdp_flow_table_get_counters(object->table, counters);

@@ -19,6 +19,7 @@
 #define EGRESS_PROGRAM "xdp_egress"
 #define RECIRC_PROGRAM "xdp_recirc"
 #define COMPANION_PROGRAM "xdp_companion"
+#define TC_PROGRAMS_MAP "tc_programs"
 
 /* The members of "struct xdp_key" that an object can match on. */
 static const struct key_field {
@@ -184,6 +185,29 @@ xdp_contract_tc_programs(struct bpf_object *bpf,
             && programs->from_userspace && programs->to_userspace);
 }
 
+/* Has 'bpf', which is not loaded yet, be loaded without its programs for ports
+ * at tc. */
+void
+xdp_contract_leave_out_tc(struct bpf_object *bpf)
+{
+    struct bpf_program *prog;
+    struct bpf_map *map;
+
+    bpf_object__for_each_program (prog, bpf) {
+        if (bpf_program__type(prog) == BPF_PROG_TYPE_SCHED_CLS
+            || !strcmp(bpf_program__name(prog), COMPANION_PROGRAM)) {
+            bpf_program__set_autoload(prog, false);
+        }
+    }
+    /* They would be put into it, even if it is not made either, unless it is of
+     * another type. */
+    map = bpf_object__find_map_by_name(bpf, TC_PROGRAMS_MAP);
+    if (map) {
+        bpf_map__set_autocreate(map, false);
+        bpf_map__set_type(map, BPF_MAP_TYPE_ARRAY);
+    }
+}
+
 /* BTF. */
 
 /* Returns the type that 'member' of the contract points to, as __type() and
@@ -325,6 +349,14 @@ bool
 xdp_contract_has_tc(const struct xdp_caps *caps)
 {
     return caps->tc_ops != 0;
+}
+
+/* Makes 'caps' those of an object without programs for ports at tc. */
+void
+xdp_contract_drop_tc_caps(struct xdp_caps *caps)
+{
+    caps->tc_ops = 0;
+    caps->tc_max_outputs = 0;
 }
 
 /* Makes 'caps' what the object can do at tc. */

@@ -86,11 +86,13 @@ int xdp_contract_read(const char *path, struct bpf_object *, bool *has_table,
                       struct xdp_caps *, char **errp);
 bool xdp_contract_has_op(const struct xdp_caps *, enum xdp_op_type);
 bool xdp_contract_has_tc(const struct xdp_caps *);
+void xdp_contract_drop_tc_caps(struct xdp_caps *);
 void xdp_contract_take_tc_caps(struct xdp_caps *);
 void xdp_contract_take_common_caps(struct xdp_caps *);
 struct bpf_program *xdp_contract_entry_program(struct bpf_object *);
 struct bpf_program *xdp_contract_egress_program(struct bpf_object *);
 bool xdp_contract_tc_programs(struct bpf_object *, struct xdp_tc_programs *);
+void xdp_contract_leave_out_tc(struct bpf_object *);
 const char *xdp_op_to_string(enum xdp_op_type);
 void xdp_contract_format_caps(const struct xdp_caps *, struct ds *);
 

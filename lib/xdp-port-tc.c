@@ -326,14 +326,29 @@ xdp_port_check_losses(void)
     ovs_mutex_unlock(&xdp_mutex);
 }
 
-/* Returns what is wrong with 'port' because of its companion, in words for the
- * user, which the caller frees, or NULL. */
+/* Returns true if 'port' would be at tc if the programs of its object for that
+ * could be loaded. */
+static bool
+misses_tc(const struct xdp_netdev *port)
+    OVS_REQUIRES(xdp_mutex)
+{
+    return (port->object && port->object->tc_problem && port->others_follow
+            && !xdp_netdev_is_tc(port) && (port->peer || port->peer_away));
+}
+
+/* Returns what is wrong with 'port' because of its companion, or because it is
+ * not at tc, in words for the user, which the caller frees, or NULL. */
 char *
 xdp_port_tc_problem(const struct xdp_netdev *port)
 {
     uint64_t n = count_too_large(port);
     uint32_t max;
 
+    if (misses_tc(port)) {
+        return xasprintf("not at tc, as would be best for this device: %s; "
+                         "see to it that the other end suits XDP, or use a "
+                         "newer kernel", port->object->tc_problem);
+    }
     if (!n) {
         return NULL;
     }

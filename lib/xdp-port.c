@@ -283,9 +283,12 @@ attach(struct xdp_netdev *port, const char *option, int ifindex,
     if (xdp_flags & XDP_NETDEV_TC
         && !(own->has_table && xdp_contract_has_tc(&own->caps))) {
         *in_mode = true;
-        *errp = xasprintf("%s has no programs for tc; use another "
-                          "options:xdp-mode, or an object that has them",
-                          own->path);
+        *errp = (own->tc_problem
+                 ? xasprintf("%s: %s; use another options:xdp-mode, or a newer "
+                             "kernel", own->path, own->tc_problem)
+                 : xasprintf("%s has no programs for tc; use another "
+                             "options:xdp-mode, or an object that has them",
+                             own->path));
         error = EOPNOTSUPP;
         goto error_object;
     }
@@ -413,6 +416,7 @@ xdp_port_attach(struct netdev *netdev, int ifindex, uint32_t xdp_flags,
     port->ifindex = ifindex;
     port->xdp_flags = xdp_flags;
     port->must_be_tc = must_be_tc;
+    port->others_follow = !report_failures;
     xdp_port_check_device(port);
 
     error = (tc && !xdp_port_tc_may_try(port, &message) ? EAGAIN

@@ -202,20 +202,35 @@ create_table(struct bpf_object *bpf, const struct xdp_caps *caps,
     return xdp_flow_table_create(&maps, limits, digest_secret, errp);
 }
 
-/* Loads the opened 'bpf', of the file 'path', and stores the result in
- * '*objectp'.  Takes ownership of 'bpf' on success only. */
+/* Returns true if 'error' of loading may be because of a program. */
+static bool
+may_be_refusal(int error)
+{
+    return (error != ENOMEM && error != EPERM && error != EMFILE
+            && error != ENFILE && error != EAGAIN && error != EINTR);
+}
+
+/* Loads the opened 'bpf', of the file 'path', without its programs for ports
+ * at tc unless 'with_tc', and stores the result in '*objectp'.  Takes ownership
+ * of 'bpf' on success only.  After a failure, '*may_lack_tc' is true if it may
+ * be because of those programs. */
 static int
 load_object(const char *path, struct bpf_object *bpf, const char *log,
-            const struct xdp_flow_table_limits *limits,
-            struct xdp_object **objectp, char **errp)
+            const struct xdp_flow_table_limits *limits, bool with_tc,
+            bool *may_lack_tc, struct xdp_object **objectp, char **errp)
 {
     uint64_t digest_secret[XDP_KEY_WORDS];
     struct xdp_object *object = xzalloc(sizeof *object);
     struct xdp_object_private *private = xzalloc(sizeof *private);
     int error;
 
+    *may_lack_tc = false;
     error = xdp_contract_read(path, bpf, &object->has_table, &object->caps,
                               errp);
+    if (!error && !with_tc) {
+        xdp_contract_leave_out_tc(bpf);
+        xdp_contract_drop_tc_caps(&object->caps);
+    }
     if (!error && object->has_table) {
         error = get_entropy(digest_secret, sizeof digest_secret);
         if (error) {
@@ -231,6 +246,8 @@ load_object(const char *path, struct bpf_object *bpf, const char *log,
         if (error) {
             *errp = load_error(path, error, log);
             error = libbpf_to_errno(error);
+            *may_lack_tc = (xdp_contract_has_tc(&object->caps)
+                            && may_be_refusal(error));
         }
     }
     if (!error && object->has_table) {
@@ -299,8 +316,33 @@ find_loaded(const struct xdp_object_file_id *id,
     return NULL;
 }
 
+/* Opens the object in the 'size' bytes at 'data', of the file 'path', and loads
+ * it, as load_object() does.  The verifier's log goes to 'log'. */
+static int
+open_and_load(const char *path, const void *data, size_t size, char *log,
+              const struct xdp_flow_table_limits *limits, bool with_tc,
+              bool *may_lack_tc, struct xdp_object **objectp, char **errp)
+{
+    struct bpf_object *bpf;
+    int error;
+
+    *may_lack_tc = false;
+    if (log) {
+        log[0] = '\0';
+    }
+    error = open_bpf(path, data, size, log, &bpf, errp);
+    if (!error) {
+        error = load_object(path, bpf, log, limits, with_tc, may_lack_tc,
+                            objectp, errp);
+        if (error) {
+            bpf_object__close(bpf);
+        }
+    }
+    return error;
+}
+
 /* Loads the object in the 'size' bytes at 'data', which are the file 'id' at
- * 'path'. */
+ * 'path'.  A kernel that refuses its programs for tc may take the others. */
 static int
 load_file(const char *path, const void *data, size_t size,
           const struct xdp_object_file_id *id,
@@ -308,20 +350,31 @@ load_file(const char *path, const void *data, size_t size,
           struct xdp_object **objectp, char **errp)
 {
     char *log = alloc_log();
-    struct bpf_object *bpf;
-    int error;
+    char *refusal = NULL;
+    bool may_lack_tc;
+    int error, tc_error;
 
-    error = open_bpf(path, data, size, log, &bpf, errp);
-    if (!error) {
-        error = load_object(path, bpf, log, limits, objectp, errp);
-        if (error) {
-            bpf_object__close(bpf);
-        } else {
-            (*objectp)->private->id = *id;
-            VLOG_INFO("loaded XDP object %s%s", path,
-                      (*objectp)->has_table ? " with a flow table" : "");
-        }
+    error = tc_error = open_and_load(path, data, size, log, limits, true,
+                                     &may_lack_tc, objectp, errp);
+    if (error && may_lack_tc) {
+        refusal = *errp;
+        *errp = NULL;
+        error = open_and_load(path, data, size, log, limits, false,
+                              &may_lack_tc, objectp, errp);
     }
+    if (!error) {
+        (*objectp)->private->id = *id;
+        if (refusal) {
+            VLOG_WARN("%s; going on without its programs for tc", refusal);
+            (*objectp)->tc_problem
+                = xasprintf("this kernel refuses the programs for tc (%s), "
+                            "and the log says more",
+                            ovs_strerror(tc_error));
+        }
+        VLOG_INFO("loaded XDP object %s%s", path,
+                  (*objectp)->has_table ? " with a flow table" : "");
+    }
+    free(refusal);
     free_log(log);
     return error;
 }
@@ -442,6 +495,7 @@ xdp_object_unload(struct xdp_object *object)
         bpf_object__close(object->private->bpf);
         xdp_prepare_undo(&object->private->prepared);
         free(object->private);
+        free(object->tc_problem);
         free(object->path);
         free(object);
     }

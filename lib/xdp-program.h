@@ -34,6 +34,8 @@ struct xdp_object {
     char *path;
     bool has_table;             /* Does it keep the flow table contract? */
     struct xdp_caps caps;       /* If 'has_table'. */
+    char *tc_problem;           /* Why its programs for tc were not loaded, or
+                                 * NULL if they were, or it has none. */
     struct xdp_flow_table *table; /* If 'has_table'. */
     struct xdp_object_private *private;
 };

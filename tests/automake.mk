@@ -15,6 +15,11 @@ MOSTLYCLEANFILES += tests/oracle/*.o tests/oracle/*.d tests/unit/*.o \
 	tests/unit/*.d tests/fuzz/*.o tests/fuzz/*.d \
 	tests/fuzz/fuzz-xdp-translate tests/fuzz/make-seeds
 
+# Made of tests/NAME.bpf.c, and the other translation unit of the object.
+xdp_linked_objects = \
+	tests/xdp-tc-linked.bpf.o \
+	tests/xdp-tc-refused-linked.bpf.o
+
 # Objects that the tests load, or fail to.
 xdp_test_objects = \
 	tests/xdp-bad-key-field.bpf.o \
@@ -44,7 +49,7 @@ xdp_test_objects = \
 	tests/xdp-hidden-tags.bpf.o \
 	tests/xdp-hidden-untag.bpf.o \
 	tests/xdp-nesting.bpf.o \
-	tests/xdp-tc-linked.bpf.o
+	$(xdp_linked_objects)
 
 if ENABLE_XDP_OFFLOAD
 test-programs: $(xdp_test_objects) $(bpf_objects)

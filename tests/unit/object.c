@@ -372,6 +372,34 @@ test_object_verifier(void)
     free(path);
 }
 
+/* The kernel refuses a program for tc only: the others do without. */
+static void
+test_object_tc_refused(void)
+{
+    char *path = test_object("xdp-tc-refused-linked");
+    struct xdp_object *object, *whole;
+    struct xdp_caps caps;
+    char *message;
+
+    CHECK(!xdp_object_check(path, NULL, &caps, &message));
+    CHECK(xdp_contract_has_tc(&caps));
+    object = get_object(path, &object_limits);
+    CHECK(object && object->has_table && xdp_object_program_id(object));
+    CHECK(!xdp_contract_has_tc(&object->caps));
+    CHECK(object->caps.ops == caps.ops);
+    CHECK(object->tc_problem
+          && strstr(object->tc_problem,
+                    "refuses the programs for tc (Permission denied)"));
+    CHECK(get_object(path, &object_limits) == object);
+    xdp_object_unload(xdp_object_put(object));
+    xdp_object_unload(xdp_object_put(object));
+
+    whole = get_object(object_path, &object_limits);
+    CHECK(whole && xdp_contract_has_tc(&whole->caps) && !whole->tc_problem);
+    xdp_object_unload(xdp_object_put(whole));
+    free(path);
+}
+
 /* A constant that the flow table needs is missing. */
 static void
 test_object_constant(void)
@@ -545,6 +573,7 @@ get_and_put(const char *path)
     if (xdp_object_get(path, &object_limits, NULL, &object, &message)) {
         free(message);
     } else {
+        note_bpf();
         xdp_object_unload(xdp_object_put(object));
     }
 }
@@ -555,7 +584,7 @@ test_object_leaks(void)
 {
     static const char *others[] = {
         "xdp-bad-verifier", "xdp-bad-no-constant", "xdp-good-plain",
-        "xdp-good-fewer-fields",
+        "xdp-good-fewer-fields", "xdp-tc-refused-linked",
     };
     char *path;
 
@@ -595,6 +624,7 @@ const struct unit_case unit_object[] = {
     { "object-default", test_object_default, NEED_NOTHING },
     { "object-custom", test_object_custom, NEED_NOTHING },
     { "object-verifier", test_object_verifier, NEED_BPF },
+    { "object-tc-refused", test_object_tc_refused, NEED_BPF },
     { "object-constant", test_object_constant, NEED_BPF },
     { "object-machine", test_object_machine, NEED_BPF },
     { "object-plain", test_object_plain, NEED_BPF },
