@@ -161,11 +161,18 @@ hook_frame_len(struct hook_md *ctx)
     return ctx->len;
 }
 
+/* Returns the length of the tag beside the packet, or 0. */
+static __always_inline __u32
+hook_tag_len(struct hook_md *ctx)
+{
+    return ctx->vlan_present ? HOOK_TAG_LEN : 0;
+}
+
 /* Returns the length of the packet with its tags. */
 static __always_inline __u64
 hook_whole_len(struct hook_md *ctx)
 {
-    return ctx->len + (ctx->vlan_present ? HOOK_TAG_LEN : 0);
+    return ctx->len + hook_tag_len(ctx);
 }
 
 /* Returns the scratch of this CPU, or NULL, which cannot be. */
@@ -278,7 +285,7 @@ hook_take_segments(struct hook_md *ctx, __u64 union_word)
         return false;
     }
     scratch->segments = n;
-    scratch->headers_len = len + (ctx->vlan_present ? HOOK_TAG_LEN : 0);
+    scratch->headers_len = len + hook_tag_len(ctx);
     return !differ;
 }
 

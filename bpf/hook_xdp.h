@@ -45,6 +45,13 @@ hook_has_tag(struct hook_md *ctx, __be16 *tpidp, __be16 *tcip)
     return false;
 }
 
+/* Returns the length of the tag beside the packet, or 0. */
+static __always_inline __u32
+hook_tag_len(struct hook_md *ctx)
+{
+    return 0;
+}
+
 /* Returns the number of bytes from 'p' in the packet to its end; 'end' is what
  * 'data_end' says. */
 static __always_inline __u64

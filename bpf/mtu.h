@@ -3,7 +3,8 @@
  * What is too large for a device that it is to be sent by.
  *
  * The kernel drops a packet that is redirected to a device and longer than the
- * device's MTU, an Ethernet header, and a VLAN tag, and nobody is told.  A
+ * device's MTU, an Ethernet header, and a VLAN tag (one that is beside it not
+ * counted), and nobody is told.  A
  * packet may get too long by what is pushed, or may have come in through a
  * port with a larger MTU.  Sent by userspace it may arrive nevertheless, since
  * nothing but the device looks at it there.  So this looks before anything
@@ -85,9 +86,10 @@ mtu_lesser(struct hook_md *ctx, __u32 ifindex, __u32 mtu)
 }
 
 /* Returns true if no copy of the packet, of which no op of the flow in 'slot'
- * has been run yet, will be too large for its device. */
+ * has been run yet, and which becomes 'len' bytes long at most, will be too
+ * large for its device. */
 __noinline int
-mtu_ask(struct hook_md *ctx, __u32 slot)
+mtu_ask(struct hook_md *ctx, __u32 slot, __s64 len)
 {
     const struct xdp_flow_rest *rest
         = bpf_map_lookup_elem(&xdp_flow_rest, &slot);
@@ -115,8 +117,7 @@ mtu_ask(struct hook_md *ctx, __u32 slot)
         mtu = mtu_lesser(ctx, mtu_output(rest)->u.output.ifindex, mtu);
     }
     mtu_note(mtu_way(rest), mtu);
-    return ((__s64) hook_len(ctx) + rest->growth
-            <= mtu + ETH_HLEN + MTU_TAG_LEN);
+    return len <= mtu + ETH_HLEN + MTU_TAG_LEN;
 }
 
 /* Returns true if the packet, of which no op of the flow in 'slot' has been
@@ -130,20 +131,21 @@ mtu_fits(struct hook_md *ctx, const struct xdp_scratch *scratch,
 
     return (len <= MTU_LEAST
             || mtu_known_to_fit(scratch, mtu_way(rest), len)
-            || mtu_ask(ctx, slot));
+            || mtu_ask(ctx, slot, len));
 }
 
-/* As mtu_fits(), for 'flow', which has XDP_FLOW_SIMPLE. */
+/* As mtu_fits(), for 'flow', which has XDP_FLOW_SIMPLE: a tag that is beside
+ * the packet gets into it only if another one is pushed. */
 static __always_inline bool
 mtu_fits_simple(struct hook_md *ctx, const struct xdp_scratch *scratch,
                 const struct xdp_flow *flow, __u32 slot)
 {
-    __s64 len = (__s64) hook_len(ctx);
+    __s64 len = (__s64) hook_len(ctx) - hook_tag_len(ctx);
 
     len += flow->tpid ? MTU_TAG_LEN : 0;
     return (len <= MTU_LEAST
             || mtu_known_to_fit(scratch, flow->port, len)
-            || mtu_ask(ctx, slot));
+            || mtu_ask(ctx, slot, len));
 }
 
 #endif /* mtu.h */

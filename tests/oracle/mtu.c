@@ -25,6 +25,7 @@
 #include "packets.h"
 #include "rng.h"
 #include "run.h"
+#include "run-tc.h"
 #include "util.h"
 
 #define N_MASKS 8           /* Of the pool, that are used. */
@@ -78,10 +79,12 @@ expected_fates(const struct tested_flow *t, const struct frame *f,
     for (size_t i = 0; i < executed->n_copies; i++) {
         const struct copy *copy = &executed->copies[i];
         size_t max_len = target_max_len(copy->port);
+        size_t beside = tag_beside_len(copy->data, copy->size);
 
         /* The kernel looks before 'xdp_egress' makes the copies differ, and
          * what that makes has to fit, too. */
-        if (copy->size > max_len || executed->common.size > max_len) {
+        if (copy->size > max_len + beside
+            || executed->common.size > max_len + beside) {
             return FATE_USERSPACE;
         } else if (most > max_len) {
             /* Whether tags and labels are there to be popped, or the packet is

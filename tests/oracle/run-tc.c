@@ -234,6 +234,15 @@ leave_companion(uint8_t *out, size_t *size, size_t *meta_size)
     *meta_size = sizeof meta;
 }
 
+/* Returns the length of the tag that is beside the packet with the 'size' bytes
+ * at 'data', including that tag, or 0. */
+size_t
+tag_beside_len(const void *data, size_t size)
+{
+    return (hook_tc && size >= ETH_HEADER_LEN && is_tagged(data)
+            ? VLAN_HEADER_LEN : 0);
+}
+
 /* Returns true if the 'out_size' bytes at 'out' are the 'size' bytes at
  * 'data', but for a VLAN tag that is beside the packet now. */
 static bool

@@ -27,6 +27,7 @@ void set_tc_target(uint32_t port, uint32_t ifindex);
 void make_companion(uint32_t port, uint64_t magic);
 void set_segments(uint32_t size, uint32_t n);
 void know_sum(const struct nlattr *actions, size_t actions_len);
+size_t tag_beside_len(const void *data, size_t size);
 bool can_run_tc(const void *data, size_t size);
 uint32_t run_tc(uint32_t ifindex, const void *data, size_t size, void *out,
                 size_t *out_size, size_t *out_meta_size);
