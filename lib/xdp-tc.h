@@ -6,7 +6,8 @@
  * by one, which lives no longer than the process.  Elsewhere they are filters of
  * a qdisc "clsact", which stay when the process dies, with a handle and a
  * priority by which the next one finds and replaces them.  Until then they
- * must do nothing without the process.
+ * must do nothing without the process.  The qdisc goes with the program, if it
+ * was made for that and nobody else has filters there.
  *
  * For lib/xdp-port*.c and lib/xdp-companion.c.  Thread safety: a "struct
  * xdp_tc" belongs to its owner.  All functions may be called from any thread,
@@ -24,7 +25,8 @@
 struct xdp_tc {
     int ifindex;                /* Of the device, or 0. */
     int link_fd;                /* The link, or -1 if it is a filter... */
-    uint32_t prog_id;           /* ...with this program. */
+    uint32_t prog_id;           /* ...with this program... */
+    bool own_qdisc;             /* ...and is the qdisc ours? */
 };
 
 #define XDP_TC_NONE ((struct xdp_tc) { .link_fd = -1 })
