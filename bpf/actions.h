@@ -160,6 +160,7 @@ actions_run_op(__u32 i, struct actions_ctx *run)
     case XDP_OP_TRUNC:
         result = trunc_packet(run->ctx, op->u.trunc.max_len);
         break;
+#endif
 
     case XDP_OP_TNL_PUSH:
         result = tunnel_push(run->ctx, run->rest, slot);
@@ -172,7 +173,6 @@ actions_run_op(__u32 i, struct actions_ctx *run)
             return 1;
         }
         break;
-#endif
 
     case XDP_OP_HASH:
         /* Nobody asks for the hash of a copy. */

@@ -51,7 +51,6 @@ fast_run_short(struct hook_md *ctx, struct xdp_scratch *scratch,
     int result = OP_OK;
 
     switch (rest->ops[0].type) {
-#if HOOK_HAS_ALL_OPS
     case XDP_OP_TNL_PUSH:
         result = tunnel_push(ctx, rest, 0);
         if (result >= 0) {
@@ -61,7 +60,6 @@ fast_run_short(struct hook_md *ctx, struct xdp_scratch *scratch,
     case XDP_OP_TNL_POP:
         result = tunnel_pop(ctx);
         break;
-#endif
     case XDP_OP_HASH:
         result = hash_run(rest, 0);
         recirc_id = rest->ops[1].u.recirc.id;

@@ -9,6 +9,7 @@
 
 #ifdef HOOK_TC
 #include "outputs_tc.h"
+#include "tunnel_tc.h"
 #include "vlan_tc.h"
 #else
 #include "mpls.h"

@@ -154,6 +154,14 @@ hook_left(struct hook_md *ctx, const void *p, const void *end)
     return ctx->len - ofs;
 }
 
+/* Copies the 'len' bytes 'ofs' bytes behind the start of the packet to 'to'.
+ * Returns an error if they are not there. */
+static __always_inline long
+hook_load_bytes(struct hook_md *ctx, __u32 ofs, void *to, __u32 len)
+{
+    return bpf_skb_load_bytes(ctx, ofs, to, len);
+}
+
 /* Returns the length of the packet, without a tag beside it. */
 static __always_inline __u64
 hook_frame_len(struct hook_md *ctx)
@@ -343,6 +351,34 @@ hook_update_csum(struct hook_md *ctx, const __u16 *csum, __u32 ofs,
     bpf_l4_csum_replace(ctx, ofs, 0, diff,
                         (what & HOOK_CSUM_UDP ? BPF_F_MARK_MANGLED_0 : 0)
                         | (what & HOOK_CSUM_PSEUDO ? BPF_F_PSEUDO_HDR : 0));
+}
+
+/* Returns true if a checksum of the packet, which is not empty, is unfinished.
+ * Pointers into the packet are void afterwards.
+ *
+ * The kernel says only if it is not: it is known to be right.  But of two
+ * kinds of checksums a helper changes those that are finished, whatever really
+ * is where it looks for one. */
+static __always_inline bool
+hook_is_unfinished(struct hook_md *ctx)
+{
+    __u16 *p = (void *) (long) ctx->data;
+    __u16 old;
+
+    if (bpf_csum_level(ctx, BPF_CSUM_LEVEL_QUERY) >= 0
+        || (void *) (p + 1) > (void *) (long) ctx->data_end) {
+        return false;
+    }
+    old = *p;
+    if (bpf_l4_csum_replace(ctx, 0, 0, 1, 0)) {
+        return true;
+    }
+    p = (void *) (long) ctx->data;
+    if ((void *) (p + 1) > (void *) (long) ctx->data_end || *p == old) {
+        return true;
+    }
+    *p = old;
+    return false;
 }
 
 /* Runs the program for later passes.  Returns if that fails. */

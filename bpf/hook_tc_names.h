@@ -40,6 +40,7 @@
 #define set_nd_target tc_set_nd_target
 #define set_ports tc_set_ports
 #define stats_count_rare tc_stats_count_rare
+#define tunnel_begin_pop tc_tunnel_begin_pop
 #define tunnel_sum_packet tc_tunnel_sum_packet
 #define tunnel_udp_csum tc_tunnel_udp_csum
 #define upcall tc_upcall

@@ -60,9 +60,24 @@ hook_left(struct hook_md *ctx, const void *p, const void *end)
     return end - p;
 }
 
+/* Copies the 'len' bytes 'ofs' bytes behind the start of the packet to 'to'.
+ * Returns an error if they are not there. */
+static __always_inline long
+hook_load_bytes(struct hook_md *ctx, __u32 ofs, void *to, __u32 len)
+{
+    return bpf_xdp_load_bytes(ctx, ofs, to, len);
+}
+
 /* Returns the length of the packet, without a tag beside it. */
 static __always_inline __u64
 hook_frame_len(struct hook_md *ctx)
+{
+    return ctx->data_end - ctx->data;
+}
+
+/* Returns the length of the packet with its tags. */
+static __always_inline __u64
+hook_whole_len(struct hook_md *ctx)
 {
     return ctx->data_end - ctx->data;
 }

@@ -20,15 +20,16 @@
 #include "stats.h"
 
 /* Returns true if the packet may skip the device of 'target', and makes it
- * what it is to the other end. */
+ * what it is to the other end.  What the kernel takes it for is not looked at
+ * again there, and not always right where a tunnel begins or ends. */
 static __always_inline bool
 outputs_may_skip(struct hook_md *ctx, const struct xdp_target *target)
 {
-    __be16 *dst = parse_at(ctx, 0, ETH_ALEN);
+    __be16 *dst = parse_at(ctx, 0, ETH_HLEN);
     const __be16 *mac = (const __be16 *) target->mac;
     __u32 type = PACKET_HOST;
 
-    if (!dst) {
+    if (!dst || dst[ETH_ALEN] != (__be16) ctx->protocol) {
         return false;
     }
     if (dst[0] & bpf_htons(0x0100)) {

@@ -115,13 +115,12 @@ run_flow(struct hook_md *ctx, struct xdp_scratch *scratch, __u32 in_port,
     if (!mtu_fits(ctx, scratch, rest, slot)) {
         return give_up_large(ctx, scratch, in_port);
     }
-#if HOOK_HAS_ALL_OPS
     if (flow->flags & (XDP_FLOW_TNL_PUSH | XDP_FLOW_TNL_POP)
         && !tunnel_is_ours(ctx, flow, rest)) {
-        stats_count_rare(XDP_COUNTER_TNL_ODD);
+        stats_count_rare(packets > 1 ? XDP_COUNTER_GSO_TUNNEL
+                         : XDP_COUNTER_TNL_ODD);
         return upcall(ctx, in_port);
     }
-#endif
     if (packets > 1 && meter_is_in(rest)) {
         /* Each segment has to fit into the bucket. */
         stats_count_rare(XDP_COUNTER_GSO_METER);

@@ -48,4 +48,16 @@ struct tunnel_gre {
     __be16 proto;
 };
 
+/* An outer header to be popped, and the words of the key behind it that are
+ * named after their first member. */
+struct tunnel_header {
+    __u32 l3_ofs;
+    __u32 l4_ofs;
+    __u32 len;              /* All of it, from the start of the packet. */
+    __u32 opts_len;         /* Of the options, which are at its end. */
+    __u64 tun_tun_id;
+    __u64 tun_flags;
+    __u64 tun_erspan_idx;
+};
+
 #endif /* tunnel_format.h */

@@ -21,17 +21,11 @@
 #include "tunnel_format.h"
 #include "tunnel_sum.h"
 
-/* An outer header to be popped, and the words of the key behind it that are
- * named after their first member. */
-struct tunnel_header {
-    __u32 l3_ofs;
-    __u32 l4_ofs;
-    __u32 len;              /* All of it, from the start of the packet. */
-    __u32 opts_len;         /* Of the options, which are at its end. */
-    __u64 tun_tun_id;
-    __u64 tun_flags;
-    __u64 tun_erspan_idx;
-};
+#ifdef HOOK_TC
+#include "tunnel_pop_tc.h"
+#else
+#include "tunnel_pop_xdp.h"
+#endif
 
 /* Returns the number in the upper 24 bits of 'vni' as a tunnel id. */
 static __always_inline __u64
@@ -43,7 +37,7 @@ tunnel_vni(__be32 vni)
 /* Looks at the GRE header at 'h->l4_ofs', with the header of ERSPAN.  Stores
  * its end and what it says in '*h'.  Returns false if it is odd. */
 static __always_inline bool
-tunnel_look_at_erspan(struct xdp_md *ctx, struct tunnel_header *h)
+tunnel_look_at_erspan(struct hook_md *ctx, struct tunnel_header *h)
 {
     const struct tunnel_gre *gre = parse_at(ctx, h->l4_ofs, sizeof *gre);
     __be16 *erspan = parse_at(ctx, h->l4_ofs + 8, TUNNEL_ERSPAN_LEN - 8);
@@ -66,7 +60,7 @@ tunnel_look_at_erspan(struct xdp_md *ctx, struct tunnel_header *h)
 /* Looks at the GRE header at 'h->l4_ofs', with an Ethernet frame.  Stores its
  * end and what it says in '*h'.  Returns false if it is odd. */
 static __always_inline bool
-tunnel_look_at_gre(struct xdp_md *ctx, struct tunnel_header *h)
+tunnel_look_at_gre(struct hook_md *ctx, struct tunnel_header *h)
 {
     const struct tunnel_gre *gre = parse_at(ctx, h->l4_ofs, sizeof *gre);
     __u32 ofs = h->l4_ofs + TUNNEL_GRE_LEN;
@@ -107,7 +101,7 @@ tunnel_look_at_gre(struct xdp_md *ctx, struct tunnel_header *h)
  * Geneve, 'type', behind it.  Stores their end and what they say in '*h'.
  * Returns false if anything is odd. */
 static __always_inline bool
-tunnel_look_at_udp(struct xdp_md *ctx, struct tunnel_header *h, __u8 type,
+tunnel_look_at_udp(struct hook_md *ctx, struct tunnel_header *h, __u8 type,
                    bool is_ipv6)
 {
     const struct udphdr *udp = parse_at(ctx, h->l4_ofs,
@@ -148,14 +142,23 @@ tunnel_look_at_udp(struct xdp_md *ctx, struct tunnel_header *h, __u8 type,
     return !udp->check || !tunnel_udp_csum(ctx, h->l3_ofs, h->l4_ofs, is_ipv6);
 }
 
+/* Returns the length of the VLAN tags in the packet that are popped before
+ * 'op'. */
+static __always_inline __u32
+tunnel_tags_len(struct hook_md *ctx, const struct xdp_op *op)
+{
+    return (op->u.tnl_pop.n_tags * sizeof(struct parse_vlan_hdr)
+            - (hook_whole_len(ctx) - hook_frame_len(ctx)));
+}
+
 /* Looks at the header of the packet of 'scratch', from the IP header on, and
  * stores in '*h' what there is to know of it.  Returns true if it can be
  * popped as 'op' says. */
 static __always_inline bool
-tunnel_look_at(struct xdp_md *ctx, const struct xdp_scratch *scratch,
+tunnel_look_at(struct hook_md *ctx, const struct xdp_scratch *scratch,
                const struct xdp_op *op, struct tunnel_header *h)
 {
-    __u32 tags_len = op->u.tnl_pop.n_tags * sizeof(struct parse_vlan_hdr);
+    __u32 tags_len = tunnel_tags_len(ctx, op);
     bool is_ipv6 = scratch->key.dl_type == bpf_htons(ETH_P_IPV6);
     __u8 type = op->u.tnl_pop.type;
     bool is_gre = type == XDP_TUNNEL_GRE || type == XDP_TUNNEL_ERSPAN;
@@ -210,13 +213,13 @@ tunnel_look_at(struct xdp_md *ctx, const struct xdp_scratch *scratch,
                || !tunnel_look_at_udp(ctx, h, type, is_ipv6)) {
         return false;
     }
-    return h->len + sizeof(struct ethhdr) <= ctx->data_end - ctx->data;
+    return h->len + sizeof(struct ethhdr) <= hook_frame_len(ctx);
 }
 
 /* Stores the addresses of the IP header 'ofs' bytes behind the start of the
  * packet in the tunnel words of 'scratch'. */
 static __always_inline void
-tunnel_store_addresses(struct xdp_md *ctx, struct xdp_scratch *scratch,
+tunnel_store_addresses(struct hook_md *ctx, struct xdp_scratch *scratch,
                        __u32 ofs)
 {
     if (scratch->key.dl_type == bpf_htons(ETH_P_IPV6)) {
@@ -244,24 +247,18 @@ tunnel_store_addresses(struct xdp_md *ctx, struct xdp_scratch *scratch,
 }
 
 /* Stores the 'len' bytes of Geneve options 'ofs' bytes behind the start of the
- * packet in the tunnel words of 'scratch'. */
+ * packet, of which there are some and which are all there, in the tunnel words
+ * of 'scratch'. */
 static __always_inline void
-tunnel_store_opts(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 ofs,
+tunnel_store_opts(struct hook_md *ctx, struct xdp_scratch *scratch, __u32 ofs,
                   __u32 len)
 {
 #pragma clang loop unroll(full)
     for (int i = 0; i < XDP_UPCALL_OPTS_WORDS; i++) {
-        __be32 *first = parse_at(ctx, ofs + 8 * i, sizeof *first);
-        __be32 *second = parse_at(ctx, ofs + 8 * i + 4, sizeof *second);
-        __u64 word = 0;
-
-        if (len > 8 * i && first) {
-            word = PARSE_PLACE(*first, 4, 0);
-        }
-        if (len > 8 * i + 4 && second) {
-            word |= PARSE_PLACE(*second, 4, 4);
-        }
-        scratch->words[PARSE_WORD(tun_opts) + i] = word;
+        scratch->words[PARSE_WORD(tun_opts) + i] = 0;
+    }
+    if (len <= XDP_TUNNEL_MAX_OPTS) {
+        hook_load_bytes(ctx, ofs, &scratch->words[PARSE_WORD(tun_opts)], len);
     }
     scratch->in_tunnel = MAPS_TUNNEL_RARE;
 }
@@ -270,7 +267,7 @@ tunnel_store_opts(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 ofs,
  * of the scratch, which becomes that of a packet that came in on the tunnel.
  * Returns false, and leaves all as it is, if it cannot. */
 __noinline int
-tunnel_begin_pop(struct xdp_md *ctx, const struct xdp_flow_rest *rest)
+tunnel_begin_pop(struct hook_md *ctx, const struct xdp_flow_rest *rest)
 {
     struct xdp_scratch *scratch = parse_scratch();
     struct tunnel_header h = { .opts_len = 0 };
@@ -280,7 +277,7 @@ tunnel_begin_pop(struct xdp_md *ctx, const struct xdp_flow_rest *rest)
         return false;
     }
     op = &rest->ops[(rest->n_ops - 1U) % XDP_FLOW_MAX_OPS];
-    if (!tunnel_look_at(ctx, scratch, op, &h)) {
+    if (!tunnel_look_at(ctx, scratch, op, &h) || !tunnel_can_pop(ctx, &h)) {
         return false;
     }
 
@@ -301,23 +298,8 @@ tunnel_begin_pop(struct xdp_md *ctx, const struct xdp_flow_rest *rest)
     scratch->key.in_port = op->u.tnl_pop.port;
     scratch->dp_hash = 0;
     scratch->kept = HASH_OUTDATED;
-    scratch->pop_len = (h.len - op->u.tnl_pop.n_tags
-                                * sizeof(struct parse_vlan_hdr));
+    scratch->pop_len = h.len - tunnel_tags_len(ctx, op);
     return true;
-}
-
-/* Ends XDP_OP_TNL_POP: takes off the header. */
-static __always_inline int
-tunnel_pop(struct xdp_md *ctx)
-{
-    struct xdp_scratch *scratch = parse_scratch();
-
-    if (!scratch
-        || bpf_xdp_adjust_head(ctx, scratch->pop_len & PARSE_MAX_OFS)) {
-        return OP_DROP_HEADROOM;
-    }
-    stats_count(XDP_COUNTER_TNL_POP);
-    return OP_OK;
 }
 
 #endif /* tunnel_pop.h */

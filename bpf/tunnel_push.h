@@ -10,30 +10,13 @@
 #include <linux/ipv6.h>
 
 #include "csum.h"
-#include "hash.h"
 #include "maps.h"
 #include "op.h"
 #include "parse.h"
 #include "stats.h"
 #include "tunnel_format.h"
+#include "tunnel_port.h"
 #include "tunnel_sum.h"
-
-/* Returns the UDP source port for the packet of the scratch, as 'op' says. */
-static __always_inline __be16
-tunnel_source_port(const struct xdp_op *op)
-{
-    struct xdp_scratch *scratch = parse_scratch();
-
-    if (!scratch) {
-        return 0;
-    }
-    if (scratch->kept == HASH_NOTHING_KEPT) {
-        hash_keep(scratch);
-    }
-    return bpf_htons(op->u.tnl_push.port_min
-                     + ((__u64) hash_l4(scratch)
-                        * op->u.tnl_push.n_ports >> 32));
-}
 
 /* Copies the 'len' bytes of header in the data slots of 'op' to the start of
  * the packet, which has room for them.  Headers have 14 bytes and a multiple

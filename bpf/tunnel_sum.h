@@ -61,26 +61,22 @@ __noinline int
 tunnel_sum_packet(struct hook_md *ctx, __u32 ofs)
 {
     struct tunnel_sum s = { .ctx = ctx, .ofs = ofs };
+    __u64 left;
 
     bpf_loop((PARSE_MAX_OFS + 1) / TUNNEL_BLOCK, tunnel_sum_block, &s, 0);
-    for (int i = 0; i < TUNNEL_BLOCK / 2; i++) {
-        __u16 *word = parse_at(ctx, s.ofs, sizeof *word);
+    left = hook_frame_len(ctx) - s.ofs;
+    if (left) {
+        __be32 block[TUNNEL_BLOCK / 4] = { 0 };
+        __s64 sum;
 
-        if (s.ofs > PARSE_MAX_OFS || !word) {
-            break;
+        if (left >= TUNNEL_BLOCK || hook_load_bytes(ctx, s.ofs, block, left)) {
+            return PARSE_FAILED;
         }
-        s.sum += *word;
-        s.ofs += sizeof *word;
+        sum = bpf_csum_diff(NULL, 0, block, TUNNEL_BLOCK, 0);
+        s.failed |= sum < 0;
+        s.sum += (__u32) sum;
     }
-    if (s.ofs <= PARSE_MAX_OFS) {
-        __u8 *byte = parse_at(ctx, s.ofs, sizeof *byte);
-
-        if (byte) {
-            s.sum += bpf_htons(*byte << 8);
-            s.ofs++;
-        }
-    }
-    if (s.failed || s.ofs != hook_frame_len(ctx)) {
+    if (s.failed) {
         return PARSE_FAILED;
     }
     return tunnel_fold(s.sum);

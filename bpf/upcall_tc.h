@@ -16,89 +16,114 @@
 #include "parse_common.h"
 #include "stats.h"
 #include "upcall_meta.h"
-
-/* VLAN tags that are put into a packet before it gets its header.  (Each that
- * is taken from beside a packet makes room for the next one.) */
-#define UPCALL_MAX_TAGS 3
+#include "vlan_tc.h"
 
 #define UPCALL_MACS_LEN (2 * ETH_ALEN)
 
-/* The header of the packet of 'scratch'. */
-static __always_inline void
-upcall_fill_header(struct xdp_companion_hdr *hdr, struct xdp_scratch *scratch)
+/* What is put between the header of a packet and the packet. */
+struct upcall_front {
+    __u32 tunnel_len;           /* Of the tunnel words... */
+    __u32 words_len;            /* ...and of those of connection tracking. */
+};
+
+/* Returns what belongs to the packet of 'scratch'. */
+static __always_inline struct upcall_front
+upcall_front(const struct xdp_scratch *scratch)
 {
-    __builtin_memset(hdr, 0, sizeof *hdr);
-    hdr->type = bpf_htons(XDP_COMPANION_TYPE);
-    upcall_fill_metadata(&hdr->meta, scratch, 0);
+    struct upcall_front front = {
+        .words_len = (scratch->tracked == MAPS_TRACKED_IPV6
+                      ? XDP_KEY_CT_WORDS * 8
+                      : scratch->tracked ? XDP_KEY_CT_IPV4_WORDS * 8 : 0),
+    };
+
+    if (scratch->in_tunnel) {
+        front.tunnel_len = (XDP_UPCALL_TUNNEL_WORDS * 8
+                            + (scratch->key.tun_opts_len
+                               ? XDP_UPCALL_OPTS_WORDS * 8 : 0)
+                            + (scratch->key.tun_ip_dst
+                               ? 0 : XDP_UPCALL_IPV6_WORDS * 8));
+    }
+    return front;
 }
 
-/* Returns the length of the words of connection tracking that belong to the
- * packet of 'scratch'. */
-static __always_inline __u32
-upcall_words_len(const struct xdp_scratch *scratch)
-{
-    return (scratch->tracked == MAPS_TRACKED_IPV6 ? XDP_KEY_CT_WORDS * 8
-            : scratch->tracked ? XDP_KEY_CT_IPV4_WORDS * 8 : 0);
-}
-
-/* Puts the header for the pass of 'scratch', and the words of connection
- * tracking that belong to it, in front of the packet, and the tags that are
- * beside the packet into it.  Returns false if that fails. */
+/* Stores 'n' words of 'scratch' from 'word' on in the packet, '*ofsp' bytes
+ * behind its start, and makes that the place behind them.  Returns false if
+ * that fails. */
 static __always_inline bool
-upcall_put_header(struct hook_md *ctx, struct xdp_scratch *scratch)
+upcall_store_words(struct hook_md *ctx, const struct xdp_scratch *scratch,
+                   __u32 word, __u32 n, __u32 *ofsp)
 {
-    const __u64 *words = &scratch->words[PARSE_WORD(ct_state)];
-    __be16 tags[2 * UPCALL_MAX_TAGS] = { 0 };
-    __u32 tags_len = 0, words_len = upcall_words_len(scratch);
-    struct xdp_companion_hdr hdr;
-    __u8 macs[UPCALL_MACS_LEN];
+    __u32 ofs = *ofsp;
 
-    if (bpf_skb_load_bytes(ctx, 0, macs, sizeof macs)) {
-        return false;
-    }
-#pragma clang loop unroll(full)
-    for (int i = 0; i < UPCALL_MAX_TAGS; i++) {
-        if (!hook_has_tag(ctx, &tags[2 * i], &tags[2 * i + 1])) {
-            break;
-        }
-        if (bpf_skb_vlan_pop(ctx)) {
-            return false;
-        }
-        tags_len += HOOK_TAG_LEN;
-    }
-    if (ctx->vlan_present) {
-        return false;
-    }
+    *ofsp += n * 8;
+    return !bpf_skb_store_bytes(ctx, ofs, &scratch->words[word], n * 8, 0);
+}
 
-    upcall_fill_header(&hdr, scratch);
-    if (bpf_skb_change_head(ctx, sizeof hdr + words_len + tags_len, 0)
-        || bpf_skb_store_bytes(ctx, 0, &hdr, sizeof hdr, 0)) {
+/* Stores the words of 'scratch' that belong to the packet behind its header,
+ * and stores in '*ofsp' where they end.  Returns false if that fails. */
+static __always_inline bool
+upcall_store_front(struct hook_md *ctx, const struct xdp_scratch *scratch,
+                   __u32 *ofsp)
+{
+    *ofsp = sizeof(struct xdp_companion_hdr);
+    if (scratch->in_tunnel
+        && (!upcall_store_words(ctx, scratch, PARSE_WORD(tun_ip_src),
+                                XDP_UPCALL_TUNNEL_WORDS, ofsp)
+            || (scratch->key.tun_opts_len
+                && !upcall_store_words(ctx, scratch, PARSE_WORD(tun_opts),
+                                       XDP_UPCALL_OPTS_WORDS, ofsp))
+            || (!scratch->key.tun_ip_dst
+                && !upcall_store_words(ctx, scratch, PARSE_WORD(tun_ipv6_src),
+                                       XDP_UPCALL_IPV6_WORDS, ofsp)))) {
         return false;
     }
     if (scratch->tracked == MAPS_TRACKED_IPV6) {
-        if (bpf_skb_store_bytes(ctx, sizeof hdr, words, XDP_KEY_CT_WORDS * 8,
-                                0)) {
-            return false;
-        }
-    } else if (scratch->tracked
-               && bpf_skb_store_bytes(ctx, sizeof hdr, words,
-                                      XDP_KEY_CT_IPV4_WORDS * 8, 0)) {
+        return upcall_store_words(ctx, scratch, PARSE_WORD(ct_state),
+                                  XDP_KEY_CT_WORDS, ofsp);
+    }
+    return (!scratch->tracked
+            || upcall_store_words(ctx, scratch, PARSE_WORD(ct_state),
+                                  XDP_KEY_CT_IPV4_WORDS, ofsp));
+}
+
+/* Puts the header for the pass of 'scratch', and 'front', which belongs to it,
+ * in front of the packet, and the tags that are beside the packet into it.
+ * Returns false if that fails. */
+static __always_inline bool
+upcall_put_header(struct hook_md *ctx, struct xdp_scratch *scratch,
+                  const struct upcall_front *front)
+{
+    struct xdp_companion_hdr hdr;
+    __u8 macs[UPCALL_MACS_LEN];
+    struct vlan_tags tags = { .len = 0 };
+    __u32 ofs;
+
+    if (bpf_skb_load_bytes(ctx, 0, macs, sizeof macs)
+        || !vlan_take_tags(ctx, &tags)) {
         return false;
     }
-    if (tags_len) {
-        __u32 ofs = sizeof hdr + words_len;
-
-        if (bpf_skb_store_bytes(ctx, ofs, macs, sizeof macs, 0)) {
-            return false;
-        }
-        ofs += sizeof macs;
+    __builtin_memset(&hdr, 0, sizeof hdr);
+    hdr.type = bpf_htons(XDP_COMPANION_TYPE);
+    upcall_fill_metadata(&hdr.meta, scratch, front->tunnel_len);
+    if (bpf_skb_change_head(ctx, sizeof hdr + front->tunnel_len
+                                 + front->words_len + tags.len, 0)
+        || bpf_skb_store_bytes(ctx, 0, &hdr, sizeof hdr, 0)
+        || !upcall_store_front(ctx, scratch, &ofs)) {
+        return false;
+    }
+    if (!tags.len) {
+        return true;
+    }
+    if (bpf_skb_store_bytes(ctx, ofs, macs, sizeof macs, 0)) {
+        return false;
+    }
+    ofs += sizeof macs;
 #pragma clang loop unroll(full)
-        for (int i = 0; i < UPCALL_MAX_TAGS; i++) {
-            if (i * HOOK_TAG_LEN < tags_len
-                && bpf_skb_store_bytes(ctx, ofs + i * HOOK_TAG_LEN,
-                                       &tags[2 * i], HOOK_TAG_LEN, 0)) {
-                return false;
-            }
+    for (int i = 0; i < VLAN_MAX_TAGS; i++) {
+        if (i * HOOK_TAG_LEN < tags.len
+            && bpf_skb_store_bytes(ctx, ofs + i * HOOK_TAG_LEN,
+                                   &tags.tags[2 * i], HOOK_TAG_LEN, 0)) {
+            return false;
         }
     }
     return true;
@@ -149,20 +174,31 @@ __noinline int
 upcall(struct hook_md *ctx, __u32 port)
 {
     struct xdp_scratch *scratch = parse_scratch();
-    struct upcall_companion companion = upcall_companion(port);
-    struct xdp_port_stats *stats = upcall_stats(port);
+    struct upcall_companion companion;
+    struct xdp_port_stats *stats;
+    struct upcall_front front;
     __u64 len = hook_len(ctx);
 
-    if (!scratch || !stats) {
+    if (!scratch) {
         return HOOK_DROP;
     }
+    if (scratch->in_tunnel) {
+        port = scratch->rx_port;
+    }
+    stats = upcall_stats(port);
+    if (!stats) {
+        return HOOK_DROP;
+    }
+    companion = upcall_companion(port);
     if (!scratch->pass) {
         return (companion.ifindex
                 ? upcall_redirect(ctx, &companion, stats, len)
                 : upcall_pass(stats));
     }
-    len += sizeof(struct xdp_companion_hdr) + upcall_words_len(scratch);
-    if (!companion.ifindex || !upcall_put_header(ctx, scratch)) {
+    front = upcall_front(scratch);
+    len += (sizeof(struct xdp_companion_hdr) + front.tunnel_len
+            + front.words_len);
+    if (!companion.ifindex || !upcall_put_header(ctx, scratch, &front)) {
         stats_count_rare(XDP_COUNTER_DROP_RECIRC);
         return HOOK_DROP;
     }

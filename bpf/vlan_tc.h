@@ -13,6 +13,39 @@
 #include "parse_common.h"
 #include "stats.h"
 
+/* VLAN tags of a packet that gets another header in front of them.  (Each that
+ * is taken from beside a packet makes room for the next one.) */
+#define VLAN_MAX_TAGS 3
+
+/* Tags that were taken off a packet, outermost first. */
+struct vlan_tags {
+    __be16 tags[2 * VLAN_MAX_TAGS];     /* TPID and TCI of each. */
+    __u32 len;                          /* In bytes. */
+};
+
+/* Takes the tag beside the packet, and those that come there in its place, off
+ * it and adds them to '*tags', which is empty.  Returns false if that fails,
+ * or there are too many. */
+__noinline int
+vlan_take_tags(struct hook_md *ctx, struct vlan_tags *tags)
+{
+    if (!tags) {
+        return false;
+    }
+#pragma clang loop unroll(full)
+    for (int i = 0; i < VLAN_MAX_TAGS; i++) {
+        if (!hook_has_tag(ctx, &tags->tags[2 * i], &tags->tags[2 * i + 1])) {
+            return true;
+        }
+        if (bpf_skb_vlan_pop(ctx) && ctx->vlan_present) {
+            /* What is left in the packet need not be a complete tag. */
+            return false;
+        }
+        tags->len += HOOK_TAG_LEN;
+    }
+    return !ctx->vlan_present;
+}
+
 /* Pushes the VLAN tag 'tpid', 'tci'.  Stores in '*movedp' by how much the
  * headers behind tags have moved. */
 static __always_inline int

@@ -732,6 +732,9 @@ enum xdp_counter {
     XDP_COUNTER_GSO_METER = 47,     /* Those to be metered: upcall. */
     XDP_COUNTER_DROP_TOO_LARGE = 48, /* Without flow, and larger than a
                                       * companion or a socket takes. */
+    XDP_COUNTER_GSO_TUNNEL = 49,    /* Packets that stand for several, from
+                                     * or into a tunnel, if no header comes
+                                     * out right then: upcall. */
     XDP_COUNTER_MAX
 };
 

@@ -76,6 +76,7 @@ static const char *counter_names[XDP_COUNTER_MAX] = {
     [XDP_COUNTER_GSO_ODD] = "handed to userspace, segments differ",
     [XDP_COUNTER_GSO_METER] = "handed to userspace, segments to meter",
     [XDP_COUNTER_DROP_TOO_LARGE] = "dropped, too large for userspace",
+    [XDP_COUNTER_GSO_TUNNEL] = "handed to userspace, segments in a tunnel",
 };
 
 /* Appends the state of 'object' to 's'. */

@@ -363,10 +363,10 @@ main(int argc, char *argv[])
         test_passes();
         test_kept();
         test_mtu();
+        test_tunnels();
         if (hook_tc) {
             test_segments();
         } else {
-            test_tunnels();
             test_trains();
             test_digest();
             test_refusals();

@@ -259,6 +259,18 @@ is_unchanged(const uint8_t *data, size_t size, const uint8_t *out,
                        out_size - 2 * ETH_ADDR_LEN));
 }
 
+/* Returns true if the 'out_size' bytes at 'out', which a run with 'verdict' has
+ * left, are the 'size' bytes at 'data'.  Of a packet that is dropped at tc
+ * nobody sees the tag that is beside it. */
+bool
+is_left(uint32_t verdict, const void *data, size_t size, const void *out,
+        size_t out_size)
+{
+    return ((out_size == size && !memcmp(out, data, size))
+            || (hook_tc && verdict == XDP_DROP
+                && is_unchanged(data, size, out, out_size)));
+}
+
 /* Returns true if the kernel lets programs at tc run on the 'size' bytes at
  * 'data'.  It does not if a header of IP is not complete, unless there is a
  * VLAN tag in front of it. */

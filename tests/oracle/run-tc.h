@@ -20,7 +20,7 @@ extern bool hook_tc;
 /* The ops that programs at tc do not have. */
 #define TC_OP(OP) (UINT64_C(1) << XDP_OP_##OP)
 #define TC_MISSING_OPS (TC_OP(PUSH_MPLS) | TC_OP(POP_MPLS) | TC_OP(SET_MPLS) \
-                        | TC_OP(TRUNC) | TC_OP(TNL_PUSH) | TC_OP(TNL_POP))
+                        | TC_OP(TRUNC))
 
 void find_tc(uint32_t scratch_id);
 void set_tc_target(uint32_t port, uint32_t ifindex);
@@ -29,6 +29,8 @@ void set_segments(uint32_t size, uint32_t n);
 void know_sum(const struct nlattr *actions, size_t actions_len);
 size_t tag_beside_len(const void *data, size_t size);
 bool can_run_tc(const void *data, size_t size);
+bool is_left(uint32_t verdict, const void *data, size_t size, const void *out,
+             size_t out_size);
 uint32_t run_tc(uint32_t ifindex, const void *data, size_t size, void *out,
                 size_t *out_size, size_t *out_meta_size);
 

@@ -20,6 +20,7 @@
 #include "oracle.h"
 #include "packets.h"
 #include "rng.h"
+#include "run-tc.h"
 #include "run.h"
 #include "tunnels.h"
 #include "util.h"
@@ -47,6 +48,18 @@ set_next_sequence(const struct ovs_action_push_tnl *push,
     *seq = htonl(ntohl(*seq) + 1);
 }
 
+/* Returns true if nothing can be pushed in front of 'f' at tc: it comes with
+ * two tags. */
+static bool
+is_hard(const struct frame *f)
+{
+    const ovs_be16 *types = (const void *) &f->data[2 * ETH_ADDR_LEN];
+
+    return (hook_tc && can_run_tc(f->data, f->size)
+            && f->size >= ETH_HEADER_LEN + VLAN_HEADER_LEN
+            && eth_type_vlan(types[0]) && eth_type_vlan(types[2]));
+}
+
 /* Runs case 'index' of a push. */
 void
 test_one_push(unsigned long int index)
@@ -72,7 +85,7 @@ test_one_push(unsigned long int index)
     struct frame f;
     struct flow flow;
     size_t out_size, ofs = 0;
-    bool in_clone, too_large;
+    bool in_clone, too_large, left;
     int n_runs;
     uint64_t by;
 
@@ -137,10 +150,11 @@ test_one_push(unsigned long int index)
 
     xdp_ovs_finish_packet(packet);
     too_large = dp_packet_size(packet) > target_max_len(port);
-    if (too_large) {
+    left = too_large || is_hard(&f);
+    if (left) {
         /* Userspace gets it as it was. */
         expected[XDP_COUNTER_TNL_PUSH] = expected[XDP_COUNTER_PUSH_VLAN] = 0;
-        expected[XDP_COUNTER_TOO_LARGE]++;
+        expected[too_large ? XDP_COUNTER_TOO_LARGE : XDP_COUNTER_TNL_ODD]++;
         expected[XDP_COUNTER_NO_SOCKET]++;
     } else {
         expected[XDP_COUNTER_OUTPUT]++;
@@ -162,14 +176,14 @@ test_one_push(unsigned long int index)
                                   &out_size);
             event_count[EVENT_TRAIN_PUSH] += (i && i == n_runs - 1
                                               && passes_in_train(before));
-            if (!too_large) {
+            if (!left) {
                 account(&t, &flow, f.size);
             }
-            if (verdict != (too_large ? XDP_PASS : XDP_REDIRECT)) {
+            if (verdict != (left ? XDP_PASS : XDP_REDIRECT)) {
                 problem = "verdict on a packet with a header pushed";
-            } else if (too_large) {
+            } else if (left) {
                 if (out_size != f.size || memcmp(out, f.data, out_size)) {
-                    problem = "packet that is too large with a header";
+                    problem = "packet that no header can be pushed on";
                 } else if (!check_hits(before, expected, 1, &culprit, &by)) {
                     problem = culprit;
                 }

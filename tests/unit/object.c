@@ -268,6 +268,8 @@ test_object_default(void)
     xdp_contract_take_tc_caps(&all);
     CHECK(xdp_contract_has_op(&all, XDP_OP_OUTPUT)
           && xdp_contract_has_op(&all, XDP_OP_RECIRC)
+          && xdp_contract_has_op(&all, XDP_OP_TNL_PUSH)
+          && xdp_contract_has_op(&all, XDP_OP_TNL_POP)
           && !(all.ops & ~caps.ops));
     CHECK(all.max_outputs == XDP_FLOW_MAX_OPS && all.equal_copies);
     xdp_contract_take_common_caps(&caps);

@@ -247,7 +247,54 @@ test_translate_tunnels(void)
     check_actions_refused(&b, &caps, XDP_REASON_ACTION, "tnl_pop");
 }
 
+/* Tunnels at tc, of an object that has the ops there, or has not. */
+static void
+test_translate_tunnels_tc(void)
+{
+    const uint64_t tunnels = (UINT64_C(1) << XDP_OP_TNL_PUSH
+                              | UINT64_C(1) << XDP_OP_TNL_POP);
+    static const uint8_t gre[4] = { 0, 0, 0x65, 0x58 };
+    struct ovs_action_push_tnl push;
+    struct xdp_caps caps, tc;
+    struct xdp_translation tr;
+    struct ofpbuf b;
+
+    begin_actions(&b, &caps);
+    init_push(&push, OVS_VPORT_TYPE_GRE, false, IPPROTO_GRE, gre, sizeof gre);
+    caps.tc_ops = caps.ops & ~tunnels;
+    caps.tc_max_outputs = caps.max_outputs;
+    for (int common = 0; common < 2; common++) {
+        for (int has = 0; has < 2; has++) {
+            tc = caps;
+            tc.tc_ops |= has ? tunnels : 0;
+            if (common) {
+                xdp_contract_take_common_caps(&tc);
+            } else {
+                xdp_contract_take_tc_caps(&tc);
+            }
+            put_tnl_push(&b, &push);
+            put_output(&b, 1);
+            if (has) {
+                CHECK(!translate_actions(&b, &tc, &tr));
+                CHECK(tr.actions.ops[0].type == XDP_OP_TNL_PUSH
+                      && tr.actions.flags == XDP_FLOW_TNL_PUSH);
+            } else {
+                check_actions_refused(&b, &tc, XDP_REASON_ACTION, "tnl_push");
+            }
+            nl_msg_put_u32(&b, OVS_ACTION_ATTR_TUNNEL_POP, 0);
+            if (has) {
+                CHECK(!translate_actions(&b, &tc, &tr));
+                CHECK(tr.actions.ops[0].type == XDP_OP_TNL_POP
+                      && tr.actions.flags == XDP_FLOW_TNL_POP);
+            } else {
+                check_actions_refused(&b, &tc, XDP_REASON_ACTION, "tnl_pop");
+            }
+        }
+    }
+}
+
 const struct unit_case unit_translate_tunnel[] = {
     { "translate-tunnels", test_translate_tunnels, NEED_NOTHING },
+    { "translate-tunnels-tc", test_translate_tunnels_tc, NEED_NOTHING },
     { NULL, NULL, 0 }
 };
