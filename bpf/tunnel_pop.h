@@ -247,8 +247,8 @@ tunnel_store_addresses(struct hook_md *ctx, struct xdp_scratch *scratch,
 }
 
 /* Stores the 'len' bytes of Geneve options 'ofs' bytes behind the start of the
- * packet, of which there are some and which are all there, in the tunnel words
- * of 'scratch'. */
+ * packet, which are there, 1 to XDP_TUNNEL_MAX_OPTS, in the tunnel words of
+ * 'scratch'. */
 static __always_inline void
 tunnel_store_opts(struct hook_md *ctx, struct xdp_scratch *scratch, __u32 ofs,
                   __u32 len)
@@ -257,9 +257,8 @@ tunnel_store_opts(struct hook_md *ctx, struct xdp_scratch *scratch, __u32 ofs,
     for (int i = 0; i < XDP_UPCALL_OPTS_WORDS; i++) {
         scratch->words[PARSE_WORD(tun_opts) + i] = 0;
     }
-    if (len <= XDP_TUNNEL_MAX_OPTS) {
-        hook_load_bytes(ctx, ofs, &scratch->words[PARSE_WORD(tun_opts)], len);
-    }
+    hook_load_bytes(ctx, ofs, &scratch->words[PARSE_WORD(tun_opts)],
+                    verifier_mask(len - 1, XDP_TUNNEL_MAX_OPTS - 1) + 1);
     scratch->in_tunnel = MAPS_TUNNEL_RARE;
 }
 

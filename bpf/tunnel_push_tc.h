@@ -37,6 +37,9 @@
                            | BPF_F_ADJ_ROOM_FIXED_GSO \
                            | BPF_F_ADJ_ROOM_ENCAP_L2(255))
 
+/* There is something left to do; beside flags of bpf_skb_store_bytes(). */
+#define TUNNEL_PUSH_MORE 0x100
+
 /* ENOTSUPP of the kernel, which is not among the numbers for others. */
 #define TUNNEL_PUSH_ENOTSUPP 524
 
@@ -111,19 +114,27 @@ tunnel_can_push(struct hook_md *ctx, const struct xdp_flow_rest *rest)
     return !needs_finished || !hook_is_unfinished(ctx);
 }
 
+/* Returns true if the kernel can be told that the packet, of Ethertype 'type'
+ * behind tags that are no longer beside it, is one in a tunnel. */
+static __always_inline bool
+tunnel_is_known(struct hook_md *ctx, __be16 type)
+{
+    return ((type == bpf_htons(ETH_P_IP) || type == bpf_htons(ETH_P_IPV6))
+            && (__be16) ctx->protocol == type);
+}
+
 /* Makes room for a header of 'len' bytes with 'flags', enum
  * xdp_tunnel_push_flags, and for the 'tags_len' bytes of tags that are no
- * longer beside the packet, which is one of Ethertype 'type' behind them.
- * Returns an error if that fails. */
+ * longer beside the packet.  'known' is what tunnel_is_known() says.  Returns
+ * an error if that fails. */
 static __always_inline long
 tunnel_make_room(struct hook_md *ctx, __u32 len, __u8 flags, __u32 tags_len,
-                 __be16 type)
+                 bool known)
 {
     __u64 encap = (BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_ENCAP_L2_ETH
                    | BPF_F_ADJ_ROOM_ENCAP_L2((__u64) ETH_HLEN + tags_len));
 
-    if ((__be16) ctx->protocol != type
-        || (type != bpf_htons(ETH_P_IP) && type != bpf_htons(ETH_P_IPV6))) {
+    if (!known) {
         return (ctx->gso_size ? -TUNNEL_PUSH_ENOTSUPP
                 : bpf_skb_change_head(ctx, len + tags_len, 0));
     }
@@ -178,13 +189,13 @@ tunnel_make_header(union tunnel_push_header *header, const struct xdp_op *op,
 }
 
 /* Ends XDP_OP_TNL_PUSH: sets what in the header follows from the bytes of the
- * packet, or from the packets before. */
+ * packet, or from the packets before.  'store' is as in tunnel_begin_push(). */
 __noinline int
 tunnel_finish_push(struct hook_md *ctx, const struct xdp_flow_rest *rest,
-                   __u32 i)
+                   __u32 i, __u32 store)
 {
     const struct xdp_op *op = op_at(rest, i, 1);
-    __u32 l4_ofs;
+    __u32 l4_ofs, diff = 0;
     __u8 flags;
 
     if (!op) {
@@ -205,8 +216,8 @@ tunnel_finish_push(struct hook_md *ctx, const struct xdp_flow_rest *rest,
             return OP_DROP_TOO_SHORT;
         }
         csum = csum ? csum : 0xffff;
-        hook_note_change(ctx, csum_diff16(0, 0xffff, csum));
         udp->check = csum;
+        diff = csum_diff16(0, 0xffff, csum);
     } else if (flags & XDP_TUNNEL_PUSH_GRE_CSUM) {
         int sum = tunnel_sum_packet(ctx, l4_ofs);
         __u16 *csum = parse_at(ctx, l4_ofs + TUNNEL_GRE_LEN, sizeof *csum);
@@ -214,7 +225,7 @@ tunnel_finish_push(struct hook_md *ctx, const struct xdp_flow_rest *rest,
         if (!csum || sum == PARSE_FAILED) {
             return OP_DROP_TOO_SHORT;
         }
-        hook_note_change(ctx, csum_diff16(0, *csum, ~sum));
+        diff = csum_diff16(0, *csum, ~sum);
         *csum = ~sum;
     } else if (flags & XDP_TUNNEL_PUSH_SEQ) {
         __u32 index = op->u.tnl_push.seq;
@@ -226,40 +237,42 @@ tunnel_finish_push(struct hook_md *ctx, const struct xdp_flow_rest *rest,
         }
         seq = bpf_htonl(__sync_fetch_and_add(next, 1));
         if (bpf_skb_store_bytes(ctx, op->u.tnl_push.seq_ofs, &seq, sizeof seq,
-                                BPF_F_RECOMPUTE_CSUM)) {
+                                store)) {
             return OP_DROP_TOO_SHORT;
         }
     }
+    hook_note_change(ctx, store ? diff : 0);
     return OP_OK;
 }
 
 /* Stores 'eth', the inner Ethernet header, with 'tags' in it, 'ofs' bytes
- * behind the start of the packet.  Returns an error if that fails. */
-static __always_inline long
+ * behind the start of the packet, with 'store'.  Returns false if that
+ * fails. */
+static __always_inline bool
 tunnel_store_inner(struct hook_md *ctx, __u32 ofs, const struct ethhdr *eth,
-                   const struct vlan_tags *tags)
+                   const struct vlan_tags *tags, __u64 store)
 {
-    __u32 len = tags->len;
-    long error;
-
-    error = bpf_skb_store_bytes(ctx, ofs, eth, ETH_HLEN,
-                                BPF_F_RECOMPUTE_CSUM);
-    if (error || !len || len > sizeof tags->tags) {
-        return error;
+    if (bpf_skb_store_bytes(ctx, ofs, eth, ETH_HLEN, store)) {
+        return false;
     }
     ofs += 2 * ETH_ALEN;
-    error = bpf_skb_store_bytes(ctx, ofs, tags->tags, len,
-                                BPF_F_RECOMPUTE_CSUM);
-    return (error ? error
-            : bpf_skb_store_bytes(ctx, ofs + len, &eth->h_proto,
-                                  sizeof eth->h_proto, BPF_F_RECOMPUTE_CSUM));
+#pragma clang loop unroll(full)
+    for (int i = 0; i < VLAN_MAX_TAGS; i++) {
+        if (i * HOOK_TAG_LEN < tags->len
+            && bpf_skb_store_bytes(ctx, ofs + i * HOOK_TAG_LEN,
+                                   &tags->tags[2 * i], HOOK_TAG_LEN, store)) {
+            return false;
+        }
+    }
+    return (!tags->len
+            || !bpf_skb_store_bytes(ctx, ofs + tags->len, &eth->h_proto,
+                                    sizeof eth->h_proto, store));
 }
 
-/* Begins XDP_OP_TNL_PUSH.  Returns a positive number if tunnel_finish_push()
- * has something to do.
- *
- * A sum of the whole packet that the kernel may have does not cover what is in
- * front of the outer IP header. */
+/* Begins XDP_OP_TNL_PUSH.  Returns TUNNEL_PUSH_MORE if tunnel_finish_push() has
+ * something to do, with the flags for storing what follows the outer Ethernet
+ * header: a sum of the packet that the kernel may have covers that, unless the
+ * kernel does not know that it is in a tunnel. */
 __noinline int
 tunnel_begin_push(struct hook_md *ctx, const struct xdp_flow_rest *rest,
                   __u32 i)
@@ -268,6 +281,8 @@ tunnel_begin_push(struct hook_md *ctx, const struct xdp_flow_rest *rest,
     union tunnel_push_header header;
     struct vlan_tags tags = { .len = 0 };
     struct ethhdr eth;
+    __u64 store;
+    bool known;
     __u32 len;
 
     if (!op) {
@@ -278,20 +293,24 @@ tunnel_begin_push(struct hook_md *ctx, const struct xdp_flow_rest *rest,
         return OP_DROP_BAD_OP;
     }
     if (!vlan_take_tags(ctx, &tags)
-        || bpf_skb_load_bytes(ctx, 0, &eth, sizeof eth)
-        || tunnel_make_room(ctx, len, op->u.tnl_push.flags, tags.len,
-                            eth.h_proto)) {
+        || bpf_skb_load_bytes(ctx, 0, &eth, sizeof eth)) {
+        return OP_DROP_HEADROOM;
+    }
+    known = tunnel_is_known(ctx, eth.h_proto);
+    store = known ? BPF_F_RECOMPUTE_CSUM : 0;
+    if (tunnel_make_room(ctx, len, op->u.tnl_push.flags, tags.len, known)) {
         return OP_DROP_HEADROOM;
     }
     tunnel_make_header(&header, op, ctx->len);
     if (bpf_skb_store_bytes(ctx, 0, &header, ETH_HLEN, 0)
         || bpf_skb_store_bytes(ctx, ETH_HLEN, &header.bytes[ETH_HLEN],
-                               len - ETH_HLEN, BPF_F_RECOMPUTE_CSUM)
-        || tunnel_store_inner(ctx, len, &eth, &tags)) {
+                               len - ETH_HLEN, store)
+        || !tunnel_store_inner(ctx, len, &eth, &tags, store)) {
         return OP_DROP_TOO_SHORT;
     }
     stats_count(XDP_COUNTER_TNL_PUSH);
-    return op->u.tnl_push.flags & TUNNEL_PUSH_EACH;
+    return (op->u.tnl_push.flags & TUNNEL_PUSH_EACH
+            ? TUNNEL_PUSH_MORE | store : OP_OK);
 }
 
 /* Runs XDP_OP_TNL_PUSH. */
@@ -300,7 +319,9 @@ tunnel_push(struct hook_md *ctx, const struct xdp_flow_rest *rest, __u32 i)
 {
     int result = tunnel_begin_push(ctx, rest, i);
 
-    return result > 0 ? tunnel_finish_push(ctx, rest, i) : result;
+    return (result > 0
+            ? tunnel_finish_push(ctx, rest, i, result & BPF_F_RECOMPUTE_CSUM)
+            : result);
 }
 
 #endif /* tunnel_push_tc.h */

@@ -69,7 +69,10 @@ tunnel_sum_packet(struct hook_md *ctx, __u32 ofs)
         __be32 block[TUNNEL_BLOCK / 4] = { 0 };
         __s64 sum;
 
-        if (left >= TUNNEL_BLOCK || hook_load_bytes(ctx, s.ofs, block, left)) {
+        if (left >= TUNNEL_BLOCK
+            || hook_load_bytes(ctx, s.ofs, block,
+                               verifier_mask(left - 1, TUNNEL_BLOCK - 1)
+                               + 1)) {
             return PARSE_FAILED;
         }
         sum = bpf_csum_diff(NULL, 0, block, TUNNEL_BLOCK, 0);

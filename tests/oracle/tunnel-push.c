@@ -85,7 +85,7 @@ test_one_push(unsigned long int index)
     struct frame f;
     struct flow flow;
     size_t out_size, ofs = 0;
-    bool in_clone, too_large, left;
+    bool in_clone, too_large, left, pushes_tag;
     int n_runs;
     uint64_t by;
 
@@ -149,6 +149,7 @@ test_one_push(unsigned long int index)
     }
 
     xdp_ovs_finish_packet(packet);
+    pushes_tag = expected[XDP_COUNTER_PUSH_VLAN];
     too_large = dp_packet_size(packet) > target_max_len(port);
     left = too_large || is_hard(&f);
     if (left) {
@@ -172,6 +173,9 @@ test_one_push(unsigned long int index)
             expected[XDP_COUNTER_HINT_HITS] = 0;
             expected[XDP_COUNTER_SUBTABLE_HITS] = 0;
             xdp_flow_table_get_counters(object->table, before);
+            if (!pushes_tag) {
+                know_sum(NULL, 0);
+            }
             verdict = run_program(t.device->ifindex, f.data, f.size, out,
                                   &out_size);
             event_count[EVENT_TRAIN_PUSH] += (i && i == n_runs - 1
