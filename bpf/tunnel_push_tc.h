@@ -57,26 +57,6 @@ union tunnel_push_header {
     __u8 bytes[XDP_TUNNEL_MAX_HEADER];
 };
 
-/* Returns the op of 'rest', of a flow with XDP_FLOW_TNL_PUSH, that pushes, or
- * NULL if there is none, which cannot be. */
-static __always_inline const struct xdp_op *
-tunnel_find_push(const struct xdp_flow_rest *rest)
-{
-    __u32 next = 0;
-
-    for (__u32 i = 0; i < XDP_FLOW_MAX_OPS; i++) {
-        const struct xdp_op *op = &rest->ops[i];
-
-        if (i == next) {
-            if (op->type == XDP_OP_TNL_PUSH) {
-                return op;
-            }
-            next += 1 + op->n_data;
-        }
-    }
-    return NULL;
-}
-
 /* Returns true if the header that the flow with 'rest' pushes comes out right
  * on the packet, of which no op has been run, and on its segments.
  *
@@ -87,7 +67,7 @@ tunnel_find_push(const struct xdp_flow_rest *rest)
 __noinline int
 tunnel_can_push(struct hook_md *ctx, const struct xdp_flow_rest *rest)
 {
-    const struct xdp_op *op = rest ? tunnel_find_push(rest) : NULL;
+    const struct xdp_op *op = rest ? op_at(rest, rest->push_op, 1) : NULL;
     __u64 len = hook_whole_len(ctx);
     bool needs_finished;
     __u32 flags;

@@ -462,7 +462,7 @@ struct xdp_flow_rest {
     __u16 n_outputs;                /* Of the group, or 0. */
     __u8 n_cts;                     /* How many of the ops are XDP_OP_CT... */
     __u8 ct_ops[XDP_FLOW_MAX_CTS];  /* ...and in which slots. */
-    __u32 pad;
+    __u32 push_op;                  /* The slot of XDP_OP_TNL_PUSH, or 0. */
     struct xdp_op ops[XDP_FLOW_MAX_OPS];
     __u64 ext_bits[XDP_KEY_EXT_WORDS];
     __u64 ext_words[XDP_KEY_EXT_WORDS];

@@ -103,6 +103,8 @@ table_slot_fill(struct xdp_flow_table *table, uint32_t slot, uint32_t mask_id,
         if (rest->ops[i].type == XDP_OP_CT) {
             ovs_assert(rest->n_cts < XDP_FLOW_MAX_CTS);
             rest->ct_ops[rest->n_cts++] = i;
+        } else if (rest->ops[i].type == XDP_OP_TNL_PUSH) {
+            rest->push_op = i;
         }
     }
     memcpy(rest->ext_bits, (const char *) mask + TABLE_BASIC_SIZE,

@@ -98,7 +98,8 @@ test_table_slot(void)
     fixture_destroy(&f);
 }
 
-/* A slot says which of its ops track the packet. */
+/* A slot says which of its ops track the packet, and which one gets it into a
+ * tunnel. */
 static void
 test_table_slot_cts(void)
 {
@@ -141,6 +142,23 @@ test_table_slot_cts(void)
     CHECK(fixture_find(&f, &key, &slot, &flow));
     CHECK(flow.rest.n_cts == 1 && flow.rest.ct_ops[0] == 2
           && !flow.rest.ct_ops[1] && !flow.rest.ct_ops[2]);
+    CHECK(!flow.rest.push_op);
+
+    /* And which one pushes the header of a tunnel. */
+    memset(&actions, 0, sizeof actions);
+    actions.parts = XDP_PART_NETWORK;
+    actions.flags = XDP_FLOW_TNL_PUSH;
+    actions.ops[0].type = XDP_OP_SET_ETHERNET;
+    actions.ops[0].n_data = 1;
+    actions.ops[1].type = XDP_OP_TNL_PUSH;
+    actions.ops[2].type = XDP_OP_TNL_PUSH;
+    actions.ops[2].n_data = 3;
+    actions.ops[4].type = XDP_OP_TNL_PUSH;
+    actions.ops[6].type = XDP_OP_OUTPUT;
+    actions.n_ops = 7;
+    CHECK(!xdp_flow_table_modify(f.table, tf, &actions));
+    CHECK(fixture_find(&f, &key, &slot, &flow));
+    CHECK(flow.rest.push_op == 2 && !flow.rest.n_cts);
     xdp_flow_table_remove(f.table, tf, &s);
     fixture_destroy(&f);
 }
