@@ -4,7 +4,10 @@
  * odp_execute_actions() of OVS's lib/odp-execute.c gives.
  *
  * Nothing is half done: a packet whose op fails after an earlier op changed
- * it is dropped and counted under the failing op's reason.
+ * it is dropped and counted under the failing op's reason.  Of several copies,
+ * those whose ops did not fail leave.  At XDP, where each runs its ops itself,
+ * each of the others counts; at tc, where copies are sent on the way, all of
+ * them together count as one.
  */
 
 #ifndef BPF_ACTIONS_H
@@ -40,6 +43,8 @@ struct actions_ctx {
     __u32 next;                 /* Slot of the next op. */
     int result;                 /* enum op_result. */
     __u32 egress;               /* Device that this copy is for, or 0. */
+    __u32 copied;               /* Nonzero behind the first of several outputs,
+                                 * where the scratch is not this packet's. */
 };
 
 /* Notes that the headers of the packet have moved by 'n' bytes. */
@@ -124,6 +129,13 @@ actions_run_op(__u32 i, struct actions_ctx *run)
         if (run->egress && run->egress != op->u.output.ifindex) {
             return 0;   /* Another copy's. */
         }
+#if HOOK_CLONES
+        if (run->next < run->rest->n_ops) {
+            outputs_send_copy(run->ctx, op->u.output.port);
+            run->copied = 1;
+            return 0;
+        }
+#endif
         /* Left to the caller: see outputs.h. */
         run->result = OP_OUTPUT;
         return 1;
@@ -149,7 +161,7 @@ actions_run_op(__u32 i, struct actions_ctx *run)
 
     case XDP_OP_POP_MPLS:
         result = mpls_pop(run->ctx, run->rest, slot, run->layers_word);
-        if (!run->egress) {
+        if (!run->copied) {
             hash_outdate();
         }
         if (result == OP_POPPED_LAST_LABEL) {
@@ -176,7 +188,7 @@ actions_run_op(__u32 i, struct actions_ctx *run)
 
     case XDP_OP_HASH:
         /* Nobody asks for the hash of a copy. */
-        result = run->egress ? OP_OK : hash_run(run->rest, slot);
+        result = run->copied ? OP_OK : hash_run(run->rest, slot);
         break;
 
     case XDP_OP_RECIRC:
@@ -220,6 +232,7 @@ actions_run_list(struct hook_md *ctx, struct xdp_scratch *scratch,
         .rest = rest,
         .layers = actions_layers(scratch),
         .next = verifier_zero(slot),
+        .copied = HOOK_CLONES ? verifier_zero(slot) : 0,
         .result = OP_END,
     };
 
@@ -267,6 +280,7 @@ actions_run_copy(struct hook_md *ctx, const struct xdp_flow_rest *rest,
         .layers = meta->layers,
         .next = meta->op,
         .egress = egress,
+        .copied = 1,
         .result = OP_END,
     };
 

@@ -34,6 +34,9 @@
 /* Does the hook have all ops of "enum xdp_op_type"? */
 #define HOOK_HAS_ALL_OPS 0
 
+/* Can a copy of the packet be sent in the middle of its ops? */
+#define HOOK_CLONES 1
+
 /* Verdicts. */
 enum hook_verdict {
     HOOK_ABORTED = TC_ACT_SHOT,

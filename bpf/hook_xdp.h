@@ -16,6 +16,9 @@
 /* Does the hook have all ops of "enum xdp_op_type"? */
 #define HOOK_HAS_ALL_OPS 1
 
+/* Can a copy of the packet be sent in the middle of its ops? */
+#define HOOK_CLONES 0
+
 /* Verdicts. */
 enum hook_verdict {
     HOOK_ABORTED = XDP_ABORTED,

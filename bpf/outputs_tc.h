@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Sending a packet to a port at tc, and equal copies of it to several.
+ * Sending a packet to a port at tc, and copies of it to several, each as soon as
+ * the ops in front of its output have been run.
  *
  * A packet for the machine behind a pair of devices can skip the device that
  * it would leave through, which saves a way through the kernel's queues.  But
@@ -74,47 +75,32 @@ outputs_send_one(struct hook_md *ctx, __u32 port)
     return outputs_redirect(ctx, target);
 }
 
-/* Copies that are being sent. */
-struct outputs_run {
-    struct hook_md *ctx;
-    const struct xdp_flow_rest *rest;
-    __u32 next;                 /* Slot of the output to send to. */
-};
-
-/* Sends a copy of the packet to the next output, unless that is the last one.
- * Returns 1 to end. */
-static long
-outputs_send_copy(__u32 i, struct outputs_run *run)
+/* Sends a copy of the packet, as it is now, to port 'port'.  Pointers into the
+ * packet are void afterwards, and the scratch may be that of another packet.
+ *
+ * The kernel gives the packet its headers for itself again, so that what is
+ * written there later is not in the copy. */
+static __always_inline void
+outputs_send_copy(struct hook_md *ctx, __u32 port)
 {
-    const struct xdp_target *target;
-    __u32 slot = run->next;
+    const struct xdp_target *target = outputs_target(port);
 
-    if (slot >= XDP_FLOW_MAX_OPS - 1 || slot + 1 >= run->rest->n_ops) {
-        return 1;
-    }
-    run->next = slot + 1;
-    target = outputs_target(run->rest->ops[slot].u.output.port);
     if (!target) {
         stats_count(XDP_COUNTER_DROP_NO_PORT);
-        return 0;
+        return;
     }
-    bpf_clone_redirect(run->ctx, target->ifindex, 0);
+    bpf_clone_redirect(ctx, target->ifindex, 0);
     stats_count(XDP_COUNTER_OUTPUT);
-    return 0;
 }
 
-/* Sends the packet to all outputs of the flow with 'rest', from that in slot
- * 'op' on, behind which there are no other ops.  The scratch may be that of
- * another packet when a copy has been sent. */
+/* Sends the packet to the last output of the flow with 'rest', in slot 'op',
+ * after outputs_send_copy() for the others. */
 static __always_inline int
 outputs_send(struct hook_md *ctx, const struct xdp_flow *flow,
              const struct xdp_flow_rest *rest, __u32 slot, __u32 op,
              const struct xdp_layers *layers)
 {
-    struct outputs_run run = { .ctx = ctx, .rest = rest, .next = op };
-
-    bpf_loop(XDP_FLOW_MAX_OPS, outputs_send_copy, &run, 0);
-    return outputs_send_one(ctx, op_known(rest, run.next)->u.output.port);
+    return outputs_send_one(ctx, op_known(rest, op)->u.output.port);
 }
 
 #endif /* outputs_tc.h */

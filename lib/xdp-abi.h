@@ -492,7 +492,8 @@ struct xdp_flow_rest {
  *     tells by them what a packet of a train needs. */
 enum xdp_flow_flags {
     XDP_FLOW_COPIES_DIFFER = 1 << 0, /* There are ops after the first output
-                                      * that are no outputs. */
+                                      * that are no outputs, and packets that
+                                      * come in at XDP. */
     XDP_FLOW_EXPLICIT_DROP = 1 << 1, /* As OVS_ACTION_ATTR_DROP. */
     XDP_FLOW_TNL_PUSH = 1 << 2,     /* There is XDP_OP_TNL_PUSH. */
     XDP_FLOW_TNL_POP = 1 << 3,      /* There is XDP_OP_TNL_POP. */

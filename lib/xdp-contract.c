@@ -365,7 +365,6 @@ xdp_contract_take_tc_caps(struct xdp_caps *caps)
 {
     caps->ops = caps->tc_ops;
     caps->max_outputs = caps->tc_max_outputs;
-    caps->equal_copies = true;
 }
 
 /* Makes 'caps' what the object can do both at XDP and at tc. */
@@ -374,7 +373,6 @@ xdp_contract_take_common_caps(struct xdp_caps *caps)
 {
     caps->ops &= caps->tc_ops;
     caps->max_outputs = MIN(caps->max_outputs, caps->tc_max_outputs);
-    caps->equal_copies = true;
 }
 
 /* Returns the ops that 'type', an enumeration like enum xdp_op_type, has. */

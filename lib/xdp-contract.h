@@ -30,9 +30,8 @@ struct xdp_caps {
     uint32_t max_words;         /* Words of the largest mask. */
     uint32_t max_ops;           /* Op slots of a flow. */
     uint32_t max_outputs;       /* Outputs of a flow. */
-    bool equal_copies;          /* Must all copies of a packet be equal? */
 
-    /* The same at tc, where all copies must be equal. */
+    /* The same at tc. */
     uint64_t tc_ops;            /* 0 if there are no programs for tc. */
     uint32_t tc_max_outputs;
 };

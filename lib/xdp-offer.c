@@ -234,6 +234,10 @@ translate(const struct custody_flow *flow, struct xdp_netdev *xdp,
         reason = xdp_translate_actions(flow->actions, flow->actions_len,
                                        &caps, lookup_target, xdp, tr);
     }
+    if (hooks == HOOK_TC) {
+        /* Copies are sent on the way: nobody has to make them differ. */
+        tr->actions.flags &= ~XDP_FLOW_COPIES_DIFFER;
+    }
     if (reason == XDP_REASON_OUTPUTS && generic) {
         ovs_strlcpy(tr->detail, "several outputs in generic mode",
                     sizeof tr->detail);

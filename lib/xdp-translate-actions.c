@@ -125,10 +125,6 @@ translate_output(struct translator *t, odp_port_t odp_port)
     }
 
     if (t->n_outputs && t->end < tr->actions.n_ops) {
-        if (t->caps->equal_copies) {
-            ovs_strlcpy(tr->detail, "copies that differ", sizeof tr->detail);
-            return XDP_REASON_OUTPUTS;
-        }
         tr->actions.flags |= XDP_FLOW_COPIES_DIFFER;
     }
     reason = translate_put_op(t, XDP_OP_OUTPUT, &op, NULL, 0);

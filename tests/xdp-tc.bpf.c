@@ -5,10 +5,12 @@
  *
  * BPF_PROG_RUN neither puts VLAN tags beside packets, as the kernel does
  * before tc, nor says where a packet is redirected to, and does not show the
- * tag that is beside it in the end.
+ * tag that is beside it in the end, nor copies that are sent on the way.
  */
 
 #define HOOK_TC 1
+
+#include <bpf/bpf_endian.h>
 
 #include "../bpf/maps.h"
 
@@ -25,6 +27,67 @@ test_redirect(struct __sk_buff *ctx, __u32 ifindex)
     return ifindex ? 7 : 2;     /* TC_ACT_REDIRECT, TC_ACT_SHOT. */
 }
 
+/* The copies of the last packet: how many there are, and what they are.  See
+ * tests/oracle/run-tc.c. */
+#define TEST_MAX_COPIES XDP_FLOW_MAX_OPS
+#define TEST_MAX_COPY 2048
+
+struct test_copy {
+    __u32 ifindex;
+    __u32 len;
+    __be16 tpid;                /* Of the tag beside it, or 0... */
+    __be16 tci;                 /* ...and the rest of that. */
+    __u8 data[TEST_MAX_COPY];
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, __u32);
+} test_n_copies SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, TEST_MAX_COPIES);
+    __type(key, __u32);
+    __type(value, struct test_copy);
+} test_copies SEC(".maps");
+
+/* Notes a copy of the packet for 'ifindex', and makes the scratch one of
+ * another packet, which may have come in meanwhile. */
+__noinline int
+test_clone_redirect(struct __sk_buff *ctx, __u32 ifindex)
+{
+    __u32 zero = 0, len = ctx->len;
+    __u32 *n = bpf_map_lookup_elem(&test_n_copies, &zero);
+    struct xdp_scratch *scratch
+        = bpf_map_lookup_elem(&xdp_scratch, &zero);
+    struct test_copy *copy;
+
+    if (!n || !scratch || !len || len > TEST_MAX_COPY) {
+        return -1;
+    }
+    copy = bpf_map_lookup_elem(&test_copies, n);
+    if (!copy || bpf_skb_load_bytes(ctx, 0, copy->data, len)) {
+        return -1;
+    }
+    copy->ifindex = ifindex;
+    copy->len = len;
+    copy->tpid = ctx->vlan_present ? ctx->vlan_proto : 0;
+    copy->tci = ctx->vlan_present ? bpf_htons(ctx->vlan_tci) : 0;
+    ++*n;
+
+    scratch->key.dl_type = ~scratch->key.dl_type;
+    scratch->layers_word = ~scratch->layers_word;
+    scratch->kept = ~scratch->kept;
+    scratch->tracked = 0;
+    scratch->in_tunnel = 0;
+    return 0;
+}
+
+#define bpf_clone_redirect(CTX, IFINDEX, FLAGS) \
+    test_clone_redirect(CTX, IFINDEX)
 #define bpf_redirect(IFINDEX, FLAGS) test_redirect(ctx, IFINDEX)
 #define bpf_redirect_peer(IFINDEX, FLAGS) test_redirect(ctx, IFINDEX)
 

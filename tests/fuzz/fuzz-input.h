@@ -26,6 +26,5 @@
 #define FUZZ_CAPS_SHORT  0x04   /* A flow has 4 op slots. */
 #define FUZZ_CAPS_SINGLE 0x08   /* A flow has one output. */
 #define FUZZ_CAPS_MASKS  0x10   /* A mask has three words. */
-#define FUZZ_CAPS_EQUAL  0x20   /* All copies of a packet are equal. */
 
 #endif /* fuzz-input.h */

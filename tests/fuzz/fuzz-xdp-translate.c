@@ -107,7 +107,6 @@ take_caps(struct input *in, struct xdp_caps *caps)
     caps->max_words = flags & FUZZ_CAPS_MASKS ? 3 : XDP_MASK_MAX_WORDS;
     caps->max_ops = flags & FUZZ_CAPS_SHORT ? 4 : XDP_FLOW_MAX_OPS;
     caps->max_outputs = flags & FUZZ_CAPS_SINGLE ? 1 : XDP_FLOW_MAX_OPS;
-    caps->equal_copies = flags & FUZZ_CAPS_EQUAL;
 }
 
 /* Implements xdp_translate_port_func: half of the first 64 ports are
@@ -329,8 +328,6 @@ check_actions(const struct xdp_flow_actions *actions,
     CHECK(!cleared);
     CHECK(!n_cts || actions->parts);
     CHECK(n_outputs <= caps->max_outputs);
-    CHECK(!caps->equal_copies
-          || !(actions->flags & XDP_FLOW_COPIES_DIFFER));
     CHECK(!(actions->flags & ~(XDP_FLOW_COPIES_DIFFER
                                | XDP_FLOW_EXPLICIT_DROP
                                | XDP_FLOW_TNL_PUSH

@@ -212,8 +212,9 @@ translate_flow(const struct match *match, uint32_t port,
         reason = xdp_translate_actions(actions->data, actions->size,
                                        &object->caps, lookup_port, NULL, tr);
     }
-    if (!reason && hook_tc && tr->actions.flags & XDP_FLOW_COPIES_DIFFER) {
-        reason = XDP_REASON_OUTPUTS;
+    if (hook_tc) {
+        /* As the provider does: nobody has to make copies differ. */
+        tr->actions.flags &= ~XDP_FLOW_COPIES_DIFFER;
     }
     return reason;
 }
@@ -410,6 +411,51 @@ check_copies(const struct tested_flow *t, const struct executed *executed,
     return NULL;
 }
 
+/* Checks the copies that 'executed' says against those that the programs at tc
+ * sent, of which the last one is the '*size' bytes at 'data', or was dropped
+ * if 'dropped'.  Returns what is wrong, as check_copies(). */
+static const char *
+check_tc_copies(const struct executed *executed, bool dropped,
+                uint8_t data[MAX_OUT], size_t *size, const struct copy **badp)
+{
+    size_t n_sent = count_tc_copies();
+
+    event_count[EVENT_COPIES]++;
+    if (!check_group(executed)) {
+        return "devices of the group";
+    }
+    for (size_t i = 0; i < executed->n_copies; i++) {
+        const struct copy *copy = &executed->copies[i];
+        uint8_t out[MAX_OUT];
+        size_t out_size;
+        uint32_t ifindex;
+
+        *badp = copy;
+        if (copy->is_odd) {
+            return NULL;
+        } else if (copy->must_drop) {
+            return (!dropped ? "verdict on a copy"
+                    : n_sent != i ? "number of copies" : NULL);
+        } else if (i + 1 == executed->n_copies) {
+            return (dropped ? "verdict on the last copy"
+                    : n_sent != i ? "number of copies"
+                    : !is_copy(copy, data, *size) ? "bytes of the last copy"
+                    : NULL);
+        } else if (i >= n_sent) {
+            return "number of copies";
+        }
+        ifindex = read_tc_copy(i, out, &out_size);
+        if (ifindex != target_ifindex(copy->port)) {
+            return "device of a copy";
+        } else if (!is_copy(copy, out, out_size)) {
+            memcpy(data, out, out_size);
+            *size = out_size;
+            return "bytes of a copy";
+        }
+    }
+    OVS_NOT_REACHED();
+}
+
 /* Returns true if 't' sends its packets through connection tracking. */
 bool
 is_tracked(const struct tested_flow *t)
@@ -463,6 +509,7 @@ check_packet(const char *part, unsigned long int index, const char *what,
     uint8_t out[MAX_OUT];
     uint64_t by = 0;
     bool tracked = hit && is_tracked(t);
+    const struct copy *last = NULL;
 
     if (hit && !tracked) {
         execute(f->data, f->size, &t->actions.buf, &t->ops, &executed);
@@ -487,6 +534,13 @@ check_packet(const char *part, unsigned long int index, const char *what,
             expected_verdict = XDP_REDIRECT;
             expected[XDP_COUNTER_OUTPUT] += n_copies;
             event_count[EVENT_OP_OUTPUT]++;
+        }
+        if (hook_tc && n_copies > 1 && can_run_tc(f->data, f->size)) {
+            /* All ops are run at once. */
+            last = &executed.copies[n_copies - 1];
+            for (size_t i = 0; i < XDP_COUNTER_MAX; i++) {
+                expected[i] += last->counters[i];
+            }
         }
     } else {
         /* Unchanged to the socket, of which there is none. */
@@ -547,9 +601,22 @@ check_packet(const char *part, unsigned long int index, const char *what,
                    != before[XDP_COUNTER_OUTPUT]) {
             problem = "counters of a packet that is too short";
         }
+    } else if (last && (last->is_odd || last->must_drop)) {
+        if (last->must_drop && !last->is_odd
+            && (after[XDP_COUNTER_DROP_TOO_SHORT]
+                != before[XDP_COUNTER_DROP_TOO_SHORT] + 1)) {
+            problem = "counters of a copy that is too short";
+        } else {
+            problem = check_tc_copies(&executed, verdict != XDP_REDIRECT, out,
+                                      &out_size, &bad);
+        }
     } else if (verdict != expected_verdict) {
         problem = "verdict";
-    } else if (expected_verdict != XDP_DROP
+    } else if (last
+               && (problem = check_tc_copies(&executed, false, out, &out_size,
+                                             &bad))) {
+        /* There is nothing to add to that. */
+    } else if (!last && expected_verdict != XDP_DROP
                && !is_copy(common, out + meta_size, out_size - meta_size)) {
         problem = "bytes that leave";
     } else if (!check_counters_between(before, after, expected, &culprit,
@@ -557,7 +624,7 @@ check_packet(const char *part, unsigned long int index, const char *what,
         problem = "counters";
     } else if (!check_meters(meters, executed.meters)) {
         problem = "statistics of meters";
-    } else if (n_copies > 1) {
+    } else if (n_copies > 1 && !hook_tc) {
         problem = check_copies(t, &executed, out, &out_size, &meta_size, &bad,
                                &culprit, &by);
     }

@@ -221,12 +221,11 @@ judge_set(const struct nlattr *key, bool masked, const struct flow *flow,
     }
 }
 
-/* Returns true if programs at tc may not have what it takes to run 'actions':
- * ops, or copies that differ. */
+/* Returns true if programs at tc may not have the ops that it takes to run
+ * 'actions'. */
 static bool
 is_for_xdp(const struct actions *actions)
 {
-    size_t n_outputs = 0;
     const struct nlattr *a;
     size_t left;
 
@@ -240,12 +239,6 @@ is_for_xdp(const struct actions *actions)
         case OVS_ACTION_ATTR_SET:
         case OVS_ACTION_ATTR_SET_MASKED:
             if (nl_attr_type(nl_attr_get(a)) == OVS_KEY_ATTR_MPLS) {
-                return true;
-            }
-            break;
-
-        case OVS_ACTION_ATTR_OUTPUT:
-            if (++n_outputs > 1) {
                 return true;
             }
             break;
@@ -269,8 +262,7 @@ is_refusal_right(const struct actions *actions, const struct flow *flow,
     const struct nlattr *a;
     size_t left;
 
-    if (hook_tc && is_for_xdp(actions)
-        && (reason == XDP_REASON_ACTION || reason == XDP_REASON_OUTPUTS)) {
+    if (hook_tc && is_for_xdp(actions) && reason == XDP_REASON_ACTION) {
         return true;
     }
     NL_ATTR_FOR_EACH (a, left, actions->buf.data, actions->buf.size) {

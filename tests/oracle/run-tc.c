@@ -38,6 +38,8 @@ bool hook_tc;
 static int prog_fd = -1;
 static int targets_fd = -1;     /* xdp_targets. */
 static int ports_fd = -1;       /* xdp_ports. */
+static int n_copies_fd = -1;    /* test_n_copies. */
+static int copies_fd = -1;      /* test_copies. */
 static uint64_t upcall_magic;
 
 /* Of the next packet. */
@@ -140,9 +142,12 @@ find_tc(uint32_t scratch_id)
     int programs_fd;
 
     targets_fd = open_map_of(fd, "xdp_targets", &id);
+    n_copies_fd = open_map_of(fd, "test_n_copies", &id);
+    copies_fd = open_map_of(fd, "test_copies", &id);
     ports_fd = open_map_of(fd, "xdp_ports", &id);
     programs_fd = open_map_of(fd, "tc_programs", &programs_id);
-    if (targets_fd < 0 || ports_fd < 0 || programs_fd < 0) {
+    if (targets_fd < 0 || ports_fd < 0 || programs_fd < 0 || n_copies_fd < 0
+        || copies_fd < 0) {
         ovs_fatal(0, "the programs at tc lack a map that this test needs");
     }
     prog_fd = open_program(TC_PROGRAM, "tc_programs", programs_id);
@@ -211,6 +216,55 @@ is_tagged(const void *data)
     const struct eth_header *eth = data;
 
     return eth_type_vlan(eth->eth_type);
+}
+
+/* A copy as the program notes it. */
+struct test_copy {
+    uint32_t ifindex;
+    uint32_t len;
+    ovs_be16 tpid;
+    ovs_be16 tci;
+    uint8_t data[2048];
+};
+
+/* Returns how many copies of the last packet were sent before the packet
+ * itself. */
+uint32_t
+count_tc_copies(void)
+{
+    uint32_t zero = 0, n;
+
+    if (bpf_map_lookup_elem(n_copies_fd, &zero, &n)) {
+        ovs_fatal(errno, "reading the map test_n_copies failed");
+    }
+    return n;
+}
+
+/* Stores copy 'i' of the last packet, from 0 on, in 'out', which has MAX_OUT
+ * bytes, and its size in '*size'.  Returns the device that it was sent to. */
+uint32_t
+read_tc_copy(uint32_t i, uint8_t *out, size_t *size)
+{
+    struct test_copy copy;
+    size_t macs_len = 2 * ETH_ADDR_LEN;
+
+    if (bpf_map_lookup_elem(copies_fd, &i, &copy)) {
+        ovs_fatal(errno, "reading the map test_copies failed");
+    }
+    ovs_assert(copy.len >= macs_len
+               && copy.len + VLAN_HEADER_LEN <= MAX_OUT);
+    *size = copy.len;
+    if (copy.tpid) {
+        memcpy(out, copy.data, macs_len);
+        memcpy(out + macs_len, &copy.tpid, sizeof copy.tpid);
+        memcpy(out + macs_len + sizeof copy.tpid, &copy.tci, sizeof copy.tci);
+        memcpy(out + macs_len + VLAN_HEADER_LEN, copy.data + macs_len,
+               copy.len - macs_len);
+        *size += VLAN_HEADER_LEN;
+    } else {
+        memcpy(out, copy.data, copy.len);
+    }
+    return copy.ifindex;
 }
 
 /* Makes the '*size' bytes at 'out', a packet that went into a companion, what
@@ -319,11 +373,15 @@ run_tc(uint32_t ifindex, const void *data, size_t size, void *out,
                 .ctx_out = &ctx_out, .ctx_size_out = sizeof ctx_out,
                 .flags = sum_is_known && !is_tagged(data) ? known_sum : 0,
                 .repeat = 1);
+    uint32_t zero = 0, none = 0;
     size_t meta_size = 0;
     uint32_t verdict;
 
     set_segments(0, 0);
     sum_is_known = false;
+    if (bpf_map_update_elem(n_copies_fd, &zero, &none, BPF_ANY)) {
+        ovs_fatal(errno, "writing the map test_n_copies failed");
+    }
     if (bpf_prog_test_run_opts(prog_fd, &opts)) {
         run_failed(errno, ifindex, data, size);
     }

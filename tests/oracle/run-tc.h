@@ -25,6 +25,8 @@ extern bool hook_tc;
 void find_tc(uint32_t scratch_id);
 void set_tc_target(uint32_t port, uint32_t ifindex);
 void make_companion(uint32_t port, uint64_t magic);
+uint32_t count_tc_copies(void);
+uint32_t read_tc_copy(uint32_t i, uint8_t *out, size_t *size);
 void set_segments(uint32_t size, uint32_t n);
 void know_sum(const struct nlattr *actions, size_t actions_len);
 size_t tag_beside_len(const void *data, size_t size);

@@ -271,10 +271,9 @@ test_object_default(void)
           && xdp_contract_has_op(&all, XDP_OP_TNL_PUSH)
           && xdp_contract_has_op(&all, XDP_OP_TNL_POP)
           && !(all.ops & ~caps.ops));
-    CHECK(all.max_outputs == XDP_FLOW_MAX_OPS && all.equal_copies);
+    CHECK(all.max_outputs == XDP_FLOW_MAX_OPS);
     xdp_contract_take_common_caps(&caps);
-    CHECK(caps.ops == all.ops && caps.max_outputs == all.max_outputs
-          && caps.equal_copies);
+    CHECK(caps.ops == all.ops && caps.max_outputs == all.max_outputs);
 }
 
 /* What others declare. */
