@@ -57,6 +57,21 @@ actions_move_layers(struct xdp_layers *layers, int n)
     }
 }
 
+/* Notes that a label has made the packet of 'run', which had 'old_len' bytes,
+ * 'n' bytes longer.  What there is more or less than that is a tag that came
+ * into the packet from beside it, or left it. */
+static __always_inline void
+actions_note_label(struct actions_ctx *run, __u64 old_len, int n)
+{
+#ifdef HOOK_TC
+    int change = (int) hook_frame_len(run->ctx) - (int) old_len;
+
+    if (change && change != n) {
+        actions_move_layers(&run->layers, change - n);
+    }
+#endif
+}
+
 /* Returns where the headers of the packet of 'scratch' are. */
 static __always_inline struct xdp_layers
 actions_layers(const struct xdp_scratch *scratch)
@@ -99,10 +114,8 @@ actions_set(struct actions_ctx *run, __u32 type, __u32 i)
         return set_nd_target(run->ctx, run->rest, i, layers);
     case XDP_OP_SET_ND_LL:
         return set_nd_ll(run->ctx, run->rest, i, layers);
-#if HOOK_HAS_ALL_OPS
     case XDP_OP_SET_MPLS:
         return mpls_set(run->ctx, run->rest, i, layers);
-#endif
     default:
         return OP_DROP_BAD_OP;
     }
@@ -117,6 +130,7 @@ actions_run_op(__u32 i, struct actions_ctx *run)
     __u32 slot = run->next;
     int result = OP_OK;
     int moved;
+    __u64 len;
 
     if (slot >= XDP_FLOW_MAX_OPS || slot >= run->rest->n_ops) {
         return 1;
@@ -153,13 +167,15 @@ actions_run_op(__u32 i, struct actions_ctx *run)
         }
         break;
 
-#if HOOK_HAS_ALL_OPS
     case XDP_OP_PUSH_MPLS:
+        len = hook_frame_len(run->ctx);
         result = mpls_push(run->ctx, run->rest, slot, run->layers_word);
         run->layers.flags |= XDP_LAYERS_MPLS;
+        actions_note_label(run, len, MPLS_LSE_LEN);
         break;
 
     case XDP_OP_POP_MPLS:
+        len = hook_frame_len(run->ctx);
         result = mpls_pop(run->ctx, run->rest, slot, run->layers_word);
         if (!run->copied) {
             hash_outdate();
@@ -167,8 +183,10 @@ actions_run_op(__u32 i, struct actions_ctx *run)
         if (result == OP_POPPED_LAST_LABEL) {
             run->layers.flags &= ~XDP_LAYERS_MPLS;
         }
+        actions_note_label(run, len, -MPLS_LSE_LEN);
         break;
 
+#if HOOK_HAS_ALL_OPS
     case XDP_OP_TRUNC:
         result = trunc_packet(run->ctx, op->u.trunc.max_len);
         break;

@@ -7,12 +7,13 @@
 #ifndef BPF_HOOK_OPS_H
 #define BPF_HOOK_OPS_H 1
 
+#include "mpls.h"
+
 #ifdef HOOK_TC
 #include "outputs_tc.h"
 #include "tunnel_tc.h"
 #include "vlan_tc.h"
 #else
-#include "mpls.h"
 #include "outputs.h"
 #include "trunc.h"
 #include "tunnel.h"

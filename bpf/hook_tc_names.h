@@ -23,6 +23,12 @@
 #define hash_symmetric_l4 tc_hash_symmetric_l4
 #define meter_run tc_meter_run
 #define meter_run_band tc_meter_run_band
+#define mpls_is_plain tc_mpls_is_plain
+#define mpls_pop tc_mpls_pop
+#define mpls_push tc_mpls_push
+#define mpls_put_tags tc_mpls_put_tags
+#define mpls_set tc_mpls_set
+#define mpls_take_tags tc_mpls_take_tags
 #define mtu_ask tc_mtu_ask
 #define parse_arp tc_parse_arp
 #define parse_icmpv6 tc_parse_icmpv6

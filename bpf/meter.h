@@ -36,24 +36,6 @@ meter_run_band(__u32 id, __u32 i, __u64 bytes, __u64 now)
             ? 0 : version->bands[i].rate);
 }
 
-/* Returns true if XDP_OP_METER is among the ops of 'rest'. */
-static __always_inline bool
-meter_is_in(const struct xdp_flow_rest *rest)
-{
-    __u32 i = 0;
-
-    for (__u32 n = 0; n < XDP_FLOW_MAX_OPS; n++) {
-        if (i >= XDP_FLOW_MAX_OPS || i >= rest->n_ops) {
-            break;
-        }
-        if (rest->ops[i].type == XDP_OP_METER) {
-            return true;
-        }
-        i += 1 + rest->ops[i].n_data;
-    }
-    return false;
-}
-
 /* Runs XDP_OP_METER. */
 __noinline int
 meter_run(struct hook_md *ctx, const struct xdp_flow_rest *rest, __u32 i)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Sending a packet to a port at tc, and copies of it to several, each as soon as
- * the ops in front of its output have been run.
+ * Sending a packet to a port at tc, and copies of it to several, each as soon
+ * as the ops in front of its output have been run.
  *
  * A packet for the machine behind a pair of devices can skip the device that
  * it would leave through, which saves a way through the kernel's queues.  But
@@ -20,6 +20,18 @@
 #include "parse_common.h"
 #include "stats.h"
 
+/* Returns true if 'type', the Ethertype in a packet, is one of those that come
+ * in pieces of 4 bytes behind the MAC addresses.  Some kernels, 6.1 for
+ * instance, take one that a flow has pushed for part of the Ethernet header,
+ * and the other end of a device that is skipped would not look at it. */
+static __always_inline bool
+outputs_has_tag_or_label(__be16 type)
+{
+    return (type != bpf_htons(ETH_P_IP) && type != bpf_htons(ETH_P_IPV6)
+            && (parse_is_vlan(type) || type == bpf_htons(ETH_P_MPLS_UC)
+                || type == bpf_htons(ETH_P_MPLS_MC)));
+}
+
 /* Returns true if the packet may skip the device of 'target', and makes it
  * what it is to the other end.  What the kernel takes it for is not looked at
  * again there, and not always right where a tunnel begins or ends. */
@@ -30,7 +42,8 @@ outputs_may_skip(struct hook_md *ctx, const struct xdp_target *target)
     const __be16 *mac = (const __be16 *) target->mac;
     __u32 type = PACKET_HOST;
 
-    if (!dst || dst[ETH_ALEN] != (__be16) ctx->protocol) {
+    if (!dst || dst[ETH_ALEN] != (__be16) ctx->protocol
+        || outputs_has_tag_or_label(dst[ETH_ALEN])) {
         return false;
     }
     if (dst[0] & bpf_htons(0x0100)) {

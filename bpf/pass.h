@@ -121,11 +121,18 @@ run_flow(struct hook_md *ctx, struct xdp_scratch *scratch, __u32 in_port,
                          : XDP_COUNTER_TNL_ODD);
         return upcall(ctx, in_port);
     }
-    if (packets > 1 && meter_is_in(rest)) {
-        /* Each segment has to fit into the bucket. */
-        stats_count_rare(XDP_COUNTER_GSO_METER);
+#ifdef HOOK_TC
+    if (rest->needs & XDP_NEEDS_SINGLE && ctx->gso_size) {
+        /* Each segment has to fit into the bucket of a meter, and needs its
+         * label. */
+        stats_count_rare(XDP_COUNTER_GSO_SINGLE);
         return upcall(ctx, in_port);
     }
+    if (rest->needs & XDP_NEEDS_PLAIN && !mpls_is_plain(ctx)) {
+        stats_count_rare(XDP_COUNTER_MPLS_ODD);
+        return upcall(ctx, in_port);
+    }
+#endif
     if (rest->n_cts) {
         int reason = ct_check(ctx, rest, slot);
 

@@ -62,11 +62,18 @@ vlan_push(struct hook_md *ctx, __be16 tpid, __be16 tci, int *movedp)
     return OP_OK;
 }
 
-/* Pops the outermost VLAN tag.  As in userspace, that does nothing to a
- * packet without a complete tag.  '*movedp' is as with vlan_push().
+/* Takes the tag away that is beside the packet.  Returns false if that fails.
  *
- * The next tag comes beside the packet, if that can be.  It is complete, or
- * nothing happens to it. */
+ * The next tag comes in its place, if that can be.  It is complete, or nothing
+ * happens to it. */
+static __always_inline bool
+vlan_take(struct hook_md *ctx)
+{
+    return !bpf_skb_vlan_pop(ctx) || !ctx->vlan_present;
+}
+
+/* Pops the outermost VLAN tag.  As in userspace, that does nothing to a
+ * packet without a complete tag.  '*movedp' is as with vlan_push(). */
 static __always_inline int
 vlan_pop(struct hook_md *ctx, int *movedp)
 {
@@ -83,7 +90,7 @@ vlan_pop(struct hook_md *ctx, int *movedp)
             return OP_OK;
         }
     }
-    if (bpf_skb_vlan_pop(ctx) && !(was_beside && !ctx->vlan_present)) {
+    if (was_beside ? !vlan_take(ctx) : bpf_skb_vlan_pop(ctx)) {
         return OP_DROP_HEADROOM;
     }
     *movedp = ctx->len - len;

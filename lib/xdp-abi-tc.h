@@ -46,6 +46,17 @@ enum xdp_target_flags {
                                  * 'mac'. */
 };
 
+/* What packets have to be like for the ops of a flow, beside what that
+ * matches: 'needs' of "struct xdp_flow_rest".  An object may leave others to
+ * userspace, unchanged; at XDP there are none that it has to. */
+enum xdp_flow_needs {
+    XDP_NEEDS_SINGLE = 1 << 0,      /* A packet that does not stand for several
+                                     * segments: METER, PUSH_MPLS and
+                                     * POP_MPLS. */
+    XDP_NEEDS_PLAIN = 1 << 1,       /* Nothing but tags in front of its network
+                                     * header: PUSH_MPLS and POP_MPLS. */
+};
+
 /* What packets have in front of them on their way through a companion, unless
  * this is their first pass: no device carries metadata over.  Each segment of
  * a packet has it.  'xdp_companion' makes upcall metadata of 'meta' and takes

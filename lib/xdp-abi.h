@@ -462,7 +462,8 @@ struct xdp_flow_rest {
     __u16 n_outputs;                /* Of the group, or 0. */
     __u8 n_cts;                     /* How many of the ops are XDP_OP_CT... */
     __u8 ct_ops[XDP_FLOW_MAX_CTS];  /* ...and in which slots. */
-    __u32 push_op;                  /* The slot of XDP_OP_TNL_PUSH, or 0. */
+    __u16 push_op;                  /* The slot of XDP_OP_TNL_PUSH, or 0. */
+    __u16 needs;                    /* See lib/xdp-abi-tc.h. */
     struct xdp_op ops[XDP_FLOW_MAX_OPS];
     __u64 ext_bits[XDP_KEY_EXT_WORDS];
     __u64 ext_words[XDP_KEY_EXT_WORDS];
@@ -492,8 +493,7 @@ struct xdp_flow_rest {
  *     tells by them what a packet of a train needs. */
 enum xdp_flow_flags {
     XDP_FLOW_COPIES_DIFFER = 1 << 0, /* There are ops after the first output
-                                      * that are no outputs, and packets that
-                                      * come in at XDP. */
+                                      * that are no outputs, at XDP. */
     XDP_FLOW_EXPLICIT_DROP = 1 << 1, /* As OVS_ACTION_ATTR_DROP. */
     XDP_FLOW_TNL_PUSH = 1 << 2,     /* There is XDP_OP_TNL_PUSH. */
     XDP_FLOW_TNL_POP = 1 << 3,      /* There is XDP_OP_TNL_POP. */
@@ -730,12 +730,11 @@ enum xdp_counter {
                                      * segments. */
     XDP_COUNTER_GSO_ODD = 46,       /* Of these, those that a flow cannot be
                                      * found for as a whole: upcall. */
-    XDP_COUNTER_GSO_METER = 47,     /* Those to be metered: upcall. */
+    XDP_COUNTER_GSO_SINGLE = 47,    /* Those of XDP_NEEDS_SINGLE: upcall. */
     XDP_COUNTER_DROP_TOO_LARGE = 48, /* Without flow, and larger than a
                                       * companion or a socket takes. */
-    XDP_COUNTER_GSO_TUNNEL = 49,    /* Packets that stand for several, from
-                                     * or into a tunnel, if no header comes
-                                     * out right then: upcall. */
+    XDP_COUNTER_GSO_TUNNEL = 49,    /* Those too odd for a tunnel: upcall. */
+    XDP_COUNTER_MPLS_ODD = 50,      /* Label behind other than tags: upcall. */
     XDP_COUNTER_MAX
 };
 

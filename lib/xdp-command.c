@@ -74,9 +74,10 @@ static const char *counter_names[XDP_COUNTER_MAX] = {
     [XDP_COUNTER_DROP_COMPANION] = "dropped at a companion",
     [XDP_COUNTER_GSO] = "packets of several segments",
     [XDP_COUNTER_GSO_ODD] = "handed to userspace, segments differ",
-    [XDP_COUNTER_GSO_METER] = "handed to userspace, segments to meter",
+    [XDP_COUNTER_GSO_SINGLE] = "handed to userspace, to do by segments",
     [XDP_COUNTER_DROP_TOO_LARGE] = "dropped, too large for userspace",
     [XDP_COUNTER_GSO_TUNNEL] = "handed to userspace, segments in a tunnel",
+    [XDP_COUNTER_MPLS_ODD] = "handed to userspace, no place for a label",
 };
 
 /* Appends the state of 'object' to 's'. */

@@ -9,6 +9,7 @@
 
 #include "packets.h"
 #include "util.h"
+#include "xdp-abi-tc.h"
 
 /* A step of a list, which any one op of these may take, or none. */
 typedef enum xdp_op_type op_step[2];
@@ -150,4 +151,24 @@ xdp_op_growth(const struct xdp_key *key,
         }
     }
     return max;
+}
+
+/* Returns the enum xdp_flow_needs of a flow with 'actions'. */
+uint32_t
+xdp_op_needs(const struct xdp_flow_actions *actions)
+{
+    uint32_t needs = 0;
+
+    for (size_t i = 0; i < actions->n_ops; i += 1 + actions->ops[i].n_data) {
+        switch (actions->ops[i].type) {
+        case XDP_OP_METER:
+            needs |= XDP_NEEDS_SINGLE;
+            break;
+        case XDP_OP_PUSH_MPLS:
+        case XDP_OP_POP_MPLS:
+            needs |= XDP_NEEDS_SINGLE | XDP_NEEDS_PLAIN;
+            break;
+        }
+    }
+    return needs;
 }

@@ -98,6 +98,7 @@ table_slot_fill(struct xdp_flow_table *table, uint32_t slot, uint32_t mask_id,
     rest->group = group;
     rest->n_outputs = table->groups[group].n_outputs;
     rest->growth = xdp_op_growth(key, actions);
+    rest->needs = xdp_op_needs(actions);
     memcpy(rest->ops, actions->ops, actions->n_ops * sizeof *actions->ops);
     for (size_t i = 0; i < rest->n_ops; i += 1 + rest->ops[i].n_data) {
         if (rest->ops[i].type == XDP_OP_CT) {

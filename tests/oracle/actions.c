@@ -141,7 +141,7 @@ check_variants(const char *part, unsigned long int index,
                           t, &v->frame, v->hit, false)) {
             return false;
         }
-        if (v->hit && !is_tracked(t)) {
+        if (v->hit && !stays_up(t, &v->frame)) {
             event_count[EVENT_HIT]++;
             for (size_t j = 0; j < t->ops.n_ops;
                  j += 1 + t->ops.ops[j].n_data) {
@@ -225,7 +225,7 @@ test_one_flow(unsigned long int index)
             count_fields(&t.actions);
             aim_checksum(&t, &variants[N_VARIANTS - 1]);
             ok = check_variants(part, index, &t, variants, is_new);
-            if (ok && one_in(4) && !is_tracked(&t)) {
+            if (ok && one_in(4) && !stays_up(&t, &f)) {
                 ok = check_packet(part, index, "packet for a port that left",
                                   &t, &f, true, true);
                 account(&t, &flow, f.size);

@@ -468,16 +468,63 @@ is_tracked(const struct tested_flow *t)
     return false;
 }
 
+/* Returns true if 't' pushes or pops labels, and programs at tc leave the
+ * 'size' bytes at 'data', a packet of its, to userspace because of what is in
+ * front of the network header: SNAP, or a tag that the parser does not look
+ * at. */
+bool
+is_odd_at_tc(const struct tested_flow *t, const void *data, size_t size)
+{
+    const struct eth_header *eth = data;
+    bool beside = (size >= ETH_HEADER_LEN + VLAN_HEADER_LEN
+                   && eth_type_vlan(eth->eth_type));
+    struct dp_packet packet;
+    bool changes = false;
+    struct flow flow;
+    size_t ofs;
+
+    for (size_t i = 0; i < t->ops.n_ops; i += 1 + t->ops.ops[i].n_data) {
+        changes |= (t->ops.ops[i].type == XDP_OP_PUSH_MPLS
+                    || t->ops.ops[i].type == XDP_OP_POP_MPLS);
+    }
+    if (!hook_tc || !changes || !can_run_tc(data, size)) {
+        return false;
+    }
+    dp_packet_use_const(&packet, data, size);
+    pkt_metadata_init(&packet.md, u32_to_odp(ODP_BASE));
+    flow_extract(&packet, &flow);
+    ofs = (packet.l2_5_ofs != UINT16_MAX ? packet.l2_5_ofs
+           : packet.l3_ofs);
+    dp_packet_uninit(&packet);
+
+    for (int i = 0; i < FLOW_MAX_VLAN_HEADERS; i++) {
+        ofs -= flow.vlans[i].tci & htons(VLAN_CFI) ? VLAN_HEADER_LEN : 0;
+    }
+    return (ofs != ETH_HEADER_LEN
+            || (beside && !(flow.vlans[0].tci & htons(VLAN_CFI))));
+}
+
+/* Returns true if 't' leaves its packet 'f' to userspace, unless that is too
+ * large. */
+bool
+stays_up(const struct tested_flow *t, const struct frame *f)
+{
+    return is_tracked(t) || is_odd_at_tc(t, f->data, f->size);
+}
+
 /* Returns the counter, other than of what is too large, that says why 'f',
- * of a flow that is tracked, was handed to userspace while the counters grew
- * from 'before' to 'after': no connection is known. */
+ * which 't' leaves to userspace, was handed there while the counters grew from
+ * 'before' to 'after': no connection is known, or it is odd. */
 enum xdp_counter
-untracked_counter(const struct frame *f,
-                  const uint64_t before[XDP_COUNTER_MAX],
-                  const uint64_t after[XDP_COUNTER_MAX])
+left_counter(const struct tested_flow *t, const struct frame *f,
+             const uint64_t before[XDP_COUNTER_MAX],
+             const uint64_t after[XDP_COUNTER_MAX])
 {
     struct flow flow;
 
+    if (is_odd_at_tc(t, f->data, f->size)) {
+        return XDP_COUNTER_MPLS_ODD;
+    }
     extract(f->data, f->size, ODP_BASE, &flow);
     return (flow.nw_frag ? XDP_COUNTER_CT_FRAGMENT
 #define GREW(COUNTER) (after[COUNTER] != before[COUNTER])
@@ -508,7 +555,7 @@ check_packet(const char *part, unsigned long int index, const char *what,
     const char *culprit = "";
     uint8_t out[MAX_OUT];
     uint64_t by = 0;
-    bool tracked = hit && is_tracked(t);
+    bool tracked = hit && stays_up(t, f);
     const struct copy *last = NULL;
 
     if (hit && !tracked) {
@@ -580,7 +627,7 @@ check_packet(const char *part, unsigned long int index, const char *what,
         }
     }
     if (tracked) {
-        expected[untracked_counter(f, before, after)]++;
+        expected[left_counter(t, f, before, after)]++;
         event_count[EVENT_UNTRACKED]++;
     }
 

@@ -60,9 +60,11 @@ void account(struct tested_flow *, const struct flow *, size_t size);
 bool check_stats(const struct tested_flow *,
                  const struct xdp_flow_table_stats *got);
 bool is_tracked(const struct tested_flow *);
-enum xdp_counter untracked_counter(const struct frame *,
-                                   const uint64_t before[XDP_COUNTER_MAX],
-                                   const uint64_t after[XDP_COUNTER_MAX]);
+bool is_odd_at_tc(const struct tested_flow *, const void *, size_t size);
+bool stays_up(const struct tested_flow *, const struct frame *);
+enum xdp_counter left_counter(const struct tested_flow *, const struct frame *,
+                              const uint64_t before[XDP_COUNTER_MAX],
+                              const uint64_t after[XDP_COUNTER_MAX]);
 bool check_packet(const char *part, unsigned long int index, const char *what,
                   struct tested_flow *, const struct frame *, bool hit,
                   bool gone);

@@ -230,18 +230,8 @@ is_for_xdp(const struct actions *actions)
     size_t left;
 
     NL_ATTR_FOR_EACH (a, left, actions->buf.data, actions->buf.size) {
-        switch ((int) nl_attr_type(a)) {
-        case OVS_ACTION_ATTR_PUSH_MPLS:
-        case OVS_ACTION_ATTR_POP_MPLS:
-        case OVS_ACTION_ATTR_TRUNC:
+        if (nl_attr_type(a) == OVS_ACTION_ATTR_TRUNC) {
             return true;
-
-        case OVS_ACTION_ATTR_SET:
-        case OVS_ACTION_ATTR_SET_MASKED:
-            if (nl_attr_type(nl_attr_get(a)) == OVS_KEY_ATTR_MPLS) {
-                return true;
-            }
-            break;
         }
     }
     return false;

@@ -723,7 +723,6 @@ report_actions(void)
                f->n_masked);
         if ((!f->n_set || (!f->n_masked && !icmp))
             && f->attr != OVS_KEY_ATTR_ND_EXTENSIONS
-            && (f->attr != OVS_KEY_ATTR_MPLS || !hook_tc)
             && n_actions >= MIN_ACTIONS) {
             failure("%s was not set", f->name);
         }

@@ -106,7 +106,7 @@ check_fate(unsigned long int index, struct tested_flow *t,
     const char *problem = NULL;
     uint8_t out[MAX_OUT];
     size_t out_size, meta_size;
-    bool tracked = is_tracked(t);
+    bool tracked = stays_up(t, f);
     struct flow flow;
     uint32_t verdict;
     uint64_t n_large, n_untracked = 0;
@@ -134,7 +134,7 @@ check_fate(unsigned long int index, struct tested_flow *t,
                        - before[XDP_COUNTER_##COUNTER])
     n_large = GREW(TOO_LARGE);
     if (tracked) {
-        enum xdp_counter counter = untracked_counter(f, before, after);
+        enum xdp_counter counter = left_counter(t, f, before, after);
 
         n_untracked = after[counter] - before[counter];
     }

@@ -118,7 +118,7 @@ add_flow(struct pipeline *p, size_t i, size_t n, const void *data, size_t size,
     execute_pass(data, size, *hash, flow.dp_hash, &t->actions.buf,
                  &t->ops, &p->last);
     if (p->last.common.is_odd || p->last.common.must_drop
-        || p->last.common.odd_csum) {
+        || p->last.common.odd_csum || is_odd_at_tc(t, data, size)) {
         return false;
     }
     account(t, &flow, size);

@@ -196,7 +196,7 @@ set_segments(uint32_t size, uint32_t n)
 
 /* Makes the next packet one whose sum the kernel knows, if it can do that, and
  * if neither the packet, which 'actions' (in netlink attributes) are for, nor
- * they have a VLAN tag. */
+ * they have a VLAN tag, which is also what labels come and go as. */
 void
 know_sum(const struct nlattr *actions, size_t actions_len)
 {
@@ -205,7 +205,9 @@ know_sum(const struct nlattr *actions, size_t actions_len)
 
     sum_is_known = true;
     NL_ATTR_FOR_EACH (a, left, actions, actions_len) {
-        sum_is_known &= nl_attr_type(a) != OVS_ACTION_ATTR_PUSH_VLAN;
+        sum_is_known &= (nl_attr_type(a) != OVS_ACTION_ATTR_PUSH_VLAN
+                         && nl_attr_type(a) != OVS_ACTION_ATTR_PUSH_MPLS
+                         && nl_attr_type(a) != OVS_ACTION_ATTR_POP_MPLS);
     }
 }
 

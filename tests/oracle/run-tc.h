@@ -19,8 +19,7 @@ extern bool hook_tc;
 
 /* The ops that programs at tc do not have. */
 #define TC_OP(OP) (UINT64_C(1) << XDP_OP_##OP)
-#define TC_MISSING_OPS (TC_OP(PUSH_MPLS) | TC_OP(POP_MPLS) | TC_OP(SET_MPLS) \
-                        | TC_OP(TRUNC))
+#define TC_MISSING_OPS TC_OP(TRUNC)
 
 void find_tc(uint32_t scratch_id);
 void set_tc_target(uint32_t port, uint32_t ifindex);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Part "segments": packets at tc that stand for several.  They leave as they
- * are and count as what they stand for, or go to userspace if the segments may
- * match different flows.
+ * are, in one or two copies, and count as what they stand for, or go to
+ * userspace if the segments may match different flows, or need labels.
  */
 
 #include <config.h>
@@ -16,6 +16,9 @@
 #include "flow.h"
 #include "flows.h"
 #include "frames.h"
+#include "netlink.h"
+#include "odp-netlink.h"
+#include "odp-util.h"
 #include "oracle.h"
 #include "packets.h"
 #include "rng.h"
@@ -23,11 +26,12 @@
 #include "run.h"
 #include "util.h"
 
-static unsigned long int n_wholes, n_odds;
+static unsigned long int n_wholes, n_odds, n_labeled;
 
 /* What a packet with several segments is to count as. */
 struct segments {
-    bool is_whole;              /* Or else it goes to userspace. */
+    bool is_whole;              /* Or else it goes to userspace... */
+    bool is_labeled;            /* ...as it does if it gets labels. */
     uint64_t n_packets;
     uint64_t n_bytes;
 };
@@ -77,6 +81,56 @@ expect(const struct tested_flow *t, const struct frame *f, uint32_t size,
     return s;
 }
 
+/* Makes the actions of 't' for case 'index': make_label(), in some cases with
+ * an output in front, or with the push of an MPLS label. */
+static void
+make_label_or_copy(struct tested_flow *t, unsigned long int index)
+{
+    struct ofpbuf *buf = &t->actions.buf;
+    uint64_t stub[16];
+    struct ofpbuf rest;
+    int kind = rnd(4);
+
+    make_label(t, index);
+    if (!kind) {
+        struct ovs_action_push_mpls push = {
+            .mpls_lse = htonl(0x100 | index << 12),
+            .mpls_ethertype = htons(ETH_TYPE_MPLS),
+        };
+
+        ofpbuf_clear(buf);
+        nl_msg_put_unspec(buf, OVS_ACTION_ATTR_PUSH_MPLS, &push, sizeof push);
+        nl_msg_put_odp_port(buf, OVS_ACTION_ATTR_OUTPUT,
+                            u32_to_odp(ODP_BASE));
+    } else if (kind == 1) {
+        ofpbuf_use_stub(&rest, stub, sizeof stub);
+        ofpbuf_put(&rest, buf->data, buf->size);
+        ofpbuf_clear(buf);
+        nl_msg_put_odp_port(buf, OVS_ACTION_ATTR_OUTPUT,
+                            u32_to_odp(ODP_BASE + 1));
+        ofpbuf_put(buf, rest.data, rest.size);
+        ofpbuf_uninit(&rest);
+    }
+}
+
+/* Checks the copy that was sent before the packet itself, of which 'executed'
+ * says what both are.  Returns what is wrong, or NULL. */
+static const char *
+check_copy(const struct executed *executed)
+{
+    const struct copy *copy = &executed->copies[0];
+    uint8_t out[MAX_OUT];
+    size_t size;
+
+    if (count_tc_copies() != executed->n_copies - 1) {
+        return "number of copies";
+    }
+    return (executed->n_copies > 1
+            && (read_tc_copy(0, out, &size) != target_ifindex(copy->port)
+                || size != copy->size || memcmp(out, copy->data, size))
+            ? "the copy" : NULL);
+}
+
 /* Runs case 'index'. */
 static void
 test_one(unsigned long int index)
@@ -87,6 +141,7 @@ test_one(unsigned long int index)
         KIND_IP_OPTIONS, KIND_IPV6_EXT,
     };
     static struct executed executed;
+    const struct copy *last;
     struct xdp_flow_table_stats stats;
     const char *problem = NULL;
     struct xdp_translation tr;
@@ -112,7 +167,7 @@ test_one(unsigned long int index)
     }
     extract(f.data, f.size, ODP_BASE + t.device->port, &flow);
     make_match(&flow, rnd(N_POOL), &t.match);
-    make_label(&t, index);
+    make_label_or_copy(&t, index);
     if (put_tested(&t, &error, &tr) || error) {
         ofpbuf_uninit(&t.actions.buf);
         return;
@@ -121,6 +176,11 @@ test_one(unsigned long int index)
     size = 1 + rnd(f.size);
     n = one_in(4) ? 0 : 1 + rnd(50);
     expected = expect(&t, &f, size, n);
+    expected.is_labeled = (expected.is_whole
+                           && t.ops.ops[0].type == XDP_OP_PUSH_MPLS);
+    if (expected.is_labeled) {
+        expected.n_packets = expected.n_bytes = 0;
+    }
 
     xdp_flow_table_get_counters(object->table, before);
     set_segments(size, n);
@@ -129,14 +189,21 @@ test_one(unsigned long int index)
     xdp_flow_table_get_counters(object->table, after);
 #define GREW(COUNTER) (after[XDP_COUNTER_##COUNTER] \
                        - before[XDP_COUNTER_##COUNTER])
-    if (verdict != (expected.is_whole ? XDP_REDIRECT : XDP_PASS)) {
+    last = &executed.copies[executed.n_copies - 1];
+    if (verdict != (expected.is_whole && !expected.is_labeled
+                    ? XDP_REDIRECT : XDP_PASS)) {
         problem = "verdict";
-    } else if (GREW(GSO) != 1 || GREW(GSO_ODD) != !expected.is_whole) {
+    } else if (GREW(GSO) != 1 || GREW(GSO_ODD) != !expected.is_whole
+               || GREW(GSO_SINGLE) != expected.is_labeled) {
         problem = "counters";
-    } else if (expected.is_whole
-               && (out_size != executed.common.size
-                   || memcmp(out, executed.common.data, out_size))) {
+    } else if (expected.is_labeled
+               ? out_size != f.size || memcmp(out, f.data, f.size)
+               : expected.is_whole
+                 && (out_size != last->size
+                     || memcmp(out, last->data, out_size))) {
         problem = "bytes that leave";
+    } else if (verdict == XDP_REDIRECT) {
+        problem = check_copy(&executed);
     }
 #undef GREW
     xdp_flow_table_remove(object->table, t.flow, &stats);
@@ -152,7 +219,8 @@ test_one(unsigned long int index)
                size, n, expected.n_packets, expected.n_bytes,
                stats.n_packets, stats.n_bytes);
     }
-    *(expected.is_whole ? &n_wholes : &n_odds) += 1;
+    *(expected.is_labeled ? &n_labeled : expected.is_whole ? &n_wholes
+      : &n_odds) += 1;
     ofpbuf_uninit(&t.actions.buf);
 }
 
@@ -164,9 +232,10 @@ test_segments(void)
         return;
     }
     run_cases(n_actions / 2 + 20, test_one);
-    if (n_actions >= 500 && (!n_wholes || !n_odds)) {
-        failure("never happened: packets of both kinds");
+    if (n_actions >= 500 && (!n_wholes || !n_odds || !n_labeled)) {
+        failure("never happened: packets of all kinds");
     }
     end_part("segments", "%lu packets of several segments, %lu of them left "
-             "to userspace", n_wholes + n_odds, n_odds);
+             "to userspace, %lu because of labels",
+             n_wholes + n_odds + n_labeled, n_odds + n_labeled, n_labeled);
 }

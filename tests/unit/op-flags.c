@@ -21,6 +21,7 @@
 #include "translate.h"
 #include "unit.h"
 #include "util.h"
+#include "xdp-abi-tc.h"
 #include "xdp-op-flags.h"
 
 #define FAST_LISTS (XDP_FLOW_SIMPLE | XDP_FLOW_SHORT | XDP_FLOW_REWRITE)
@@ -280,6 +281,32 @@ test_op_flags_no_tpid(void)
     CHECK(xdp_op_flags(&actions) == XDP_FLOW_SIMPLE);
 }
 
+/* What flows need of packets, whatever looks like an op in data slots. */
+static void
+test_op_flags_needs(void)
+{
+    struct xdp_flow_actions actions = {
+        .ops = {
+            { .type = XDP_OP_SET_ETHERNET, .n_data = 1 },
+            { .type = XDP_OP_PUSH_MPLS },
+            { .type = XDP_OP_SET_MPLS },
+            { .type = XDP_OP_TRUNC },
+            { .type = XDP_OP_OUTPUT },
+        },
+        .n_ops = 5,
+    };
+
+    CHECK(!xdp_op_needs(&actions));
+    actions.ops[3].type = XDP_OP_METER;
+    CHECK(xdp_op_needs(&actions) == XDP_NEEDS_SINGLE);
+    actions.ops[3].type = XDP_OP_PUSH_MPLS;
+    CHECK(xdp_op_needs(&actions) == (XDP_NEEDS_SINGLE | XDP_NEEDS_PLAIN));
+    actions.ops[3].type = XDP_OP_POP_MPLS;
+    CHECK(xdp_op_needs(&actions) == (XDP_NEEDS_SINGLE | XDP_NEEDS_PLAIN));
+    actions.n_ops = 3;
+    CHECK(!xdp_op_needs(&actions));
+}
+
 /* Actions of megaflows. */
 enum action {
     ACTION_OUTPUT_1, ACTION_OUTPUT_2, ACTION_PUSH_VLAN, ACTION_POP_VLAN,
@@ -413,6 +440,7 @@ test_op_flags_translated(void)
 const struct unit_case unit_op_flags[] = {
     { "op-flags-lists", test_op_flags_lists, NEED_NOTHING },
     { "op-flags-no-tpid", test_op_flags_no_tpid, NEED_NOTHING },
+    { "op-flags-needs", test_op_flags_needs, NEED_NOTHING },
     { "op-flags-translated", test_op_flags_translated, NEED_NOTHING },
     { NULL, NULL, 0 }
 };
