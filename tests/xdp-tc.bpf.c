@@ -81,8 +81,8 @@ test_clone_redirect(struct __sk_buff *ctx, __u32 ifindex)
     scratch->key.dl_type = ~scratch->key.dl_type;
     scratch->layers_word = ~scratch->layers_word;
     scratch->kept = ~scratch->kept;
-    scratch->tracked = 0;
-    scratch->in_tunnel = 0;
+    scratch->tracked = MAPS_TRACKED_IPV6;
+    scratch->in_tunnel = MAPS_TUNNEL_RARE;
     return 0;
 }
 
