@@ -8,8 +8,8 @@
  * comes into the packet when the next one is pushed, and when it leaves it,
  * the kernel takes what follows for the protocol.  A tag behind its TPID and
  * the Ethertype behind that are as long as an Ethertype and a label.  So
- * labels come and go as tags; the Ethertype is written where the kernel's sum of the
- * packet does not cover it, and all else the kernel moves.
+ * labels come and go as tags; the Ethertype is written where the kernel's sum
+ * of the packet does not cover it, and all else the kernel moves.
  *
  * Segments would need more than that, so this is not for packets that stand
  * for several.
@@ -41,9 +41,8 @@ struct mpls_tags {
 
 /* Takes the tags off that are in front of what is 'net_ofs' bytes behind the
  * start of the packet (less than an Ethernet header if the tag beside it is
- * not in front of that), and stores them in '*tags', which is
- * empty.  Returns false if that
- * fails. */
+ * not in front of that), and stores them in '*tags', which is empty.  Returns
+ * false if that fails. */
 __noinline int
 mpls_take_tags(struct hook_md *ctx, __u32 net_ofs, struct mpls_tags *tags)
 {

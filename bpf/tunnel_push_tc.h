@@ -169,7 +169,8 @@ tunnel_make_header(union tunnel_push_header *header, const struct xdp_op *op,
 }
 
 /* Ends XDP_OP_TNL_PUSH: sets what in the header follows from the bytes of the
- * packet, or from the packets before.  'store' is as in tunnel_begin_push(). */
+ * packet, or from the packets before.  'store' is as tunnel_begin_push() says.
+ */
 __noinline int
 tunnel_finish_push(struct hook_md *ctx, const struct xdp_flow_rest *rest,
                    __u32 i, __u32 store)
@@ -249,10 +250,10 @@ tunnel_store_inner(struct hook_md *ctx, __u32 ofs, const struct ethhdr *eth,
                                     sizeof eth->h_proto, store));
 }
 
-/* Begins XDP_OP_TNL_PUSH.  Returns TUNNEL_PUSH_MORE if tunnel_finish_push() has
- * something to do, with the flags for storing what follows the outer Ethernet
- * header: a sum of the packet that the kernel may have covers that, unless the
- * kernel does not know that it is in a tunnel. */
+/* Begins XDP_OP_TNL_PUSH.  Returns TUNNEL_PUSH_MORE if tunnel_finish_push()
+ * has something to do, with the flags for storing what follows the outer
+ * Ethernet header: a sum of the packet that the kernel may have covers that,
+ * unless the kernel does not know that it is in a tunnel. */
 __noinline int
 tunnel_begin_push(struct hook_md *ctx, const struct xdp_flow_rest *rest,
                   __u32 i)

@@ -35,7 +35,8 @@ VLOG_DEFINE_THIS_MODULE(xdp_companion);
 
 /* The alias of a companion, with the name of its port and the token of its
  * process: its process id and a random number, which is also the group of all
- * its companions ("ip link set group"), with which they are deleted at once. */
+ * its companions ("ip link set group"), with which they are deleted at
+ * once. */
 #define ALIAS_FORMAT "companion of %s, ovs-vswitchd %s"
 #define ALIAS_SCAN "companion of %*s ovs-vswitchd %31[0-9a-f-]"
 #define TOKEN_FORMAT "%ld-%08"PRIx32
@@ -219,8 +220,8 @@ delete_link(int ifindex)
     }
 }
 
-/* Deletes all devices of 'group', which are companions of one process, at once,
- * if the kernel can do that: one by one takes long. */
+/* Deletes all devices of 'group', which are companions of one process, at
+ * once, if the kernel can do that: one by one takes long. */
 static void
 delete_group(uint32_t group)
 {

@@ -199,8 +199,8 @@ xdp_contract_leave_out_tc(struct bpf_object *bpf)
             bpf_program__set_autoload(prog, false);
         }
     }
-    /* They would be put into it, even if it is not made either, unless it is of
-     * another type. */
+    /* They would be put into it, even if it is not made either, unless it is
+     * of another type. */
     map = bpf_object__find_map_by_name(bpf, TC_PROGRAMS_MAP);
     if (map) {
         bpf_map__set_autocreate(map, false);

@@ -84,8 +84,8 @@ struct xdp_netdev {
     struct xdp_companion *companion; /* ...and NULL. */
     uint64_t n_too_large;       /* When the log last said what was lost. */
     bool must_be_tc;            /* At tc whether the offload is on or off? */
-    bool others_follow;         /* Would best-effort mode try other modes, after
-                                 * that of 'xdp_flags'? */
+    bool others_follow;         /* Would best-effort mode try other modes,
+                                 * after that of 'xdp_flags'? */
     uint32_t number;            /* In all tables; also of a tunnel. */
     bool leaving;               /* Its flows leave XDP, no new ones come. */
     bool can_be_target;

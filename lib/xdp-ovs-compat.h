@@ -103,10 +103,10 @@ xdp_ovs_sequence_next(xdp_ovs_sequence *sequence)
 #define XDP_OVS_CT_PORTS(FLOW) (FLOW)->tp_src, (FLOW)->tp_dst,
 #endif
 
-/* Can a packet that is translated be translated again in the same zone, because
- * its state was reset in between, or be the one with which a connection begins
- * anew?  Older versions may find the wrong end of a connection then, and give
- * up by an assertion in conn_update_state(). */
+/* Can a packet that is translated be translated again in the same zone,
+ * because its state was reset in between, or be the one with which a
+ * connection begins anew?  Older versions may find the wrong end of a
+ * connection then, and give up by an assertion in conn_update_state(). */
 #define XDP_OVS_TRANSLATES_TWICE (XDP_OVS_VERSION >= 305)
 
 /* Is the reply's tuple of a connection that was translated in use until the

@@ -284,8 +284,8 @@ attach(struct xdp_netdev *port, const char *option, int ifindex,
         && !(own->has_table && xdp_contract_has_tc(&own->caps))) {
         *in_mode = true;
         *errp = (own->tc_problem
-                 ? xasprintf("%s: %s; use another options:xdp-mode, or a newer "
-                             "kernel", own->path, own->tc_problem)
+                 ? xasprintf("%s: %s; use another options:xdp-mode, or a "
+                             "newer kernel", own->path, own->tc_problem)
                  : xasprintf("%s has no programs for tc; use another "
                              "options:xdp-mode, or an object that has them",
                              own->path));

@@ -5,9 +5,9 @@
  *
  * The parts are lib/xdp-port.c (attaching and detaching), -config.c, -device.c
  * (what is wrong with devices), -event.c, -socket.c and -tc.c (ports at tc).
- * lib/netdev-afxdp.c calls the functions of the first group at the points where
- * it configures a port; those who configure the offload, its worker and its
- * commands use the second group.
+ * lib/netdev-afxdp.c calls the functions of the first group at the points
+ * where it configures a port; those who configure the offload, its worker and
+ * its commands use the second group.
  *
  * Thread safety
  * =============

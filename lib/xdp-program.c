@@ -211,9 +211,9 @@ may_be_refusal(int error)
 }
 
 /* Loads the opened 'bpf', of the file 'path', without its programs for ports
- * at tc unless 'with_tc', and stores the result in '*objectp'.  Takes ownership
- * of 'bpf' on success only.  After a failure, '*may_lack_tc' is true if it may
- * be because of those programs. */
+ * at tc unless 'with_tc', and stores the result in '*objectp'.  Takes
+ * ownership of 'bpf' on success only.  After a failure, '*may_lack_tc' is true
+ * if it may be because of those programs. */
 static int
 load_object(const char *path, struct bpf_object *bpf, const char *log,
             const struct xdp_flow_table_limits *limits, bool with_tc,
@@ -316,8 +316,8 @@ find_loaded(const struct xdp_object_file_id *id,
     return NULL;
 }
 
-/* Opens the object in the 'size' bytes at 'data', of the file 'path', and loads
- * it, as load_object() does.  The verifier's log goes to 'log'. */
+/* Opens the object in the 'size' bytes at 'data', of the file 'path', and
+ * loads it, as load_object() does.  The verifier's log goes to 'log'. */
 static int
 open_and_load(const char *path, const void *data, size_t size, char *log,
               const struct xdp_flow_table_limits *limits, bool with_tc,

@@ -139,8 +139,8 @@ xdp_setup_configure(bool on, const struct smap *other_config)
 }
 
 /* Starts what works in the background if there is a port at tc, also while the
- * offload is off: the device of such a port may change, too.  To be called each
- * time around the main loop. */
+ * offload is off: the device of such a port may change, too.  To be called
+ * each time around the main loop. */
 void
 xdp_setup_run(void)
 {

@@ -25,9 +25,9 @@ VLOG_DEFINE_THIS_MODULE(xdp_tc);
 /* BPF_TCX_INGRESS, which the headers of older systems do not have. */
 #define TCX_INGRESS ((enum bpf_attach_type) 46)
 
-/* By what a filter of ours is known: its handle also tells whether the qdisc is
- * ours, so that a process knows that of one that died.  OVS's own filter, for
- * policing, has priority 1. */
+/* By what a filter of ours is known: its handle also tells whether the qdisc
+ * is ours, so that a process knows that of one that died.  OVS's own filter,
+ * for policing, has priority 1. */
 #define FILTER_HANDLE    0x584450
 #define FILTER_OWN_QDISC 0x000001
 #define FILTER_PRIORITY  2
@@ -138,9 +138,9 @@ remove_qdisc(int ifindex)
 }
 
 /* Finds out what is on the qdisc that the device 'ifindex' has already: stores
- * in '*own_qdisc' whether the qdisc is one of ours that a process has left that
- * died.  Returns 0, or a positive errno value with a message in '*errp' if a
- * filter of others is where ours would be. */
+ * in '*own_qdisc' whether the qdisc is one of ours that a process has left
+ * that died.  Returns 0, or a positive errno value with a message in '*errp'
+ * if a filter of others is where ours would be. */
 static int
 inherit_filter(int ifindex, bool *own_qdisc, char **errp)
 {

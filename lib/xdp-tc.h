@@ -3,8 +3,8 @@
  * Programs at tc ingress of devices.
  *
  * Where the kernel has BPF links there (Linux 6.6, "tcx"), they are attached
- * by one, which lives no longer than the process.  Elsewhere they are filters of
- * a qdisc "clsact", which stay when the process dies, with a handle and a
+ * by one, which lives no longer than the process.  Elsewhere they are filters
+ * of a qdisc "clsact", which stay when the process dies, with a handle and a
  * priority by which the next one finds and replaces them.  Until then they
  * must do nothing without the process.  The qdisc goes with the program, if it
  * was made for that and nobody else has filters there.

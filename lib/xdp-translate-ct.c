@@ -181,7 +181,8 @@ translate_ct(struct translator *t, const struct nlattr *a)
 
 /* Notes that the packet is to be tracked no longer.  What asks next for the
  * state of the connection says so: another "ct" by a flag, since what it finds
- * is known before any op is run, and a recirculation by translate_untrack(). */
+ * is known before any op is run, and a recirculation by
+ * translate_untrack(). */
 void
 translate_ct_clear(struct translator *t)
 {

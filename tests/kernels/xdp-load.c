@@ -134,7 +134,8 @@ load_object(const char *path)
     return ok;
 }
 
-/* Prints the programs at XDP and tc that are loaded now.  Returns true if successful. */
+/* Prints the programs at XDP and tc that are loaded now.  Returns true if
+ * successful. */
 static bool
 list_programs(void)
 {

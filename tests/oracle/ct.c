@@ -30,7 +30,8 @@
 /* Packets of one sequence. */
 #define SEQUENCE_PACKETS 1000
 
-/* How many sequences leave the slots of their megaflows to the next reclaim. */
+/* How many sequences leave the slots of their megaflows to the next
+ * reclaim. */
 #define RECLAIM_INTERVAL 8
 BUILD_ASSERT_DECL((RECLAIM_INTERVAL + 1) * CT_MAX_MEGAFLOWS < N_FLOWS);
 

@@ -46,10 +46,11 @@ static uint64_t upcall_magic;
 static uint32_t gso_size, gso_segs;
 static bool sum_is_known;
 
-/* BPF_F_TEST_SKB_CHECKSUM_COMPLETE, which older headers do not have: the kernel
- * knows the sum of the packet that comes in, as of a card that adds it up, and
- * checks that it is the one of what leaves.  That takes a packet without VLAN
- * tags, from the beginning to the end: others are not as at tc ingress. */
+/* BPF_F_TEST_SKB_CHECKSUM_COMPLETE, which older headers do not have: the
+ * kernel knows the sum of the packet that comes in, as of a card that adds it
+ * up, and checks that it is the one of what leaves.  That takes a packet
+ * without VLAN tags, from the beginning to the end: others are not as at tc
+ * ingress. */
 #define KNOWN_SUM (1U << 2)
 
 /* KNOWN_SUM, or 0 if this kernel, before Linux 6.16, cannot do that. */
@@ -290,8 +291,8 @@ leave_companion(uint8_t *out, size_t *size, size_t *meta_size)
     *meta_size = sizeof meta;
 }
 
-/* Returns the length of the tag that is beside the packet with the 'size' bytes
- * at 'data', including that tag, or 0. */
+/* Returns the length of the tag that is beside the packet with the 'size'
+ * bytes at 'data', including that tag, or 0. */
 size_t
 tag_beside_len(const void *data, size_t size)
 {
@@ -315,8 +316,8 @@ is_unchanged(const uint8_t *data, size_t size, const uint8_t *out,
                        out_size - 2 * ETH_ADDR_LEN));
 }
 
-/* Returns true if the 'out_size' bytes at 'out', which a run with 'verdict' has
- * left, are the 'size' bytes at 'data'.  Of a packet that is dropped at tc
+/* Returns true if the 'out_size' bytes at 'out', which a run with 'verdict'
+ * has left, are the 'size' bytes at 'data'.  Of a packet that is dropped at tc
  * nobody sees the tag that is beside it. */
 bool
 is_left(uint32_t verdict, const void *data, size_t size, const void *out,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whether something that is done many times leaves anything behind: a file
- * descriptor of this process, or a BPF program, map, link or BTF object that it
- * had one for.  (What others have at the time is their business.)
+ * descriptor of this process, or a BPF program, map, link or BTF object that
+ * it had one for.  (What others have at the time is their business.)
  */
 
 #ifndef UNIT_LEAKS_H
