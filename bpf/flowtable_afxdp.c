@@ -96,21 +96,6 @@ run_first_pass(struct xdp_md *ctx, struct xdp_scratch *scratch)
     return run_flow(ctx, scratch, in_port, flow, slot, tcp_flags);
 }
 
-/* Gives the packet that just came in to userspace, because there is another
- * run that has 'scratch'. */
-static __always_inline int
-run_nested(struct xdp_md *ctx, struct xdp_scratch *scratch)
-{
-    __u32 in_port;
-
-    if (!find_port(scratch, ctx->ingress_ifindex, &in_port)) {
-        stats_count_rare(XDP_COUNTER_UNKNOWN_PORT);
-        return XDP_PASS;
-    }
-    stats_count(XDP_COUNTER_NESTED);
-    return upcall_untouched(ctx, in_port);
-}
-
 SEC("xdp")
 int
 xdp_flowtable(struct xdp_md *ctx)

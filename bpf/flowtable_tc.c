@@ -58,21 +58,6 @@ run_first_pass(struct hook_md *ctx, struct xdp_scratch *scratch)
                     stats_tcp_flags(scratch));
 }
 
-/* Gives the packet that just came in to userspace, because there is another
- * run that has 'scratch'. */
-static __always_inline int
-run_nested(struct hook_md *ctx, struct xdp_scratch *scratch)
-{
-    __u32 in_port;
-
-    if (!find_port(scratch, ctx->ingress_ifindex, &in_port)) {
-        stats_count_rare(XDP_COUNTER_UNKNOWN_PORT);
-        return HOOK_PASS;
-    }
-    stats_count(XDP_COUNTER_NESTED);
-    return upcall_untouched(ctx, in_port);
-}
-
 SEC("tc")
 int
 tc_flowtable(struct __sk_buff *ctx)

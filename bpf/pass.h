@@ -160,4 +160,19 @@ run_flow(struct hook_md *ctx, struct xdp_scratch *scratch, __u32 in_port,
     return actions_run_list(ctx, scratch, flow, rest, slot);
 }
 
+/* Gives the packet that just came in to userspace, because there is another
+ * run that has 'scratch'. */
+static __always_inline int
+run_nested(struct hook_md *ctx, struct xdp_scratch *scratch)
+{
+    __u32 in_port;
+
+    if (!find_port(scratch, ctx->ingress_ifindex, &in_port)) {
+        stats_count_rare(XDP_COUNTER_UNKNOWN_PORT);
+        return HOOK_PASS;
+    }
+    stats_count(XDP_COUNTER_NESTED);
+    return upcall_untouched(ctx, in_port);
+}
+
 #endif /* pass.h */
