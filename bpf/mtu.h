@@ -74,6 +74,18 @@ mtu_note(__u32 way, __u32 mtu)
     }
 }
 
+/* Returns the device through which packets of 'op', an output, leave in the
+ * end: from XDP to a port at tc they are redirected to another one. */
+static __always_inline __u32
+mtu_device(const struct xdp_op *op)
+{
+    __u32 port = op->u.output.port;
+    const struct xdp_target *target = bpf_map_lookup_elem(&xdp_targets, &port);
+
+    return (target && target->ifindex ? target->ifindex
+            : op->u.output.ifindex);
+}
+
 /* Returns the lesser one of 'mtu' and that of device 'ifindex', if there is
  * one. */
 static __always_inline __u32
@@ -94,27 +106,18 @@ mtu_ask(struct hook_md *ctx, __u32 slot, __s64 len)
     const struct xdp_flow_rest *rest
         = bpf_map_lookup_elem(&xdp_flow_rest, &slot);
     __u32 mtu = MTU_MOST;
+    __u32 next = 0;
 
     if (!rest) {
         return true;
     }
-    if (rest->group) {
-        __u32 index = rest->group;
-        void *group = bpf_map_lookup_elem(&xdp_groups, &index);
+    for (__u32 i = 0; i < XDP_FLOW_MAX_OPS && next < rest->n_ops; i++) {
+        const struct xdp_op *op = op_known(rest, next);
 
-        if (!group) {
-            return true;
+        if (op->type == XDP_OP_OUTPUT) {
+            mtu = mtu_lesser(ctx, mtu_device(op), mtu);
         }
-        for (__u32 i = 0; i < XDP_FLOW_MAX_OPS && i < rest->n_outputs; i++) {
-            __u32 key = i;
-            struct bpf_devmap_val *val = bpf_map_lookup_elem(group, &key);
-
-            if (val) {
-                mtu = mtu_lesser(ctx, val->ifindex, mtu);
-            }
-        }
-    } else {
-        mtu = mtu_lesser(ctx, mtu_output(rest)->u.output.ifindex, mtu);
+        next += 1 + op->n_data;
     }
     mtu_note(mtu_way(rest), mtu);
     return len <= mtu + ETH_HLEN + MTU_TAG_LEN;

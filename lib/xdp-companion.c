@@ -489,6 +489,14 @@ xdp_companion_create(const char *port, int n_queues,
         xdp_companion_destroy(c);
         return error;
     }
+
+    /* Then packets can be redirected to the other end, and those that come in
+     * there go on as large ones.  Without it they go through userspace. */
+    error = xdp_ethtool_switch_on(c->port_ifindex, "rx-gro");
+    if (error) {
+        VLOG_INFO("switching on GRO of the companion %s failed (%s)",
+                  c->port_end, ovs_strerror(error));
+    }
     *cp = c;
     return 0;
 }

@@ -125,6 +125,46 @@ xdp_ethtool_find(int ifindex, xdp_ethtool_func *func, const void *aux,
     return error;
 }
 
+/* Adds the feature 'name', which is to be switched on or off, to the nested
+ * list of 'request'. */
+static void
+put_bit(struct ofpbuf *request, const char *name, bool on)
+{
+    size_t nested = nl_msg_start_nested(request, (ETHTOOL_A_BITSET_BITS_BIT
+                                                  | NLA_F_NESTED));
+
+    nl_msg_put_string(request, ETHTOOL_A_BITSET_BIT_NAME, name);
+    if (on) {
+        nl_msg_put_flag(request, ETHTOOL_A_BITSET_BIT_VALUE);
+    }
+    nl_msg_end_nested(request, nested);
+}
+
+/* Switches the feature 'name' of the device 'ifindex' on.  Returns 0 or a
+ * positive errno value. */
+int
+xdp_ethtool_switch_on(int ifindex, const char *name)
+{
+    struct ofpbuf request;
+    size_t wanted, list;
+    int error;
+
+    if (!start_request(&request, ETHTOOL_MSG_FEATURES_SET, ifindex,
+                       ETHTOOL_FLAG_OMIT_REPLY)) {
+        return EOPNOTSUPP;
+    }
+    wanted = nl_msg_start_nested(&request, (ETHTOOL_A_FEATURES_WANTED
+                                            | NLA_F_NESTED));
+    list = nl_msg_start_nested(&request, (ETHTOOL_A_BITSET_BITS
+                                          | NLA_F_NESTED));
+    put_bit(&request, name, true);
+    nl_msg_end_nested(&request, list);
+    nl_msg_end_nested(&request, wanted);
+    error = nl_transact(NETLINK_GENERIC, &request, NULL);
+    ofpbuf_uninit(&request);
+    return error;
+}
+
 /* Switches off the features of the device 'ifindex' that 'func' means.
  * Returns 0, or a positive errno value if some may still be on. */
 int
@@ -153,13 +193,7 @@ xdp_ethtool_switch_off(int ifindex, xdp_ethtool_func *func, const void *aux)
         const char *name = match_bit(bit, func, aux);
 
         if (name) {
-            size_t nested = nl_msg_start_nested(&request,
-                                                (ETHTOOL_A_BITSET_BITS_BIT
-                                                 | NLA_F_NESTED));
-
-            /* Without a value: off. */
-            nl_msg_put_string(&request, ETHTOOL_A_BITSET_BIT_NAME, name);
-            nl_msg_end_nested(&request, nested);
+            put_bit(&request, name, false);
         }
     }
     nl_msg_end_nested(&request, list);

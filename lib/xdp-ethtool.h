@@ -21,5 +21,6 @@ typedef bool xdp_ethtool_func(const char *name, const void *aux);
 int xdp_ethtool_find(int ifindex, xdp_ethtool_func *, const void *aux,
                      bool *found);
 int xdp_ethtool_switch_off(int ifindex, xdp_ethtool_func *, const void *aux);
+int xdp_ethtool_switch_on(int ifindex, const char *name);
 
 #endif /* xdp-ethtool.h */

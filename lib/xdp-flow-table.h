@@ -116,6 +116,8 @@ void xdp_flow_table_remove_port(struct xdp_flow_table *, uint32_t port);
 int xdp_flow_table_set_target(struct xdp_flow_table *, uint32_t port,
                               uint32_t ifindex);
 bool xdp_flow_table_has_device(const struct xdp_flow_table *, uint32_t port);
+int xdp_flow_table_set_detour(struct xdp_flow_table *, uint32_t port,
+                              uint32_t ifindex);
 bool xdp_flow_table_has_target(const struct xdp_flow_table *, uint32_t port,
                                uint32_t ifindex);
 void xdp_flow_table_set_peer(struct xdp_flow_table *, uint32_t port,

@@ -12,6 +12,7 @@
 #include "hash.h"
 #include "openvswitch/vlog.h"
 #include "util.h"
+#include "xdp-companion.h"
 #include "xdp-program.h"
 
 VLOG_DEFINE_THIS_MODULE(xdp_netdev);
@@ -200,6 +201,17 @@ always_sends_like_others(const struct xdp_netdev *port)
         }
     }
     return true;
+}
+
+/* Returns the device to which programs at XDP redirect what is for 'port',
+ * which is attached.  At tc, the other end of the port's device does not take
+ * what is redirected there, unless somebody has prepared it.  But that of the
+ * companion does, and from there it goes the way of what userspace sends. */
+int
+xdp_netdev_target_device(const struct xdp_netdev *port)
+{
+    return (port->companion ? port->companion->socket_ifindex
+            : port->ifindex);
 }
 
 /* Returns true if packets that come in on 'from' can be redirected to

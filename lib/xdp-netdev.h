@@ -122,6 +122,7 @@ uint32_t xdp_netdev_vlan_limit(void);
 /* Modes. */
 bool xdp_netdev_is_generic(const struct xdp_netdev *);
 bool xdp_netdev_is_tc(const struct xdp_netdev *);
+int xdp_netdev_target_device(const struct xdp_netdev *);
 const char *xdp_netdev_mode_name(const struct xdp_netdev *);
 bool xdp_netdev_shares(const struct xdp_object *, bool tc)
     OVS_REQUIRES(xdp_mutex);

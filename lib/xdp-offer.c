@@ -66,7 +66,7 @@ lookup_target(odp_port_t odp_port, bool pop, struct xdp_translate_port *target,
         return XDP_REASON_TARGET;
     }
     target->number = xdp->number;
-    target->ifindex = xdp->ifindex;
+    target->ifindex = xdp_netdev_target_device(xdp);
     detail[0] = '\0';
     return XDP_REASON_NONE;
 }

@@ -33,7 +33,7 @@ refresh_target(struct xdp_netdev *port)
 {
     bool could = port->can_be_target;
 
-    xdp_features_query(port->ifindex, &port->can_be_target);
+    xdp_features_query(xdp_netdev_target_device(port), &port->can_be_target);
     if (could && !port->can_be_target) {
         VLOG_INFO("%s: takes no redirected packets any more",
                   netdev_get_name(port->netdev));
@@ -238,6 +238,9 @@ xdp_port_handle_event(enum xdp_features_event event, int ifindex)
     switch (event) {
     case XDP_FEATURES_CHANGED:
         port = xdp_netdev_find_attached(ifindex);
+        if (!port) {
+            port = xdp_port_tc_find_companion(ifindex);
+        }
         if (port) {
             refresh_target(port);
         }

@@ -172,6 +172,20 @@ xdp_port_take_out(struct xdp_netdev *port)
     xdp_port_replace_string(&port->obstacle_help, NULL);
 }
 
+/* Makes 'port', which is attached, a target of 'object'.  Returns 0 or a
+ * positive errno value. */
+static int
+add_target(const struct xdp_object *object, const struct xdp_netdev *port)
+    OVS_REQUIRES(xdp_mutex)
+{
+    int error = xdp_flow_table_set_target(object->table, port->number,
+                                          port->ifindex);
+
+    return (error || !port->companion ? error
+            : xdp_flow_table_set_detour(object->table, port->number,
+                                        xdp_netdev_target_device(port)));
+}
+
 /* Makes all attached ports targets of 'own', and the device 'ifindex' the
  * target 'number' of all objects.  Returns 0 or a positive errno value. */
 static int
@@ -191,10 +205,10 @@ add_targets(const struct xdp_object *own, uint32_t number, int ifindex)
         HMAP_FOR_EACH (other, node, xdp_netdev_all()) {
             /* A device that is just being deleted is no reason to fail. */
             if (other->object
-                && !xdp_flow_table_has_target(own->table, other->number,
-                                              other->ifindex)) {
-                xdp_flow_table_set_target(own->table, other->number,
-                                          other->ifindex);
+                && !xdp_flow_table_has_target(
+                    own->table, other->number,
+                    xdp_netdev_target_device(other))) {
+                add_target(own, other);
                 xdp_port_tc_set_peer(own, other);
             }
         }
@@ -338,7 +352,12 @@ attach(struct xdp_netdev *port, const char *option, int ifindex,
         xdp_flow_table_set_vlan_limit(own->table, number,
                                       xdp_netdev_vlan_limit());
     }
-    xdp_features_query(ifindex, &port->can_be_target);
+    LIST_FOR_EACH (object, list_node, xdp_object_list()) {
+        if (object->has_table && port->companion) {
+            add_target(object, port);
+        }
+    }
+    xdp_features_query(xdp_netdev_target_device(port), &port->can_be_target);
     xdp_port_refresh_obstacle(port);
     evict_tunnels();
     return 0;

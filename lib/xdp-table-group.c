@@ -109,6 +109,24 @@ xdp_flow_table_set_target(struct xdp_flow_table *table, uint32_t port,
     return error;
 }
 
+/* Makes the device 'ifindex' the one to which programs at XDP redirect what is
+ * for 'port', which has a target, instead of the target.  No flow may lead
+ * there yet.  Returns 0 or a positive errno value. */
+int
+xdp_flow_table_set_detour(struct xdp_flow_table *table, uint32_t port,
+                          uint32_t ifindex)
+{
+    struct table_port *p = &table->ports[port];
+    int error = set_device(table, table->fds.tx_ports, port, ifindex, false);
+
+    if (!error) {
+        groups_remove_port(table, port);
+        p->ifindex = ifindex;
+        p->egress = false;
+    }
+    return error;
+}
+
 /* Returns true if 'port' redirects to the device 'ifindex'. */
 bool
 xdp_flow_table_has_target(const struct xdp_flow_table *table, uint32_t port,

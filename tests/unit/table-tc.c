@@ -66,6 +66,13 @@ test_table_tc_targets(void)
     CHECK(!xdp_flow_table_set_target(f.table, 5, lo));
     CHECK(target_is(&f, 5, lo, NULL));
 
+    /* What programs at XDP do is their business. */
+    xdp_flow_table_set_peer(f.table, 5, &macs[0]);
+    CHECK(!xdp_flow_table_set_detour(f.table, 5, lo));
+    CHECK(xdp_flow_table_set_detour(f.table, 5, INT32_MAX));
+    CHECK(target_is(&f, 5, lo, &macs[0]));
+    CHECK(xdp_flow_table_has_target(f.table, 5, lo));
+
     /* One that cannot be a target is none at tc, either. */
     CHECK(xdp_flow_table_set_target(f.table, 6, INT32_MAX));
     CHECK(target_is(&f, 6, 0, NULL));
