@@ -13,6 +13,7 @@
 #include <bpf/bpf_endian.h>
 
 #include "../bpf/maps.h"
+#include "../bpf/verifier.h"
 
 /* Notes that the packet is redirected to 'ifindex', in its 'cb', and puts the
  * tag that is beside it into it, and another one, which nobody sees, in its
@@ -69,6 +70,8 @@ test_clone_redirect(struct __sk_buff *ctx, __u32 ifindex)
         return -1;
     }
     copy = bpf_map_lookup_elem(&test_copies, n);
+    /* The same number, in a way that Linux 6.1 understands. */
+    len = verifier_mask(len - 1, TEST_MAX_COPY - 1) + 1;
     if (!copy || bpf_skb_load_bytes(ctx, 0, copy->data, len)) {
         return -1;
     }
