@@ -22,6 +22,7 @@
 
 #include "hook.h"
 #include "maps.h"
+#include "op.h"
 #include "parse_common.h"
 
 #define MTU_TAG_LEN 4

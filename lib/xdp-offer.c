@@ -18,6 +18,7 @@
 #include "openvswitch/vlog.h"
 #include "util.h"
 #include "xdp-custody-private.h"
+#include "xdp-companion.h"
 #include "xdp-program.h"
 
 VLOG_DEFINE_THIS_MODULE(xdp_offer);
@@ -27,8 +28,16 @@ static void
 warn_target(struct xdp_netdev *xdp)
     OVS_REQUIRES(xdp_mutex)
 {
-    if (!xdp->target_warned) {
-        xdp->target_warned = true;
+    if (xdp->target_warned) {
+        return;
+    }
+    xdp->target_warned = true;
+    if (xdp->companion) {
+        VLOG_WARN("%s: packets cannot be redirected to this port, so flows "
+                  "that output to it stay in userspace.  Turn GRO of its "
+                  "companion on again (ethtool -K %s gro on).", xdp->name,
+                  xdp->companion->port_end);
+    } else {
         VLOG_WARN("%s: packets cannot be redirected to this port, so flows "
                   "that output to it stay in userspace.  If it is a veth, "
                   "turn GRO on at its peer (ethtool -K PEER gro on) or load "

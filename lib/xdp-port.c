@@ -181,9 +181,14 @@ add_target(const struct xdp_object *object, const struct xdp_netdev *port)
     int error = xdp_flow_table_set_target(object->table, port->number,
                                           port->ifindex);
 
-    return (error || !port->companion ? error
-            : xdp_flow_table_set_detour(object->table, port->number,
-                                        xdp_netdev_target_device(port)));
+    if (!error && port->companion) {
+        error = xdp_flow_table_set_detour(object->table, port->number,
+                                          xdp_netdev_target_device(port));
+        if (error) {
+            xdp_flow_table_set_target(object->table, port->number, 0);
+        }
+    }
+    return error;
 }
 
 /* Makes all attached ports targets of 'own', and the device 'ifindex' the
@@ -353,9 +358,17 @@ attach(struct xdp_netdev *port, const char *option, int ifindex,
                                       xdp_netdev_vlan_limit());
     }
     LIST_FOR_EACH (object, list_node, xdp_object_list()) {
-        if (object->has_table && port->companion) {
-            add_target(object, port);
+        if (object->has_table && port->companion && !error) {
+            error = add_target(object, port);
         }
+    }
+    if (error) {
+        /* Packets would be redirected where nobody takes them. */
+        *errp = xasprintf("adding the companion to the devices to redirect to "
+                          "failed (%s)", ovs_strerror(error));
+        *in_mode = true;
+        xdp_port_take_out(port);
+        return error;
     }
     xdp_features_query(xdp_netdev_target_device(port), &port->can_be_target);
     xdp_port_refresh_obstacle(port);
