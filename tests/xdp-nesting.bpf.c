@@ -67,6 +67,34 @@ nest_inner(struct xdp_md *ctx)
     return verdict;
 }
 
+/* The outer run up to its flow, in a frame that has gone when the inner run
+ * needs the stack.  Returns NULL if there is no flow. */
+static __noinline struct xdp_flow *
+nest_find(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 *in_port,
+          __u32 *slot)
+{
+    struct xdp_port *port;
+    __u32 valid;
+
+    stats_tick(scratch);
+    train_end(scratch);
+    port = find_port(scratch, ctx->ingress_ifindex, in_port);
+    if (!port) {
+        return NULL;
+    }
+    recirc_begin(scratch);
+    return find_flow(ctx, port, *in_port, scratch, true, slot, &valid);
+}
+
+/* The rest of the outer run, in a frame of its own. */
+static __noinline int
+nest_finish(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 in_port,
+            struct xdp_flow *flow, __u32 slot)
+{
+    return run_flow(ctx, scratch, in_port, flow, slot,
+                    stats_tcp_flags(scratch));
+}
+
 /* The outer run: as xdp_flowtable() without a train, with the inner one at the
  * place where it would do the most harm.  Returns the outer verdict, but
  * XDP_ABORTED if the inner packet was not left to userspace. */
@@ -75,9 +103,8 @@ int
 xdp_nesting(struct xdp_md *ctx)
 {
     struct xdp_scratch *scratch = parse_scratch();
-    struct xdp_port *port;
     struct xdp_flow *flow;
-    __u32 in_port, slot, valid;
+    __u32 in_port, slot;
     int verdict, inner;
 
     if (!scratch || !nest_swap(ctx)
@@ -89,14 +116,7 @@ xdp_nesting(struct xdp_md *ctx)
     if (!guard_enter(scratch)) {
         return XDP_ABORTED;
     }
-    stats_tick(scratch);
-    train_end(scratch);
-    port = find_port(scratch, ctx->ingress_ifindex, &in_port);
-    if (!port) {
-        return XDP_ABORTED;
-    }
-    recirc_begin(scratch);
-    flow = find_flow(ctx, port, in_port, scratch, true, &slot, &valid);
+    flow = nest_find(ctx, scratch, &in_port, &slot);
     if (!flow) {
         guard_leave(scratch);
         return XDP_ABORTED;
@@ -109,8 +129,7 @@ xdp_nesting(struct xdp_md *ctx)
     if (!nest_swap(ctx)) {
         return XDP_ABORTED;
     }
-    verdict = run_flow(ctx, scratch, in_port, flow, slot,
-                       stats_tcp_flags(scratch));
+    verdict = nest_finish(ctx, scratch, in_port, flow, slot);
     guard_leave(scratch);
     return inner == XDP_PASS ? verdict : XDP_ABORTED;
 }
