@@ -178,8 +178,9 @@ traffic_transfer () {
     # busybox's nc ends when its input does: keep the server's open.
     sleep 1000 | ip netns exec "$1" nc -l -p 5001 > /tmp/received &
     traffic_wait traffic_listens "$1" || die "nobody listens on port 5001"
-    ip netns exec left sh -c \
-        "{ cat /tmp/sent; sleep 1000; } | nc $2 5001" > /dev/null &
+    # In a single write: nc writes a kilobyte at a time, of which TCP makes
+    # packets of several segments only if it is faster than the network.
+    ip netns exec left nc "$2" 5001 -e dd if=/tmp/sent bs="$3" count=1 &
     traffic_wait traffic_received "$3" || die "the TCP transfer does not end"
     cmp /tmp/sent /tmp/received || die "TCP data arrived damaged"
     # Whoever sleeps has a nc behind it.
