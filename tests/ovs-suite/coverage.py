@@ -21,11 +21,12 @@ REASONS = "In userspace for all of their lives, by the last reason:"
 TESTS = "Offered and offloaded in each test:"
 
 # How far the share of offloaded megaflows may fall behind the reference, as a
-# part of all, and in megaflows, which matters when few tests run.  What is
-# offloaded has been the same in each of several runs.  But how many of the
-# other megaflows there are varies by 3 % with the moments at which the kernel
-# sends IPv6 messages of its own, and the share with it by less than one point.
-TOLERANCE = 0.01
+# part of all, and in megaflows, which matters when few tests run.  The kernel
+# sends IPv6 messages of its own, which are flooded to ports that are not in
+# XDP, too: how many megaflows they make depends on how busy the machine is, and
+# the share with it by up to two points.  A feature that is lost altogether
+# shows by its reason, however few megaflows have it.
+TOLERANCE = 0.03
 TOLERANCE_FLOWS = 5
 
 
