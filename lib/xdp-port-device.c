@@ -76,6 +76,12 @@ find_obstacle(const struct xdp_netdev *port, const struct xdp_view *device,
                         - (port->zerocopy ? XDP_PORT_ZC_TAILROOM : 0));
 
     *help = NULL;
+    if (!device->is_ethernet) {
+        *help = xstrdup("the device carries no Ethernet frames, so flows of "
+                        "this port stay in userspace (if it is a tun device, "
+                        "make a tap device instead)");
+        return "device without Ethernet frames";
+    }
     if (xdp_netdev_is_tc(port)) {
         return NULL;
     }
@@ -134,7 +140,10 @@ xdp_port_refresh_obstacle(struct xdp_netdev *port)
     } else if (error) {
         VLOG_WARN_RL(&rl, "%s: asking what the device is like failed (%s)",
                      netdev_get_name(port->netdev), ovs_strerror(error));
-        device = (struct xdp_view) { .tags = XDP_TAGS_UNKNOWN };
+        device = (struct xdp_view) {
+            .is_ethernet = true,
+            .tags = XDP_TAGS_UNKNOWN,
+        };
     }
     if (!error && port->companion) {
         xdp_port_tc_set_mtu(port, device.mtu);

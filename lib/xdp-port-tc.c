@@ -153,7 +153,8 @@ xdp_port_tc_suits(int ifindex)
 {
     struct xdp_view device;
 
-    return !xdp_view_query(ifindex, &device) && device.is_pair;
+    return (!xdp_view_query(ifindex, &device)
+            && device.is_pair && device.is_ethernet);
 }
 
 /* Does for xdp_port_tc_attach() what takes long.  Stores what it has made in
@@ -175,6 +176,12 @@ make_companion(const struct xdp_netdev *port, const struct xdp_object *object,
         *errp = xasprintf("asking what the device is like failed (%s)",
                           ovs_strerror(error));
         return error;
+    }
+    if (!device.is_ethernet) {
+        *tc = XDP_TC_NONE;
+        *errp = xstrdup("the device carries no Ethernet frames (if it is a "
+                        "tun device, make a tap device instead)");
+        return EPROTONOSUPPORT;
     }
     xdp_object_tc_fds(object, &fds);
     error = xdp_tc_attach(ifindex, fds.flow_table, fds.entry, tc, errp);

@@ -6,6 +6,7 @@
 #include "xdp-view.h"
 
 #include <errno.h>
+#include <linux/if_arp.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <stdbool.h>
@@ -130,6 +131,8 @@ xdp_view_query(int ifindex, struct xdp_view *device)
 
             kind = a ? nl_attr_get_string(a) : NULL;
         }
+        ifi = ofpbuf_at_assert(reply, NLMSG_HDRLEN, sizeof *ifi);
+        device->is_ethernet = ifi->ifi_type == ARPHRD_ETHER;
         device->is_pair = kind && (!strcmp(kind, "veth")
                                    || !strcmp(kind, "netkit"));
         query_away(device->is_pair, attrs[IFLA_LINK],

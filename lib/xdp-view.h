@@ -34,6 +34,7 @@ enum xdp_view_tags {
 
 struct xdp_view {
     uint32_t mtu;
+    bool is_ethernet;           /* Does it carry Ethernet frames? */
     bool is_pair;               /* One of two ends, as of a veth? */
     int peer;                   /* The other end of a veth, if it is in this
                                  * network namespace, otherwise 0. */
