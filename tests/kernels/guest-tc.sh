@@ -46,17 +46,18 @@ tc_die () {
     die "$*"
 }
 
-# tc_carry ADDRESS STRING
+# tc_carry ADDRESS STRING [NAMESPACE]
 #
 # Sends pings, and 3 megabytes over TCP in packets of many segments with
-# unfinished checksums, from left to ADDRESS, by flows of which one has STRING.
+# unfinished checksums, from left to ADDRESS in NAMESPACE, or right, by flows of
+# which one has STRING.
 tc_carry () {
     ovs-appctl revalidator/purge
     traffic_ping_until "$1" "$2"
     gso=$(traffic_counter $GSO)
     carried=$(tc_carried v-left)
     traffic_ping 20 "$1"
-    traffic_transfer right "$1" 3000000
+    traffic_transfer "${3:-right}" "$1" 3000000
     gso=$(($(traffic_counter $GSO) - gso))
     carried=$(($(tc_carried v-left) - carried))
     # They are at least 2,055 segments of 1,460 bytes.  While there is no flow
@@ -176,6 +177,37 @@ tc_kill () {
 # away what a process had.
 tc_is_cut () {
     ! ip netns exec left ping -c 2 -W 2 10.1.1.2
+}
+
+# Tells whether the netkit port is at tc, with a flow table.
+tc_is_netkit_port () {
+    ovs-appctl xdp/show n-near > /tmp/show && grep -q 'mode: tc' /tmp/show &&
+        grep -q 'flow table: in use' /tmp/show
+}
+
+# A container behind netkit instead of veth, whose port takes the tag off: in the
+# default mode, it is at tc.
+tc_netkit () {
+    status=0
+    netkit-pair n-near n-far || status=$?
+    case $status in
+        0) ;;
+        77) echo "no netkit in this kernel"; exit 0 ;;
+        *) die "no pair" ;;
+    esac
+    ip netns add kit
+    ip link set n-far netns kit
+    ip -n kit addr add 10.1.1.3/24 dev n-far
+    ip -n kit link set n-far up
+    ip link set n-near up
+    vsctl add-port br0 n-near tag=10 -- set interface n-near type=afxdp
+    traffic_wait tc_is_netkit_port || tc_die "netkit is not at tc"
+    tc_carry 10.1.1.3 pop_vlan kit
+    back=$(tc_carried n-near)
+    test "$back" -ge 20 || tc_die "only $back packets came back by flows"
+
+    vsctl del-port br0 n-near
+    ip netns del kit
 }
 
 # Tells whether nothing of OVS is left at tc ingress: neither a program, nor a
