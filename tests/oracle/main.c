@@ -73,7 +73,7 @@
 
 /* Options. */
 uint64_t seed;
-unsigned long int n_packets = 600000;
+unsigned long int n_packets = 300000;
 unsigned long int n_actions;
 unsigned long int race_seconds = 20;
 unsigned long int n_ct_packets = 1000000;
