@@ -48,7 +48,9 @@ struct link {
     char token[TOKEN_SIZE];     /* Empty if it is none. */
     int ifindex;
     uint32_t group;
+    uint32_t mtu;
     uint32_t max_mtu;           /* 0 if the kernel does not tell. */
+    bool up;
 };
 
 /* The number in the token of this process, which is nonzero, once there is
@@ -158,6 +160,7 @@ parse_link(const struct ofpbuf *msg, struct link *link)
         [IFLA_IFNAME] = { .type = NL_A_STRING },
         [IFLA_IFALIAS] = { .type = NL_A_STRING, .optional = true },
         [IFLA_GROUP] = { .type = NL_A_U32, .optional = true },
+        [IFLA_MTU] = { .type = NL_A_U32, .optional = true },
         [IFLA_MAX_MTU] = { .type = NL_A_U32, .optional = true },
         [IFLA_LINKINFO] = { .type = NL_A_NESTED, .optional = true },
     };
@@ -173,6 +176,8 @@ parse_link(const struct ofpbuf *msg, struct link *link)
     }
     kind = nl_attr_find_nested(attrs[IFLA_LINKINFO], IFLA_INFO_KIND);
     link->ifindex = ifi->ifi_index;
+    link->up = ifi->ifi_flags & IFF_UP;
+    link->mtu = attrs[IFLA_MTU] ? nl_attr_get_u32(attrs[IFLA_MTU]) : 0;
     link->group = (attrs[IFLA_GROUP] ? nl_attr_get_u32(attrs[IFLA_GROUP]) : 0);
     link->max_mtu = (attrs[IFLA_MAX_MTU]
                      ? nl_attr_get_u32(attrs[IFLA_MAX_MTU]) : 0);
@@ -217,6 +222,21 @@ delete_link(int ifindex)
     if (error && error != ENODEV) {
         VLOG_WARN("deleting the companion with ifindex %d failed (%s)",
                   ifindex, ovs_strerror(error));
+    }
+}
+
+/* Deletes the devices of 'c' that are still here, also if somebody has moved
+ * one of them to another network namespace: with one goes the other. */
+static void
+delete_pair(const struct xdp_companion *c)
+{
+    const int ends[] = { c->port_ifindex, c->socket_ifindex };
+    struct link link;
+
+    for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+        if (ends[i] && !query_link(ends[i], &link)) {
+            delete_link(ends[i]);
+        }
     }
 }
 
@@ -294,16 +314,13 @@ static void
 delete_all(void *aux OVS_UNUSED)
 {
     const struct xdp_companion *c;
-    struct link link;
 
     ovs_mutex_lock(&all_mutex);
     if (!ovs_list_is_empty(&all)) {
         delete_group(own_group);
     }
     LIST_FOR_EACH (c, all_node, &all) {
-        if (!query_link(c->port_ifindex, &link)) {
-            delete_link(c->port_ifindex);
-        }
+        delete_pair(c);
     }
     ovs_mutex_unlock(&all_mutex);
 }
@@ -501,13 +518,24 @@ xdp_companion_create(const char *port, int n_queues,
     return 0;
 }
 
+/* Makes 'mtu' the MTU of the device 'ifindex'.  Returns 0 or a positive errno
+ * value. */
+static int
+set_mtu(int ifindex, uint32_t mtu)
+{
+    struct ofpbuf request;
+
+    start_request(&request, RTM_SETLINK, 0, ifindex);
+    nl_msg_put_u32(&request, IFLA_MTU, mtu);
+    return transact(&request);
+}
+
 /* Makes 'mtu', or what it can be at most, the MTU of both ends of 'c'.
  * Returns 0 or a positive errno value. */
 int
 xdp_companion_set_mtu(struct xdp_companion *c, uint32_t mtu)
 {
     const int ends[] = { c->port_ifindex, c->socket_ifindex };
-    struct ofpbuf request;
     struct link link;
     int error;
 
@@ -523,9 +551,7 @@ xdp_companion_set_mtu(struct xdp_companion *c, uint32_t mtu)
         return 0;
     }
     for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
-        start_request(&request, RTM_SETLINK, 0, ends[i]);
-        nl_msg_put_u32(&request, IFLA_MTU, mtu);
-        error = transact(&request);
+        error = set_mtu(ends[i], mtu);
         if (error) {
             return error;
         }
@@ -544,6 +570,26 @@ take_up(int ifindex)
     ifi = start_request(&request, RTM_SETLINK, 0, ifindex);
     ifi->ifi_flags = ifi->ifi_change = IFF_UP | IFF_NOARP;
     return transact(&request);
+}
+
+/* Takes the end 'ifindex' of 'c', which xdp_companion_start() has started, up
+ * again and gives it its MTU if somebody has changed that.  Returns true if
+ * something had to be changed.  Stores in '*error' 0 or a positive errno
+ * value. */
+bool
+xdp_companion_restore(const struct xdp_companion *c, int ifindex, int *error)
+{
+    struct link link;
+
+    *error = query_link(ifindex, &link);
+    if (*error || (link.up && link.mtu == c->mtu)) {
+        return false;
+    }
+    *error = link.mtu == c->mtu ? 0 : set_mtu(ifindex, c->mtu);
+    if (!*error && !link.up) {
+        *error = take_up(ifindex);
+    }
+    return true;
 }
 
 /* Attaches to 'c', which xdp_companion_create() made, the programs 'tc_fd', at
@@ -586,8 +632,6 @@ xdp_companion_start(struct xdp_companion *c, int tc_fd, int xdp_fd,
 void
 xdp_companion_destroy(struct xdp_companion *c)
 {
-    struct link link;
-
     if (!c) {
         return;
     }
@@ -598,9 +642,7 @@ xdp_companion_destroy(struct xdp_companion *c)
     if (c->link_fd >= 0) {
         close(c->link_fd);
     }
-    if (c->port_ifindex && !query_link(c->port_ifindex, &link)) {
-        delete_link(c->port_ifindex);
-    }
+    delete_pair(c);
     ovs_mutex_lock(&all_mutex);
     ovs_list_remove(&c->all_node);
     ovs_mutex_unlock(&all_mutex);

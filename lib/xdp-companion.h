@@ -18,6 +18,7 @@
 #define XDP_COMPANION_H 1
 
 #include <net/if.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "openvswitch/list.h"
@@ -42,6 +43,8 @@ int xdp_companion_create(const char *port, int n_queues,
 int xdp_companion_start(struct xdp_companion *, int tc_fd, int xdp_fd,
                         uint32_t mtu, char **errp);
 int xdp_companion_set_mtu(struct xdp_companion *, uint32_t mtu);
+bool xdp_companion_restore(const struct xdp_companion *, int ifindex,
+                           int *error);
 void xdp_companion_destroy(struct xdp_companion *);
 
 #endif /* xdp-companion.h */

@@ -220,6 +220,9 @@ handle_lost_events(void)
             xdp_port_check_device(port);
             if (!has_companion(port)) {
                 lose_companion(port);
+            } else if (port->companion) {
+                xdp_port_tc_restore(port, port->companion->port_ifindex);
+                xdp_port_tc_restore(port, port->companion->socket_ifindex);
             }
         } else if (port->device_problem) {
             xdp_port_check_device(port);
@@ -260,6 +263,10 @@ xdp_port_handle_event(enum xdp_features_event event, int ifindex)
 
     case XDP_FEATURES_LINK:
         handle_link(ifindex);
+        port = xdp_port_tc_find_companion(ifindex);
+        if (port) {
+            xdp_port_tc_restore(port, ifindex);
+        }
         break;
 
     case XDP_FEATURES_AWAY:

@@ -285,6 +285,21 @@ xdp_port_tc_set_mtu(struct xdp_netdev *port, uint32_t mtu)
                                  max_packet(companion));
 }
 
+/* Makes the end 'ifindex' of the companion of 'port' again what it was before
+ * somebody took it down, or changed its MTU: packets would get lost there. */
+void
+xdp_port_tc_restore(const struct xdp_netdev *port, int ifindex)
+{
+    int error;
+
+    if (xdp_companion_restore(port->companion, ifindex, &error)) {
+        VLOG_WARN_RL(&rl, "%s: somebody has taken down the companion %s of "
+                     "the port, or changed its MTU; undoing that: %s",
+                     port->name, port->companion->port_end,
+                     error ? ovs_strerror(error) : "done");
+    }
+}
+
 /* Has the programs at tc of 'object', which has a flow table, put packets to
  * 'port' into the other end of its device, if they may. */
 void
