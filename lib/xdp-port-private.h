@@ -35,6 +35,10 @@ void xdp_port_check_device(struct xdp_netdev *) OVS_REQUIRES(xdp_mutex);
 bool xdp_port_tc_suits(int ifindex);
 bool xdp_port_tc_may_try(const struct xdp_netdev *, char **errp)
     OVS_REQUIRES(xdp_mutex);
+void xdp_port_tc_note_failure(const struct xdp_netdev *, const char *message)
+    OVS_REQUIRES(xdp_mutex);
+bool xdp_port_tc_is_pending(const char *name) OVS_REQUIRES(xdp_mutex);
+bool xdp_port_tc_retry(long long int *next) OVS_REQUIRES(xdp_mutex);
 int xdp_port_tc_attach(struct xdp_netdev *, const struct xdp_object *,
                        uint32_t number, int ifindex, char **errp)
     OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex);

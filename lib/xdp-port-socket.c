@@ -165,8 +165,9 @@ xdp_port_note_closed(const char *device)
     }
 }
 
-/* Returns true if a queue of 'device' was found to be busy, and its port will
- * be configured again for that: no other mode would do better meanwhile. */
+/* Returns true if a queue of 'device' was found to be busy, or its companion
+ * could not be made, and its port will be configured again for that: no other
+ * mode would do better meanwhile. */
 bool
 xdp_port_is_busy(const char *device)
 {
@@ -175,21 +176,24 @@ xdp_port_is_busy(const char *device)
 
     ovs_mutex_lock(&xdp_mutex);
     sockets = shash_find_data(&all_sockets, device);
-    busy = sockets && sockets->retry_at != LLONG_MAX;
+    busy = ((sockets && sockets->retry_at != LLONG_MAX)
+            || xdp_port_tc_is_pending(device));
     ovs_mutex_unlock(&xdp_mutex);
     return busy;
 }
 
-/* Has ports whose queues were busy configured again when it is time.  To be
- * called each time around the main loop, which it wakes up for that. */
+/* Has ports whose queues were busy, or whose companions could not be made,
+ * configured again when it is time.  To be called each time around the main
+ * loop, which it wakes up for that. */
 void
 xdp_port_retry_busy(void)
 {
     long long int next = LLONG_MAX;
     struct shash_node *node;
-    bool retry = false;
+    bool retry;
 
     ovs_mutex_lock(&xdp_mutex);
+    retry = xdp_port_tc_retry(&next);
     SHASH_FOR_EACH_SAFE (node, &all_sockets) {
         struct device_sockets *sockets = node->data;
 

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "netdev-provider.h"
 #include "openvswitch/list.h"
@@ -31,13 +32,20 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 /* How long after a companion was made in vain no other is made, in ms, for the
  * first time: each time is twice the one before, up to a limit.  Devices that
  * come and go have OVS configure again what it could not configure, so without
- * that it would go on for ever. */
+ * that it would go on for ever.  What made it fail may pass, so then the port
+ * is configured again. */
 #define FAILURE_INTERVAL 500
 #define FAILURE_MAX_SHIFT 7
+
+/* How often in a row until best-effort mode goes on with other modes. */
+#define FAILURE_TRIES 3
+
+#define NO_SOCKETS "no AF_XDP sockets on the companion"
 
 /* A companion that was made in vain. */
 struct failure {
     long long int next_try;     /* time_msec() from when on to try again. */
+    bool retry;                 /* Is the port to be configured then? */
     unsigned int n;             /* How often in a row. */
     char *message;              /* What was wrong. */
 };
@@ -53,10 +61,10 @@ static struct ovs_list unused OVS_GUARDED_BY(xdp_mutex)
 
 /* Failures. */
 
-/* Notes that a companion for 'port' was made in vain, because of 'message'. */
-static void
-note_failure(const struct xdp_netdev *port, const char *message)
-    OVS_REQUIRES(xdp_mutex)
+/* Notes that a companion for 'port' was made in vain, because of 'message',
+ * unless that is known already. */
+void
+xdp_port_tc_note_failure(const struct xdp_netdev *port, const char *message)
 {
     const int max_interval = FAILURE_INTERVAL << FAILURE_MAX_SHIFT;
     struct failure *failure = shash_find_data(&failures, port->name);
@@ -65,11 +73,14 @@ note_failure(const struct xdp_netdev *port, const char *message)
     if (!failure) {
         failure = xzalloc(sizeof *failure);
         shash_add(&failures, port->name, failure);
+    } else if (failure->retry && failure->next_try > now) {
+        return;
     } else if (failure->next_try < now - max_interval) {
         failure->n = 0;
     }
     failure->next_try = now + MIN(FAILURE_INTERVAL << failure->n,
                                   max_interval);
+    failure->retry = true;
     failure->n = MIN(failure->n + 1, FAILURE_MAX_SHIFT);
     xdp_port_replace_string(&failure->message, message);
 }
@@ -84,7 +95,7 @@ xdp_port_note_failure(const struct netdev *netdev)
     ovs_mutex_lock(&xdp_mutex);
     port = xdp_netdev_lookup(netdev);
     if (port && port->companion) {
-        note_failure(port, "no AF_XDP sockets on the companion");
+        xdp_port_tc_note_failure(port, NO_SOCKETS);
     }
     ovs_mutex_unlock(&xdp_mutex);
 }
@@ -102,6 +113,46 @@ xdp_port_tc_may_try(const struct xdp_netdev *port, char **errp)
         return false;
     }
     return true;
+}
+
+/* Returns true if the port of the device 'name', which was just configured in
+ * vain, will be configured again because its companion was of no use, and no
+ * other mode is to be tried meanwhile, in which it would stay. */
+bool
+xdp_port_tc_is_pending(const char *name)
+{
+    const struct failure *failure;
+    const struct xdp_netdev *port;
+
+    HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
+        if (port->companion && !strcmp(port->name, name)) {
+            xdp_port_tc_note_failure(port, NO_SOCKETS);
+        }
+    }
+    failure = shash_find_data(&failures, name);
+    return failure && failure->retry && failure->n <= FAILURE_TRIES;
+}
+
+/* Returns true if it is time to configure ports again for which a companion
+ * was made in vain.  Lessens '*next' to the next such time. */
+bool
+xdp_port_tc_retry(long long int *next)
+{
+    long long int now = time_msec();
+    struct shash_node *node;
+    bool retry = false;
+
+    SHASH_FOR_EACH (node, &failures) {
+        struct failure *failure = node->data;
+
+        if (failure->retry && failure->next_try <= now) {
+            failure->retry = false;
+            retry = true;
+        } else if (failure->retry) {
+            *next = MIN(*next, failure->next_try);
+        }
+    }
+    return retry;
 }
 
 /* Companions. */
@@ -215,11 +266,13 @@ xdp_port_tc_attach(struct xdp_netdev *port, const struct xdp_object *object,
 {
     struct xdp_companion *companion;
     struct xdp_tc tc;
+    bool tried;
     int error;
 
     ovs_mutex_unlock(&xdp_mutex);
     error = make_companion(port, object, number, ifindex, &tc, &companion,
                            errp);
+    tried = tc.ifindex != 0;
     if (error) {
         xdp_tc_detach(&tc);
         if (companion) {
@@ -229,7 +282,11 @@ xdp_port_tc_attach(struct xdp_netdev *port, const struct xdp_object *object,
     }
     ovs_mutex_lock(&xdp_mutex);
     if (error) {
-        note_failure(port, *errp);
+        /* Without a program on the device, for instance because it has gone,
+         * no companion was made. */
+        if (tried) {
+            xdp_port_tc_note_failure(port, *errp);
+        }
         return error;
     }
     port->tc = tc;
@@ -348,14 +405,26 @@ xdp_port_check_losses(void)
     ovs_mutex_unlock(&xdp_mutex);
 }
 
-/* Returns true if 'port' would be at tc if the programs of its object for that
- * could be loaded. */
-static bool
-misses_tc(const struct xdp_netdev *port)
+/* Returns in words for the user, which the caller frees, why 'port' is not at
+ * tc if that would be best, or NULL. */
+static char *
+why_not_tc(const struct xdp_netdev *port)
     OVS_REQUIRES(xdp_mutex)
 {
-    return (port->object && port->object->tc_problem && port->others_follow
-            && !xdp_netdev_is_tc(port) && (port->peer || port->peer_away));
+    const struct failure *failure = shash_find_data(&failures, port->name);
+
+    if (!port->object || !port->others_follow || xdp_netdev_is_tc(port)
+        || !(port->peer || port->peer_away)) {
+        return NULL;
+    } else if (port->object->tc_problem) {
+        return xasprintf("not at tc, as would be best for this device: %s; "
+                         "see to it that the other end suits XDP, or use a "
+                         "newer kernel", port->object->tc_problem);
+    } else if (failure && xdp_contract_has_tc(&port->object->caps)) {
+        return xasprintf("not at tc, as would be best for this device: %s; "
+                         "configure the port again", failure->message);
+    }
+    return NULL;
 }
 
 /* Returns what is wrong with 'port' because of its companion, or because it is
@@ -366,13 +435,8 @@ xdp_port_tc_problem(const struct xdp_netdev *port)
     uint64_t n = count_too_large(port);
     uint32_t max;
 
-    if (misses_tc(port)) {
-        return xasprintf("not at tc, as would be best for this device: %s; "
-                         "see to it that the other end suits XDP, or use a "
-                         "newer kernel", port->object->tc_problem);
-    }
     if (!n) {
-        return NULL;
+        return why_not_tc(port);
     }
     max = max_packet(port->companion);
     return xasprintf("%"PRIu64" packets without a flow were lost, because "

@@ -368,6 +368,7 @@ attach(struct xdp_netdev *port, const char *option, int ifindex,
                           "failed (%s)", ovs_strerror(error));
         *in_mode = true;
         xdp_port_take_out(port);
+        xdp_port_tc_note_failure(port, *errp);
         return error;
     }
     xdp_features_query(xdp_netdev_target_device(port), &port->can_be_target);
