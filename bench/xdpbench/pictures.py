@@ -1,165 +1,185 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures of the results, in SVG."""
+"""Pictures of the results, in SVG.
+
+They have to be readable without colours, at the width of a page on the web,
+and the same for the same results, since they are kept beside the sources.
+"""
 
 import math
-from xml.sax.saxutils import escape
+import textwrap
 
 from .contenders import title
 from .results import Results
+from .system import Failure
 
-COLOURS = {'bare': '#777777', 'offload': '#0b6bcb', 'nohints': '#e08b00',
-           'userspace': '#b3261e', 'bridge': '#2e7d32', 'packet': '#7b4fa3'}
-INK, GRID = '#222222', '#dddddd'
-FONT = 'font-family="sans-serif"'
+PACKAGE = 'python3-matplotlib'
 
+# An axis is logarithmic if its numbers differ by more than this.
+MAX_LINEAR = 30
 
-class Svg:
-    """A drawing."""
+# Inches; 72 points each.
+WIDTH, BAR, PANEL = 8, 0.42, 3.3
 
-    def __init__(self, width, height):
-        self.width = width
-        self.height = height
-        self.parts = []
+# Characters that fit in a row of a title, and of a legend with its samples of
+# lines.
+TITLE_ROW, LEGEND_ROW, LEGEND_SAMPLE = 62, 90, 7
 
-    def text(self, x, y, text, size=12, anchor='start', colour=INK,
-             weight='normal', rotate=None):
-        turn = f' transform="rotate({rotate} {x:.1f} {y:.1f})"' \
-            if rotate is not None else ''
-        self.parts.append(
-            f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" '
-            f'text-anchor="{anchor}" fill="{colour}" font-weight="{weight}"'
-            f'{turn}>{escape(text)}</text>')
+# Digits that fit below an axis.
+AXIS_DIGITS = 85
 
-    def line(self, x1, y1, x2, y2, colour=INK, width=1):
-        self.parts.append(
-            f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" '
-            f'stroke="{colour}" stroke-width="{width}"/>')
+# Colour, hatch of a bar, marker and dashes of a line.
+STYLES = {
+    'bare': ('#8c8c8c', '', 's', ':'),
+    'offload': ('#0b6bcb', '//', 'o', '-'),
+    'nohints': ('#e08b00', '--', '^', '--'),
+    'userspace': ('#b3261e', 'xx', 'D', '-.'),
+    'bridge': ('#2e7d32', '\\\\', 'v', (0, (5, 1, 1, 1, 1, 1))),
+    'packet': ('#7b4fa3', '++', 'P', (0, (1, 1))),
+}
 
-    def rectangle(self, x, y, width, height, colour):
-        self.parts.append(
-            f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" '
-            f'height="{height:.1f}" fill="{colour}"/>')
+# For what is not one contender each.
+PLAIN_STYLES = tuple(STYLES[name]
+                     for name in ('offload', 'nohints', 'userspace'))
 
-    def path(self, points, colour):
-        self.parts.append(
-            f'<polyline fill="none" stroke="{colour}" stroke-width="2" '
-            'points="' + ' '.join(f'{x:.1f},{y:.1f}' for x, y in points) +
-            '"/>')
-        for x, y in points:
-            self.parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" '
-                              f'fill="{colour}"/>')
-
-    def write(self, path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{self.width}" '
-            f'height="{self.height}" '
-            f'viewBox="0 0 {self.width} {self.height}" {FONT}>\n'
-            f'<rect width="100%" height="100%" fill="white"/>\n' +
-            '\n'.join(self.parts) + '\n</svg>\n')
-        return path
+# Text remains text, which makes small files, and names inside a file do not
+# depend on chance.
+SETTINGS = {
+    'font.size': 10,
+    'axes.titlesize': 11,
+    'axes.titleweight': 'bold',
+    'axes.spines.top': False,
+    'axes.spines.right': False,
+    'axes.grid': True,
+    'axes.axisbelow': True,
+    'grid.color': '#d8d8d8',
+    'hatch.linewidth': 0.6,
+    'legend.frameon': False,
+    'legend.borderaxespad': 0,
+    'legend.handlelength': 3,
+    'lines.markersize': 6,
+    'svg.fonttype': 'none',
+    'svg.hashsalt': 'xdpbench',
+}
 
 
-def number(value):
-    """Returns 'value' in a few characters."""
-    for limit, divisor, suffix in ((1e6, 1e6, 'M'), (1e4, 1e3, 'k')):
-        if abs(value) >= limit:
-            return f'{value / divisor:.3g}{suffix}'
-    return f'{value:.3g}'
+def load():
+    """Returns matplotlib, with what is used of it.  Fails if it is not
+    installed."""
+    try:
+        import matplotlib
+        import matplotlib.figure
+        import matplotlib.ticker
+    except ImportError:
+        raise Failure(f'the pictures are drawn by matplotlib, which is not '
+                      f'there; install the Debian package {PACKAGE}') from None
+    return matplotlib
 
 
-def ticks(highest, n=5):
-    """Returns round numbers from 0 to 'highest' at least."""
-    rough = highest / n or 1
-    magnitude = 10 ** math.floor(math.log10(rough))
-    step = next(factor * magnitude for factor in (1, 2, 2.5, 5, 10)
-                if factor * magnitude >= rough)
-    return [i * step for i in range(math.ceil(highest / step - 1e-9) + 1)]
+def plain(value, _=None):
+    """Returns 'value' as text without an exponent."""
+    return f'{value:,.6f}'.rstrip('0').rstrip('.')
 
 
-def bars(scenario, case):
+def spans_much(values):
+    """Returns true if 'values' are too far apart for a linear axis."""
+    return min(values) > 0 and max(values) > MAX_LINEAR * min(values)
+
+
+def scale(matplotlib, axes, name, values):
+    """Prepares the axis 'name' of 'axes' for 'values', and for 0 if it is
+    linear."""
+    axis = getattr(axes, f'{name}axis')
+    set_limits = getattr(axes, f'set_{name}lim')
+    if spans_much(values):
+        low, high = min(values) / 1.4, max(values) * 1.4
+        getattr(axes, f'set_{name}scale')('log')
+        set_limits(low, high)
+        few = math.log10(high / low) < 2.5
+        axis.set_major_locator(matplotlib.ticker.LogLocator(
+            subs=(1, 2, 5) if few else (1,)))
+        axis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+    else:
+        low, high = min(0, *values), max(0, *values)
+        margin = 0.06 * (high - low or 1)
+        set_limits(low - margin * (low < 0), high + margin)
+    axis.set_major_formatter(matplotlib.ticker.FuncFormatter(plain))
+    axes.grid(False)
+    axis.grid(True, which='major')
+
+
+def spread_out(values):
+    """Returns those of 'values', ascending, that have room for their numbers
+    below a logarithmic axis."""
+    whole = math.log(values[-1] / values[0])
+    kept = [values[-1]]
+    for value in reversed(values[:-1]):
+        digits = (len(plain(kept[-1])) + len(plain(value))) / 2 + 2
+        if math.log(kept[-1] / value) >= whole * digits / AXIS_DIGITS:
+            kept.append(value)
+    return kept[::-1]
+
+
+def bars(matplotlib, figure, scenario, case):
     """Draws a bar for each contender, with the spread of its samples."""
     names = [name for name in scenario.contenders()
              if scenario.has(case, name)]
-    left, top, step, width = 160, 40, 34, 430
-    svg = Svg(left + width + 90, top + step * len(names) + 30)
-    marks = ticks(max(scenario.spread(case, name)[1] for name in names))
-
-    def x(value):
-        return left + width * value / marks[-1]
-
-    svg.text(12, 22, f'{scenario.title} ({scenario.unit})', 14,
-             weight='bold')
-    bottom = top + step * len(names)
-    for mark in marks:
-        svg.line(x(mark), top, x(mark), bottom, GRID)
-        svg.text(x(mark), bottom + 16, number(mark), 11, 'middle')
-    for i, name in enumerate(names):
+    figure.set_size_inches(WIDTH, BAR * len(names) + 1.1)
+    axes = figure.subplots()
+    spreads = [scenario.spread(case, name) for name in names]
+    scale(matplotlib, axes, 'x', [value for pair in spreads
+                                  for value in pair])
+    for y, (name, (low, high)) in enumerate(zip(names, spreads)):
         median = scenario.median(case, name)
-        low, high = scenario.spread(case, name)
-        middle = top + step * (i + 0.5)
-        svg.text(left - 8, middle + 4, title(name), anchor='end')
-        svg.rectangle(left, middle - 10, x(median) - left, 20,
-                      COLOURS.get(name, INK))
-        svg.line(x(low), middle, x(high), middle, INK, 1.5)
-        for end in low, high:
-            svg.line(x(end), middle - 4, x(end), middle + 4, INK, 1.5)
-        svg.text(x(max(high, median)) + 6, middle + 4, number(median))
-    return svg
+        colour, hatch, _, _ = style(name)
+        axes.barh(y, median, 0.7, color=colour, hatch=hatch,
+                  edgecolor='white')
+        axes.barh(y, median, 0.7, color='none', edgecolor='black',
+                  linewidth=0.8)
+        axes.errorbar(median, y, xerr=[[median - low], [high - median]],
+                      color='black', capsize=4, linewidth=1.2)
+        axes.annotate(f'{median:,.{scenario.digits}f}', (max(high, median), y),
+                      (8, 0), textcoords='offset points', va='center')
+    axes.set_yticks(range(len(names)), map(title, names))
+    axes.tick_params(axis='y', length=0)
+    axes.invert_yaxis()
+    axes.set_xlabel(scenario.unit)
+    axes.set_title(textwrap.fill(scenario.title, TITLE_ROW), loc='left')
 
 
-class Panel:
-    """A diagram of lines over a logarithmic axis."""
+def lines(matplotlib, axes, heading, x_title, y_title, data):
+    """Draws lines over a logarithmic axis.  'data' has name, style, and points
+    of each."""
+    data = [line for line in data if line[2]]
+    xs = sorted({x for _, _, points in data for x, _ in points})
+    scale(matplotlib, axes, 'y', [y for _, _, points in data
+                                  for _, y in points])
+    axes.set_xscale('log')
+    axes.set_xticks(spread_out(xs), map(plain, spread_out(xs)))
+    axes.set_xticks(xs, minor=True)
+    axes.xaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+    for name, (colour, _, marker, dashes), points in data:
+        axes.plot(*zip(*points), label=name, color=colour, marker=marker,
+                  linestyle=dashes, markeredgecolor='white',
+                  markeredgewidth=0.6, linewidth=1.8)
+    axes.set_xlabel(x_title)
+    axes.set_ylabel(y_title)
 
-    LEFT, TOP, WIDTH, HEIGHT = 70, 50, 400, 230
-
-    def __init__(self, heading, x_title, lines):
-        # 'lines' are name, colour, and points.
-        self.heading = heading
-        self.x_title = x_title
-        self.lines = [line for line in lines if line[2]]
-
-    def draw(self, svg, left):
-        left += self.LEFT
-        xs = sorted({x for _, _, points in self.lines for x, _ in points})
-        marks = ticks(max(y for _, _, points in self.lines
-                          for _, y in points))
-        span = math.log(xs[-1] / xs[0]) or 1
-        bottom = self.TOP + self.HEIGHT
-
-        def place(point):
-            return (left + self.WIDTH * math.log(point[0] / xs[0]) / span,
-                    bottom - self.HEIGHT * point[1] / marks[-1])
-
-        svg.text(left - self.LEFT + 12, 22, self.heading, 14, weight='bold')
-        for mark in marks:
-            _, y = place((xs[0], mark))
-            svg.line(left, y, left + self.WIDTH, y, GRID)
-            svg.text(left - 8, y + 4, number(mark), 11, 'end')
-        svg.line(left, bottom, left + self.WIDTH, bottom)
-        for x in xs:
-            svg.text(place((x, 0))[0], bottom + 16, number(x), 11, 'middle')
-        svg.text(left + self.WIDTH / 2, bottom + 34, self.x_title, 12,
-                 'middle')
-        for i, (name, colour, points) in enumerate(self.lines):
-            svg.path([place(point) for point in points], colour)
-            svg.line(left + 10, self.TOP - 14 + 16 * i, left + 30,
-                     self.TOP - 14 + 16 * i, colour, 2)
-            svg.text(left + 36, self.TOP - 10 + 16 * i, name, 12)
+    # The legend is between the title and the picture, where no line is.
+    longest = max(len(name) for name, _, _ in data) + LEGEND_SAMPLE
+    columns = max(1, min(len(data), LEGEND_ROW // longest))
+    axes.legend(loc='lower left', bbox_to_anchor=(0, 1.02), ncol=columns)
+    axes.set_title(textwrap.fill(heading, TITLE_ROW), loc='left',
+                   pad=10 + 16 * math.ceil(len(data) / columns))
 
 
-def panels(*parts):
-    """Draws 'parts' side by side."""
-    full = Panel.LEFT + Panel.WIDTH + 30
-    svg = Svg(full * len(parts), Panel.TOP + Panel.HEIGHT + 50)
-    for i, part in enumerate(parts):
-        part.draw(svg, full * i)
-    return svg
+def style(name):
+    """Returns how contender 'name' is drawn."""
+    return STYLES.get(name, ('#444444', '', '*', '-'))
 
 
 def by_case(scenario):
     """Returns a line for each contender over cases that are numbers."""
-    return [(title(name), COLOURS.get(name, INK),
+    return [(title(name), style(name),
              [(case, scenario.median(case, name))
               for case in scenario.cases() if scenario.has(case, name)])
             for name in scenario.contenders()]
@@ -167,39 +187,60 @@ def by_case(scenario):
 
 def install_lines(scenario):
     """Returns lines for what is done to a table of so many flows."""
-    lines = {}
+    found = {}
     for case in scenario.cases():
         what, size = case.split(', ', 1)
         n = int(size.split()[0].replace(',', ''))
-        lines.setdefault(what, []).append(
+        found.setdefault(what, []).append(
             (n, scenario.median(case, 'offload')))
-    colours = iter(('#0b6bcb', '#e08b00', '#b3261e'))
-    return [(what, next(colours), points) for what, points in lines.items()]
+    return [(what, line, points)
+            for (what, points), line in zip(found.items(), PLAIN_STYLES)]
+
+
+def panels(matplotlib, figure, *parts):
+    """Draws 'parts', arguments of lines(), below each other."""
+    figure.set_size_inches(WIDTH, PANEL * len(parts))
+    figure.get_layout_engine().set(hspace=0.08)
+    for axes, part in zip(figure.subplots(len(parts), squeeze=False)[:, 0],
+                          parts):
+        lines(matplotlib, axes, *part)
 
 
 def write_all(data, directory):
     """Writes the pictures for which there are results to 'directory'.
     Returns their paths."""
+    matplotlib = load()
     results = Results.from_json(data['results'])
     written = []
 
-    def write(name, svg):
-        written.append(svg.write(directory / f'{name}.svg'))
+    def write(name, draw, *args):
+        figure = matplotlib.figure.Figure(layout='constrained')
+        draw(matplotlib, figure, *args)
+        path = directory / f'{name}.svg'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # However long a text is, the picture is as large as it needs.
+        figure.savefig(path, bbox_inches='tight', pad_inches=0.1,
+                       metadata={'Date': None, 'Creator': None})
+        written.append(path)
 
-    one = results.get('one')
-    if one and one.cases():
-        write('throughput', bars(one, 'one flow'))
-    for name, x_title in (('cost-masks', 'masks'),
-                          ('cost-flows', 'active flows')):
-        scenario = results.get(name)
-        if scenario and scenario.cases():
-            write(name, panels(Panel(f'{scenario.title} ({scenario.unit})',
-                                     x_title, by_case(scenario))))
-    install, statistics = results.get('install'), results.get('statistics')
-    if install and install.cases() and statistics.cases():
-        write('control', panels(
-            Panel(f'{install.title}', 'flows in the table',
-                  install_lines(install)),
-            Panel(f'{statistics.title} ({statistics.unit})', 'flows',
-                  by_case(statistics))))
+    with matplotlib.rc_context():
+        # Not what the user likes.
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(SETTINGS)
+        one = results.get('one')
+        if one and one.cases():
+            write('throughput', bars, one, 'one flow')
+        for name, x_title in (('cost-masks', 'masks'),
+                              ('cost-flows', 'active flows')):
+            scenario = results.get(name)
+            if scenario and scenario.cases():
+                write(name, panels, (scenario.title, x_title, scenario.unit,
+                                     by_case(scenario)))
+        install, statistics = results.get('install'), results.get('statistics')
+        if install and install.cases() and statistics.cases():
+            write('control', panels,
+                  (install.title, 'flows in the table', install.unit,
+                   install_lines(install)),
+                  (statistics.title, 'flows', statistics.unit,
+                   by_case(statistics)))
     return written
