@@ -3,15 +3,15 @@
 that come and go, and the table of those in XDP."""
 
 import contextlib
-import copy
 import time
 
 from .chain import IN, OUT, Chain, Pair, cost, rate
-from .contenders import SWITCHES, Running, in_turn, redirect, title
-from .dataplane import CHAIN_UNIT, COST_UNIT, results_of_programs
+from .contenders import (SWITCHES, Running, in_turn, redirect, title,
+                         tools_of)
+from .dataplane import CHAIN_UNIT, COST_UNIT, results_of_programs, versions
 from .provider import MIN_CARRIED, provider
 from .scenarios import scenario
-from .system import NETNS, Failure, Tools, in_netns, ip, namespace, run
+from .system import NETNS, Failure, in_netns, ip, namespace, run
 from .vswitch import (AFXDP, COUNTER_CT, COUNTER_OUTPUT, COUNTER_PACKETS,
                       vswitch)
 
@@ -44,11 +44,8 @@ PASSES = {
     'ct with NAT': ('ct(zone=2,nat),recirc(1)', '{out}', EST_TRK),
 }
 
-# Those without connection tracking, and how they are measured with an earlier
-# build, by turns in each round.
+# Those without connection tracking.
 PLAIN = 'output', 'recirculation'
-PLAIN_TURNS = 3
-BEFORE, AFTER = 'before', 'after'
 
 # Part of the packets that connection tracking in XDP has to have seen.  The
 # counters of that and of packets are read one after the other, and far from
@@ -66,6 +63,11 @@ def flows_case(n):
 def conns_case(n, pipeline):
     return ('one connection' if n == 1 else f'{n:,} connections') + (
         '' if pipeline == 'ct' else ', NAT')
+
+
+def tracks(tools):
+    """Returns true if the offload at 'tools' has connection tracking."""
+    return tools.offers('xdp-max-conns')
 
 
 @contextlib.contextmanager
@@ -148,8 +150,6 @@ def conntrack(context):
     with namespace(NETNS):
         rates_of_connections(context)
         costs_of_passes(context)
-        if context.options.before:
-            costs_of_plain_flows(context)
         table_of_connections(context)
 
 
@@ -165,12 +165,14 @@ def rates_of_connections(context):
         'conntrack-work', 'Time of the PMD thread for each of these', 'us',
         better='lower', digits=1)
     for name in in_turn(context, context.options.rounds_short, SWITCHES):
+        tools = tools_of(context, name)
+        if not tracks(tools):
+            continue
         with Chain(context.tools, context.options, n_pairs=2) as chain, \
                 hosts(), \
                 redirect(context.tools, (chain.pairs[1].port_in,
                                          chain.pairs[1].port_out)), \
-                vswitch(context.tools, context.options,
-                        SWITCHES[name]) as ovs:
+                vswitch(tools, context.options, SWITCHES[name]) as ovs:
             pairs = chain.pairs[0], HOSTS
             for pair in pairs:
                 for port in pair.port_in, pair.port_out:
@@ -183,7 +185,7 @@ def rates_of_connections(context):
                     case = conns_case(n, pipeline)
                     running = Running(thread, check_carried(ovs), ovs)
                     pattern = {'tcp': True, 'flows': n}
-                    if ovs.offload:
+                    if name == 'offload':
                         rates.add(case, 'bare', rate(
                             chain, Running(), context.disturbed,
                             pairs=chain.pairs[1:], **pattern))
@@ -244,63 +246,43 @@ def remove_passes(table, name, pair=Pair()):
 
 def costs_of_passes(context):
     """What a packet costs that is output, is recirculated, or goes through
-    connection tracking before."""
+    connection tracking before, by each version in turn."""
     costs = context.results.scenario(
         'conntrack-cost', 'A pass of connection tracking', COST_UNIT,
         better='lower', digits=1)
-    with Chain(context.tools, context.options), \
-            provider(context.tools) as table:
-        table.add_port(IN)
-        table.add_port(OUT)
-        for nat in 0, 1:
-            table('conns', nat, 0, max(COST_FLOWS))
+    names = versions(context)
+    with Chain(context.tools, context.options, n_pairs=len(names)) as chain, \
+            contextlib.ExitStack() as stack:
+        tables = []
+        for name, pair in zip(names, chain.pairs):
+            tools = tools_of(context, name)
+            table = stack.enter_context(provider(tools))
+            table.add_port(pair.port_in)
+            table.add_port(pair.port_out)
+            if tracks(tools):
+                for nat in 0, 1:
+                    table('conns', nat, 0, max(COST_FLOWS))
+            tables.append((name, table, pair))
         for _ in range(context.options.rounds_short):
             for n in COST_FLOWS:
-                for name in PASSES:
-                    put_passes(table, name)
-                    _, ns = cost(context.tools, context.options, IN,
-                                 tcp=True, flows=n)
-                    costs.add(f'{name}, {flows_case(n)}', 'offload', ns)
-                    remove_passes(table, name)
-                context.progress(f'{flows_case(n)}: ' + ', '.join(
-                    f'{name} {values["offload"][-1]:.0f} ns'
-                    for name, values in costs.samples.items()
-                    if name.endswith(flows_case(n))))
-        results_of_programs(context, table)
+                for what in PASSES:
+                    cost_of_pass(context, tables, what, n, costs)
+        for name, table, _ in tables:
+            results_of_programs(context, table, name)
 
 
-def costs_of_plain_flows(context):
-    """What packets without connection tracking cost, with this build and with
-    an earlier one in turn."""
-    costs = context.results.scenario(
-        'conntrack-plain', 'Plain packets, by an earlier build and by this '
-        'one', COST_UNIT, better='lower', digits=1)
-    earlier = copy.copy(context.options)
-    earlier.builddir, earlier.ovs, earlier.schema = earlier.before, None, None
-    for _ in range(context.options.rounds_short):
-        with Chain(context.tools, context.options, n_pairs=2) as chain, \
-                provider(context.tools) as after, \
-                provider(Tools(earlier)) as before:
-            tables = list(zip((AFTER, BEFORE), (after, before), chain.pairs))
-            for _, table, pair in tables:
-                table.add_port(pair.port_in)
-                table.add_port(pair.port_out)
-            for name in PLAIN:
-                for _, table, pair in tables:
-                    put_passes(table, name, pair)
-                for n in COST_FLOWS:
-                    for _ in range(PLAIN_TURNS):
-                        for when, _, pair in tables:
-                            _, ns = cost(context.tools, context.options,
-                                         pair.port_in, flows=n)
-                            costs.add(f'{name}, {flows_case(n)}, {when}',
-                                      'offload', ns)
-                    context.progress(f'{name}, {flows_case(n)}: ' + ', '.join(
-                        '%s %.1f ns' % (when, costs.median(
-                            f'{name}, {flows_case(n)}, {when}', 'offload'))
-                        for when in (BEFORE, AFTER)))
-                for _, table, pair in tables:
-                    remove_passes(table, name, pair)
+def cost_of_pass(context, tables, what, n, costs):
+    """Adds to 'costs' what a packet of 'n' flows with the passes 'what' costs
+    each of 'tables'."""
+    for name, table, pair in tables:
+        if what in PLAIN or tracks(tools_of(context, name)):
+            put_passes(table, what, pair)
+            _, ns = cost(context.tools, context.options, pair.port_in,
+                         tcp=True, flows=n)
+            costs.add(f'{what}, {flows_case(n)}', name, ns)
+            remove_passes(table, what, pair)
+            context.progress(f'{what}, {flows_case(n)}, {title(name)}: '
+                             f'{ns:.1f} ns')
 
 
 def table_of_connections(context):

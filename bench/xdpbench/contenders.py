@@ -48,13 +48,16 @@ def contender(name, title):
 # What else has a column in results, with its title.
 OTHERS = {}
 
+# The contender that is an earlier version, of --against; see add_against().
+AGAINST = 'against'
+
 
 def title(name):
     return OTHERS.get(name) or CONTENDERS[name].title
 
 
 # Contenders of scenarios with bridges of their own, and their settings.
-SWITCHES = {'offload': OFFLOAD, 'userspace': NO_OFFLOAD}
+SWITCHES = {'offload': OFFLOAD, AGAINST: OFFLOAD, 'userspace': NO_OFFLOAD}
 
 
 def in_turn(context, rounds, names):
@@ -62,6 +65,11 @@ def in_turn(context, rounds, names):
     the other, 'rounds' times."""
     for _ in range(rounds):
         yield from (name for name in names if name in context.contenders)
+
+
+def tools_of(context, name):
+    """Returns where the programs of contender 'name' are."""
+    return context.tools.against if name == AGAINST else context.tools
 
 
 @contextlib.contextmanager
@@ -122,6 +130,18 @@ def offload(tools, options, ports):
     with vswitch(tools, options, OFFLOAD) as ovs:
         connect(ovs, ports, AFXDP)
         yield Running(check=offload_check(ovs), ovs=ovs)
+
+
+def add_against(names, name):
+    """Makes an earlier version, which is called 'name', a contender behind
+    this one in the list 'names'."""
+    @contender(AGAINST, name)
+    def against(tools, options, ports):
+        with offload(tools.against, options, ports) as running:
+            yield running
+
+    names.insert(names.index('offload') + 1 if 'offload' in names else 0,
+                 AGAINST)
 
 
 @contender('nohints', 'this, hint cache off')

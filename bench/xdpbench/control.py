@@ -6,8 +6,8 @@ import statistics
 import time
 
 from .chain import IN, OUT, SNK, SRC, Pair, cost, rate
-from .contenders import (SWITCHES, Running, in_turn, received_by_stack,
-                         title)
+from .contenders import (AGAINST, SWITCHES, Running, in_turn,
+                         received_by_stack, title, tools_of)
 from .dataplane import (CHAIN_UNIT, COST_UNIT, beside_bare,
                         contenders_of_provider)
 from .provider import provider
@@ -48,28 +48,39 @@ def many_flows(context):
     with namespace(NETNS), \
             beside_bare(context, extra_outs=1) as (chain, bare):
         other = chain.extra[0].port_out
-        for name, settings in contenders_of_provider(context).items():
-            with provider(context.tools, *settings,
-                          f'xdp-max-flows={MAX_FLOWS}') as table:
-                table.add_port(IN)
-                table.add_port(OUT)
-                table.add_port(other)
-                grow(context, table, name, other, speed, reading, memory)
-                for n in ACTIVE:
-                    _, ns = cost(context.tools, context.options, IN, flows=n)
-                    costs.add(n, name, ns)
-                    context.progress(f'{n:,} active flows, {title(name)}: '
-                                     f'{ns:.0f} ns')
-                for _ in range(context.options.rounds_short):
-                    if name == 'offload':
-                        rates.add('uniform', 'bare',
-                                  bare(flows=max(TABLE_SIZES)))
-                    mpps = rate(chain, Running(check=table.check),
-                                context.disturbed, pairs=chain.pairs[:1],
-                                flows=max(TABLE_SIZES))
-                    rates.add('uniform', name, mpps)
-                    context.progress(f'{max(TABLE_SIZES):,} flows, '
-                                     f'{title(name)}: {mpps:.3f} Mpackets/s')
+        # There is no memory for two tables at once, so versions that are to be
+        # compared take turns with the whole of it.
+        rounds = (context.options.rounds_short
+                  if AGAINST in context.contenders else 1)
+        for i in range(rounds):
+            for name, settings in contenders_of_provider(context).items():
+                if i and name == 'nohints':
+                    continue
+                with provider(tools_of(context, name), *settings,
+                              f'xdp-max-flows={MAX_FLOWS}') as table:
+                    table.add_port(IN)
+                    table.add_port(OUT)
+                    table.add_port(other)
+                    grow(context, table, name, other, speed, reading, memory)
+                    active_flows(context, table, name, chain, bare, costs,
+                                 rates)
+
+
+def active_flows(context, table, name, chain, bare, costs, rates):
+    """Measures what packets of 'table' cost contender 'name', and how many it
+    forwards."""
+    for n in ACTIVE:
+        _, ns = cost(context.tools, context.options, IN, flows=n)
+        costs.add(n, name, ns)
+        context.progress(f'{n:,} active flows, {title(name)}: {ns:.0f} ns')
+    for _ in range(context.options.rounds_short):
+        if name == 'offload':
+            rates.add('uniform', 'bare', bare(flows=max(TABLE_SIZES)))
+        mpps = rate(chain, Running(check=table.check), context.disturbed,
+                    pairs=chain.pairs[:1], flows=max(TABLE_SIZES))
+        rates.add('uniform', name, mpps)
+        context.progress(f'{max(TABLE_SIZES):,} flows, {title(name)}: '
+                         f'{mpps:.3f} Mpackets/s')
 
 
 def grow(context, table, name, other, speed, reading, memory):
@@ -84,7 +95,7 @@ def grow(context, table, name, other, speed, reading, memory):
         done = size
         text = (f'{size:,} flows: {n / seconds:,.0f} put a second, the '
                 f'slowest in {table.longest * 1e3:.1f} ms')
-        if name == 'offload':
+        if name != 'nohints':
             speed.add(f'put, {size:,} flows', name, n / seconds)
             # A put of flows that are there changes their actions.
             some = TABLE_SIZES[0]
@@ -99,7 +110,7 @@ def grow(context, table, name, other, speed, reading, memory):
                 reading.add(size, name, ms)
             text += f', statistics of all in {ms:.0f} ms'
         context.progress(f'{text} ({title(name)})')
-    if name == 'offload':
+    if name != 'nohints':
         full = table.memory()
         for i, what in enumerate(('maps', 'process')):
             memory.add(f'of {done:,}, {what}', name,
@@ -117,7 +128,7 @@ def first_packet(context):
         for name in in_turn(context, 1, SWITCHES):
             ip('-batch', '-', stdin='\n'.join(Pair().batch(1)) + '\n')
             with received_by_stack([SNK]), \
-                    vswitch(context.tools, context.options,
+                    vswitch(tools_of(context, name), context.options,
                             SWITCHES[name]) as ovs:
                 for port in IN, OUT:
                     ovs.add_port(port, *AFXDP)
@@ -128,7 +139,7 @@ def first_packet(context):
                 lines = run(*in_netns(context.tools.bench / 'first-packet',
                                       SRC, SNK, context.options.first_packets,
                                       20)).splitlines()
-                if name == 'offload':
+                if ovs.offload:
                     check_offloaded(ovs)
             for line in lines:
                 first, later = map(float, line.split())
@@ -160,7 +171,7 @@ def vswitch_ports(context):
         with namespace(NETNS):
             ip('-batch', '-', stdin='\n'.join(
                 line for pair in pairs for line in pair.batch(1)) + '\n')
-            with vswitch(context.tools, context.options,
+            with vswitch(tools_of(context, name), context.options,
                          SWITCHES[name]) as ovs:
                 took = [ovs.add_port(pair.port_in, *AFXDP) for pair in pairs]
                 for i, pair in enumerate(reversed(pairs)):

@@ -6,8 +6,8 @@ import contextlib
 import json
 
 from .chain import IN, OUT, Chain, cost, rate
-from .contenders import (CONTENDERS, HINTS_OFF, Running, in_turn, redirect,
-                         title)
+from .contenders import (AGAINST, CONTENDERS, HINTS_OFF, Running, in_turn,
+                         redirect, title, tools_of)
 from .provider import provider
 from .scenarios import scenario
 from .system import NETNS, Failure, ip, namespace
@@ -23,13 +23,19 @@ CHAIN_UNIT = 'Mpackets/s'
 COST_UNIT = 'ns more than a bare redirect'
 
 # Contenders of which the cost of a packet can be measured.
-IN_XDP = 'offload', 'nohints'
+IN_XDP = 'offload', AGAINST, 'nohints'
+
+
+def versions(context):
+    """Returns the contenders that are this offload, or an earlier version of
+    it."""
+    return ['offload'] + [AGAINST] * (AGAINST in context.contenders)
 
 
 def contenders_of_provider(context):
     """Returns the contenders that the provider alone can be, with their
     settings."""
-    settings = {'offload': []}
+    settings = {name: [] for name in versions(context)}
     if 'nohints' in context.contenders:
         settings['nohints'] = [HINTS_OFF]
     return settings
@@ -100,7 +106,7 @@ def masks(context):
     with namespace(NETNS), beside_bare(context) as (chain, bare):
         for _ in range(context.options.rounds_short):
             for name, settings in contenders_of_provider(context).items():
-                with provider(context.tools, *settings) as table:
+                with provider(tools_of(context, name), *settings) as table:
                     table.add_port(IN)
                     table.add_port(OUT)
                     running = Running(check=table.check)
@@ -126,23 +132,25 @@ def cost_by_masks(context):
     costs = context.results.scenario(
         'cost-masks', f'A packet of {FLOWS // 10:,} flows, by number of '
         f'masks', COST_UNIT, better='lower', digits=1)
+    runs = max(context.options.cost_runs // 2, 2)
     with namespace(NETNS), Chain(context.tools, context.options):
-        for name, settings in contenders_of_provider(context).items():
-            # Without hints, the differences are large and take long.
-            rounds = context.options.rounds if name == 'offload' else 1
-            runs = max(context.options.cost_runs // 2, 2)
-            with provider(context.tools, *settings) as table:
-                table.add_port(IN)
-                table.add_port(OUT)
-                for n_masks in COST_MASKS * rounds:
-                    n = FLOWS // 10
-                    table.put('put', IN, OUT, 0, n, n_masks, offloaded=n)
-                    _, ns = cost(context.tools, context.options, IN, runs,
-                                 flows=n)
-                    costs.add(n_masks, name, ns)
-                    table('delete', IN, 0, n)
-                    context.progress(f'{n_masks} masks, {title(name)}: '
-                                     f'{ns:.0f} ns')
+        for i in range(context.options.rounds):
+            for name, settings in contenders_of_provider(context).items():
+                if i and name == 'nohints':
+                    # The differences are large and take long.
+                    continue
+                with provider(tools_of(context, name), *settings) as table:
+                    table.add_port(IN)
+                    table.add_port(OUT)
+                    for n_masks in COST_MASKS:
+                        n = FLOWS // 10
+                        table.put('put', IN, OUT, 0, n, n_masks, offloaded=n)
+                        _, ns = cost(context.tools, context.options, IN, runs,
+                                     flows=n)
+                        costs.add(n_masks, name, ns)
+                        table('delete', IN, 0, n)
+                        context.progress(f'{n_masks} masks, {title(name)}: '
+                                         f'{ns:.0f} ns')
 
 
 @scenario('ports', '2, 16, 128, 500 ports')
@@ -171,50 +179,54 @@ def ports(context):
                 rates.add(f'{n_ports} ports', 'bare', mpps)
                 context.progress(f'{n_ports} ports, {title("bare")}: '
                                  f'{mpps:.3f} Mpackets/s')
-            with provider(context.tools) as table:
-                done = 0
-                for n_ports in PORTS:
-                    pairs = chain.pairs[:n_ports // 2]
-                    for pair in pairs[done:]:
-                        for port in pair.port_in, pair.port_out:
-                            ms = table.add_port(port) / 1e6
-                            number = len(table.ports)
-                            if number in (2, 100, 500):
-                                adding.add(f'port number {number}',
-                                           'offload', ms)
-                        table.put('put-any', pair.port_in, pair.port_out,
-                                  offloaded=1)
-                    done = len(pairs)
-                    mpps = rate(chain, Running(check=table.check),
-                                context.disturbed, pairs=pairs)
-                    rates.add(f'{n_ports} ports', 'offload', mpps)
-                    kernel, process = table.memory()
-                    memory.add(f'{n_ports} ports, maps', 'offload',
-                               kernel / 1e6)
-                    memory.add(f'{n_ports} ports, process', 'offload',
-                               process / 1e6)
-                    context.progress(f'{n_ports} ports, {title("offload")}: '
-                                     f'{mpps:.3f} Mpackets/s')
-                results_of_programs(context, table)
-                last = chain.pairs[-1].port_in
-                removing.add(f'port number {max(PORTS)}', 'offload',
-                             table('del-port', last)['ns'] / 1e6)
+            for name in versions(context):
+                with provider(tools_of(context, name)) as table:
+                    grow_ports(context, table, name, chain, rates, adding,
+                               memory)
+                    results_of_programs(context, table, name)
+                    last = chain.pairs[-1].port_in
+                    removing.add(f'port number {max(PORTS)}', name,
+                                 table('del-port', last)['ns'] / 1e6)
 
 
-def results_of_programs(context, table):
-    """Notes how many programs there are on the ports of 'table', and how
-    large."""
+def grow_ports(context, table, name, chain, rates, adding, memory):
+    """Adds the ports of 'chain' to 'table', and measures how many packets
+    contender 'name' forwards while it has more and more of them."""
+    done = 0
+    for n_ports in PORTS:
+        pairs = chain.pairs[:n_ports // 2]
+        for pair in pairs[done:]:
+            for port in pair.port_in, pair.port_out:
+                ms = table.add_port(port) / 1e6
+                number = len(table.ports)
+                if number in (2, 100, 500):
+                    adding.add(f'port number {number}', name, ms)
+            table.put('put-any', pair.port_in, pair.port_out, offloaded=1)
+        done = len(pairs)
+        mpps = rate(chain, Running(check=table.check), context.disturbed,
+                    pairs=pairs)
+        rates.add(f'{n_ports} ports', name, mpps)
+        kernel, process = table.memory()
+        memory.add(f'{n_ports} ports, maps', name, kernel / 1e6)
+        memory.add(f'{n_ports} ports, process', name, process / 1e6)
+        context.progress(f'{n_ports} ports, {title(name)}: {mpps:.3f} '
+                         f'Mpackets/s')
+
+
+def results_of_programs(context, table, name):
+    """Notes how many programs contender 'name' has on the ports of 'table',
+    and how large."""
     programs = {link['xdp']['prog']['id']
                 for link in json.loads(ip('-j', 'link'))
                 if link['ifname'] in table.ports and 'xdp' in link}
     context.results.scenario(
         'ports-programs', 'Programs on all ports', 'programs',
-        better='lower', digits=0).add(f'{len(table.ports)} ports', 'offload',
+        better='lower', digits=0).add(f'{len(table.ports)} ports', name,
                                       len(programs))
     context.results.scenario(
         'verifier', 'Instructions that the verifier looked at',
         'instructions', better='lower', digits=0).add(
-            'largest program', 'offload', table('programs')['instructions'])
+            'largest program', name, table('programs')['instructions'])
 
 
 # Names of actions, and how the datapath has them: '{out}' stands for the
@@ -259,31 +271,36 @@ def actions(context):
                                    'A packet with other actions')
     with namespace(NETNS), \
             Chain(context.tools, context.options,
-                  extra_outs=FLOOD_PORTS - 1) as chain, \
-            provider(context.tools) as table:
-        for port in IN, OUT, *(pair.port_out for pair in chain.extra):
-            table.add_port(port)
+                  extra_outs=FLOOD_PORTS - 1) as chain:
         for _ in range(context.options.rounds_short):
-            for case, (text, vlan, moves) in ACTIONS.items():
-                installed = put_actions(table, text, vlan)
-                # Packets are counted where they arrive: each copy.
-                mpps = rate(chain, Running(), context.disturbed, vlan=vlan)
-                rates.add(case, 'offload', mpps)
-                bare, ns = cost(context.tools, context.options, IN,
-                                vlan=vlan, moves=moves)
-                costs.add(case, 'offload', ns)
-                if moves:
-                    # The plain output of the same frames, to compare with.
-                    put_actions(table, '{out}', vlan)
-                    _, ns = cost(context.tools, context.options, IN,
-                                 vlan=vlan)
-                    costs.add(f'output of the frames of "{case}"', 'offload',
-                              ns)
-                for index in installed:
-                    table('delete', IN, index, 1)
-                context.progress(f'{case}: {mpps:.3f} Mpackets/s, '
-                                 f'{costs.samples[case]["offload"][-1]:.0f} '
-                                 f'ns')
+            for name in versions(context):
+                with provider(tools_of(context, name)) as table:
+                    for port in (IN, OUT, *(pair.port_out
+                                            for pair in chain.extra)):
+                        table.add_port(port)
+                    for case in ACTIONS:
+                        measure_actions(context, table, name, chain, case,
+                                        rates, costs)
+
+
+def measure_actions(context, table, name, chain, case, rates, costs):
+    """Measures the actions 'case' of contender 'name'."""
+    text, vlan, moves = ACTIONS[case]
+    installed = put_actions(table, text, vlan)
+    # Packets are counted where they arrive: each copy.
+    mpps = rate(chain, Running(), context.disturbed, vlan=vlan)
+    rates.add(case, name, mpps)
+    _, ns = cost(context.tools, context.options, IN, vlan=vlan, moves=moves)
+    costs.add(case, name, ns)
+    if moves:
+        # The plain output of the same frames, to compare with.
+        put_actions(table, '{out}', vlan)
+        _, plain = cost(context.tools, context.options, IN, vlan=vlan)
+        costs.add(f'output of the frames of "{case}"', name, plain)
+    for index in installed:
+        table('delete', IN, index, 1)
+    context.progress(f'{case}, {title(name)}: {mpps:.3f} Mpackets/s, '
+                     f'{ns:.0f} ns')
 
 
 @scenario('churn', 'forwarding while flows are replaced')
@@ -293,25 +310,32 @@ def churn(context):
     rates = context.results.scenario(
         'churn', f'{FLOWS:,} active flows while others are replaced',
         CHAIN_UNIT)
-    with namespace(NETNS), Chain(context.tools, context.options) as chain, \
-            provider(context.tools) as table:
-        table.add_port(IN)
-        table.add_port(OUT)
-        table.put('put', IN, OUT, 0, 2 * FLOWS, 8, offloaded=2 * FLOWS)
-        running = Running(check=table.check)
+    with namespace(NETNS), Chain(context.tools, context.options) as chain:
         for _ in range(context.options.rounds):
-            mpps = rate(chain, running, context.disturbed, flows=FLOWS)
-            rates.add('quiet', 'offload', mpps)
-            table('churn', IN, OUT, FLOWS, FLOWS, 8, FLOWS)
-            busy = rate(chain, running, context.disturbed, flows=FLOWS)
-            done = table('churn-stop')
-            rates.add(f'{FLOWS:,} flows replaced a second', 'offload', busy)
-            replaced = done['replaced'] / done['ns'] * 1e9
-            context.results.scenario(
-                'churn-rate', 'Flows replaced a second meanwhile', 'flows/s',
-                digits=0).add('asked for 10,000', 'offload', replaced)
-            context.progress(f'quiet {mpps:.3f}, with {replaced:.0f} flows '
-                             f'replaced a second {busy:.3f} Mpackets/s')
+            for name in versions(context):
+                with provider(tools_of(context, name)) as table:
+                    measure_churn(context, table, name, chain, rates)
+
+
+def measure_churn(context, table, name, chain, rates):
+    """Measures contender 'name' while nothing is replaced and then while
+    something is."""
+    table.add_port(IN)
+    table.add_port(OUT)
+    table.put('put', IN, OUT, 0, 2 * FLOWS, 8, offloaded=2 * FLOWS)
+    running = Running(check=table.check)
+    mpps = rate(chain, running, context.disturbed, flows=FLOWS)
+    rates.add('quiet', name, mpps)
+    table('churn', IN, OUT, FLOWS, FLOWS, 8, FLOWS)
+    busy = rate(chain, running, context.disturbed, flows=FLOWS)
+    done = table('churn-stop')
+    rates.add(f'{FLOWS:,} flows replaced a second', name, busy)
+    replaced = done['replaced'] / done['ns'] * 1e9
+    context.results.scenario(
+        'churn-rate', 'Flows replaced a second meanwhile', 'flows/s',
+        digits=0).add('asked for 10,000', name, replaced)
+    context.progress(f'{title(name)}: quiet {mpps:.3f}, with {replaced:.0f} '
+                     f'flows replaced a second {busy:.3f} Mpackets/s')
 
 
 @scenario('cpus', 'two CPUs at once')
@@ -321,20 +345,21 @@ def two_cpus(context):
     rates = context.results.scenario(
         'cpus', 'One and two CPUs', CHAIN_UNIT)
     cpus = context.options.source_cpu, context.options.pmd_cpu
-    with namespace(NETNS), \
-            beside_bare(context, n_queues=2) as (chain, bare), \
-            provider(context.tools) as table:
-        table.add_port(IN)
-        table.add_port(OUT)
-        table.put('put-any', IN, OUT, offloaded=1)
+    with namespace(NETNS), beside_bare(context, n_queues=2) as (chain, bare):
         for _ in range(context.options.rounds):
-            for n in 1, 2:
-                case = f'{n} CPU' + 's' * (n > 1)
-                rates.add(case, 'bare', bare(cpus=cpus[:n]))
-                rates.add(case, 'offload',
-                          rate(chain, Running(check=table.check),
-                               context.disturbed, pairs=chain.pairs[:1],
-                               cpus=cpus[:n]))
+            for name in versions(context):
+                with provider(tools_of(context, name)) as table:
+                    table.add_port(IN)
+                    table.add_port(OUT)
+                    table.put('put-any', IN, OUT, offloaded=1)
+                    for n in 1, 2:
+                        case = f'{n} CPU' + 's' * (n > 1)
+                        if name == 'offload':
+                            rates.add(case, 'bare', bare(cpus=cpus[:n]))
+                        rates.add(case, name,
+                                  rate(chain, Running(check=table.check),
+                                       context.disturbed,
+                                       pairs=chain.pairs[:1], cpus=cpus[:n]))
             context.progress(', '.join(
                 f'{case}, {title(name)}: {values[-1]:.3f}'
                 for case, by_name in rates.samples.items()

@@ -6,7 +6,7 @@ import pathlib
 import textwrap
 
 from . import pictures
-from .contenders import title
+from .contenders import AGAINST, OTHERS, title
 from .results import Results
 from .system import Failure
 from .verdict import goals
@@ -18,9 +18,12 @@ def save(data, path):
 
 def load(path):
     try:
-        return json.loads(pathlib.Path(path).read_text())
+        data = json.loads(pathlib.Path(path).read_text())
     except (OSError, ValueError) as error:
         raise Failure(f'{path}: {error}') from None
+    if data.get(AGAINST):
+        OTHERS[AGAINST] = data[AGAINST]
+    return data
 
 
 def case_text(case):
@@ -43,15 +46,17 @@ def table(scenario):
     """Returns rows of texts, the first of which has the names of the
     columns."""
     names = scenario.contenders()
-    with_ratio = {'bare', 'offload'} <= set(names)
-    rows = [['', *map(title, names)] + ['of bare'] * with_ratio]
+    others = [name for name in ('bare', AGAINST)
+              if {name, 'offload'} <= set(names)]
+    rows = [['', *map(title, names),
+             *('of bare' if name == 'bare' else f'of {title(name)}'
+               for name in others)]]
     for case in scenario.cases():
-        row = [case_text(case),
-               *(cell(scenario, case, name) for name in names)]
-        if with_ratio:
-            ratio = scenario.ratio(case, 'offload', 'bare')
-            row.append('' if ratio is None else f'{ratio:.2f}')
-        rows.append(row)
+        ratios = [scenario.ratio(case, 'offload', name) for name in others]
+        rows.append([case_text(case),
+                     *(cell(scenario, case, name) for name in names),
+                     *('' if ratio is None else f'{ratio:.2f}'
+                       for ratio in ratios)])
     return rows
 
 

@@ -8,11 +8,13 @@ fixed names, so that a run can clean up after one that was killed.
 import contextlib
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import types
 
 # The namespace with the ports, and those of hosts behind them.
 NETNS = 'xdpb'
@@ -140,7 +142,15 @@ class Tools:
                 ('bpftool', 'bpftool'), ('ethtool', 'ethtool'),
                 ('iperf3', 'iperf3'), ('setpriv', 'util-linux'))
 
+    # What each of two builds that are compared needs, by what makes it.
+    COMPARED = (('make', ('Makefile', 'bpf/flowtable_afxdp.o',
+                          'ovs/vswitchd/ovs-vswitchd',
+                          'ovs/vswitchd/vswitch.ovsschema')),
+                ('make bench-programs', ('bench/xdp-provider',)))
+
     def __init__(self, args):
+        # Those of an earlier version; see compare_with().
+        self.against = None
         self.bench = pathlib.Path(args.builddir, 'bench')
         self.ovs = pathlib.Path(args.ovs or
                                 pathlib.Path(args.builddir, 'ovs'))
@@ -172,6 +182,51 @@ class Tools:
             if not shutil.which(program):
                 raise Failure(f'{program} not found; install the Debian '
                               f'package {package}')
+
+    @staticmethod
+    def of(builddir):
+        """Returns those of the build directory 'builddir' alone."""
+        return Tools(types.SimpleNamespace(builddir=builddir, ovs=None,
+                                           schema=None))
+
+    def compare_with(self, builddir):
+        """Makes the build directory 'builddir' the one of an earlier version.
+        Fails if it is none, or cannot be compared with."""
+        for command, names in self.COMPARED:
+            for name in names:
+                if not pathlib.Path(builddir, name).exists():
+                    raise Failure(f'--against {builddir}: {name} does not '
+                                  f'exist there; give a build directory of '
+                                  f'this project in which "{command}" has '
+                                  f'been run')
+        other = Tools.of(pathlib.Path(builddir).absolute())
+        ours, theirs = self.ovs_version(), other.ovs_version()
+        if ours != theirs:
+            raise Failure(f'--against {builddir}: that is Open vSwitch '
+                          f'{theirs} and this is {ours}; what differs would '
+                          f'not be the offload')
+        self.against = other
+
+    def ovs_version(self):
+        """Returns which Open vSwitch this is."""
+        daemon = self.ovs / 'vswitchd/ovs-vswitchd'
+        try:
+            return run(daemon, '--version').split('\n')[0].split()[-1]
+        except (OSError, IndexError) as error:
+            raise Failure(f'{daemon} does not say its version: '
+                          f'{error}') from None
+
+    def describe(self):
+        """Returns the commit of the source tree, or the version if it is not
+        that of a repository."""
+        makefile = (self.pkgdata / 'Makefile').read_text()
+        values = dict(re.findall(r'^(abs_top_srcdir|VERSION) = (.*)$',
+                                 makefile, re.MULTILINE))
+        try:
+            return run('git', '-C', values['abs_top_srcdir'], 'describe',
+                       '--always', '--dirty').strip()
+        except (Failure, OSError, KeyError):
+            return values.get('VERSION', 'earlier version')
 
     def offers(self, setting):
         """Returns true if ovs-vswitchd knows the key 'setting' of

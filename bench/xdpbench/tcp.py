@@ -6,7 +6,8 @@ import json
 import subprocess
 import time
 
-from .contenders import CONTENDERS, Running, in_turn, redirect, title
+from .contenders import (AGAINST, CONTENDERS, Running, in_turn, redirect,
+                         title)
 from .scenarios import scenario
 from .system import (HOSTS, NETNS, Failure, end, in_netns, ip, namespace, run,
                      start)
@@ -14,7 +15,7 @@ from .system import (HOSTS, NETNS, Failure, end, in_netns, ip, namespace, run,
 PORTS = 'xdpb-p1', 'xdpb-p2'
 ADDRESSES = '10.7.0.1', '10.7.0.2'
 STREAMS = 1, 8
-CONTENDERS_OF_TCP = 'bare', 'offload', 'userspace', 'bridge'
+CONTENDERS_OF_TCP = 'bare', 'offload', AGAINST, 'userspace', 'bridge'
 
 # How long a PMD thread may sleep, in microseconds, while nothing comes up from
 # XDP.  It would poll all the time instead, on one of the two CPUs that the
@@ -58,7 +59,7 @@ def connected(context, name):
     else:
         with CONTENDERS[name](context.tools, context.options,
                               PORTS) as running:
-            if name == 'offload':
+            if name in ('offload', AGAINST):
                 running.ovs.vsctl('set', 'Open_vSwitch', '.',
                                   'other_config:pmd-maxsleep='
                                   f'{OFFLOAD_PMD_SLEEP}')
@@ -133,5 +134,5 @@ def tcp(context):
                         results.add(case, name, rate)
                         context.progress(f'{case}, {title(name)}: '
                                          f'{rate:.2f} Gbit/s')
-                    if name == 'offload':
+                    if name in ('offload', AGAINST):
                         running.check()

@@ -10,7 +10,7 @@ The addresses of the tunnel are those of the source's frames (pattern.c).
 import time
 
 from .chain import Chain
-from .contenders import SWITCHES, Running, in_turn
+from .contenders import SWITCHES, Running, in_turn, tools_of
 from .dataplane import rates_and_costs, sample
 from .scenarios import scenario
 from .system import NETNS, Failure, ip, namespace
@@ -71,7 +71,7 @@ def tunnels(context):
     with namespace(NETNS):
         for name in in_turn(context, context.options.rounds_short, SWITCHES):
             with Chain(context.tools, context.options, n_pairs=2) as chain, \
-                    vswitch(context.tools, context.options,
+                    vswitch(tools_of(context, name), context.options,
                             SWITCHES[name]) as ovs:
                 push, pop = chain.pairs
                 set_up(ovs, push, pop)
