@@ -167,6 +167,12 @@ actions_run_op(__u32 i, struct actions_ctx *run)
         }
         break;
 
+    case XDP_OP_SET_VLAN:
+        result = vlan_set(run->ctx, op->u.push_vlan.tpid,
+                          op->u.push_vlan.tci, &moved);
+        actions_move_layers(&run->layers, moved);
+        break;
+
     case XDP_OP_PUSH_MPLS:
         len = hook_frame_len(run->ctx);
         result = mpls_push(run->ctx, run->rest, slot, run->layers_word);

@@ -30,7 +30,9 @@ fast_run_simple(struct hook_md *ctx, const struct xdp_flow *flow)
     int moved;
 
     if (flow->tpid) {
-        result = vlan_push(ctx, flow->tpid, flow->tci, &moved);
+        result = (flow->flags & XDP_FLOW_POP_VLAN
+                  ? vlan_set(ctx, flow->tpid, flow->tci, &moved)
+                  : vlan_push(ctx, flow->tpid, flow->tci, &moved));
     } else if (flow->flags & XDP_FLOW_POP_VLAN) {
         result = vlan_pop(ctx, &moved);
     }
@@ -120,6 +122,10 @@ fast_run_rewrite(struct hook_md *ctx, const struct xdp_flow_rest *rest,
     if (result >= 0 && op->type == XDP_OP_PUSH_VLAN) {
         result = vlan_push(ctx, op->u.push_vlan.tpid, op->u.push_vlan.tci,
                            &moved);
+        i++;
+    } else if (result >= 0 && op->type == XDP_OP_SET_VLAN) {
+        result = vlan_set(ctx, op->u.push_vlan.tpid, op->u.push_vlan.tci,
+                          &moved);
         i++;
     }
     if (result < 0) {

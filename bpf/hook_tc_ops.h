@@ -33,6 +33,7 @@ enum hook_tc_op {
     HOOK_TC_OP_TNL_POP = XDP_OP_TNL_POP,
     HOOK_TC_OP_CT = XDP_OP_CT,
     HOOK_TC_OP_CT_CLEAR = XDP_OP_CT_CLEAR,
+    HOOK_TC_OP_SET_VLAN = XDP_OP_SET_VLAN,
 };
 
 #endif /* hook_tc_ops.h */

@@ -139,14 +139,16 @@ mtu_fits(struct hook_md *ctx, const struct xdp_scratch *scratch,
 }
 
 /* As mtu_fits(), for 'flow', which has XDP_FLOW_SIMPLE: a tag that is beside
- * the packet gets into it only if another one is pushed. */
+ * the packet gets into it only if another one is pushed, and not in its
+ * place. */
 static __always_inline bool
 mtu_fits_simple(struct hook_md *ctx, const struct xdp_scratch *scratch,
                 const struct xdp_flow *flow, __u32 slot)
 {
     __s64 len = (__s64) hook_len(ctx) - hook_tag_len(ctx);
 
-    len += flow->tpid ? MTU_TAG_LEN : 0;
+    len += (flow->tpid && !(flow->flags & XDP_FLOW_POP_VLAN)
+            ? MTU_TAG_LEN : 0);
     return (len <= MTU_LEAST
             || mtu_known_to_fit(scratch, flow->port, len)
             || mtu_ask(ctx, slot, len));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Pushing and popping VLAN tags.
+ * Pushing, popping and overwriting VLAN tags.
  */
 
 #ifndef BPF_VLAN_H
@@ -71,6 +71,16 @@ vlan_push(struct xdp_md *ctx, __be16 tpid, __be16 tci, int *movedp)
     return OP_OK;
 }
 
+/* Returns true if the packet from 'data' to 'end' has a complete tag. */
+static __always_inline bool
+vlan_is_tagged(const void *data, const void *end)
+{
+    const struct ethhdr *eth = data;
+
+    return (data + sizeof *eth + VLAN_TAG_LEN <= end
+            && parse_is_vlan(eth->h_proto));
+}
+
 /* Pops the outermost VLAN tag.  As in userspace, that does nothing to a
  * packet without a complete tag.  '*movedp' is as with vlan_push(). */
 static __always_inline int
@@ -79,11 +89,9 @@ vlan_pop(struct xdp_md *ctx, int *movedp)
     void *data = (void *) (long) ctx->data;
     void *end = (void *) (long) ctx->data_end;
     struct vlan_macs macs;
-    struct ethhdr *eth = data;
 
     *movedp = 0;
-    if (data + sizeof *eth + VLAN_TAG_LEN > end
-        || !parse_is_vlan(eth->h_proto)) {
+    if (!vlan_is_tagged(data, end)) {
         return OP_OK;
     }
 
@@ -99,6 +107,26 @@ vlan_pop(struct xdp_md *ctx, int *movedp)
     vlan_put_macs(data, macs);
     stats_count(XDP_COUNTER_POP_VLAN);
     *movedp = -VLAN_TAG_LEN;
+    return OP_OK;
+}
+
+/* Does what vlan_pop() and then vlan_push() do to a packet with a tag, and
+ * moves nothing.  '*movedp' is as with vlan_push(). */
+static __always_inline int
+vlan_set(struct xdp_md *ctx, __be16 tpid, __be16 tci, int *movedp)
+{
+    void *data = (void *) (long) ctx->data;
+    void *end = (void *) (long) ctx->data_end;
+    __be16 *tag = data + VLAN_MACS_LEN;
+
+    *movedp = 0;
+    if (!vlan_is_tagged(data, end)) {
+        /* Which cannot be: the megaflow has matched on it. */
+        return OP_DROP_TOO_SHORT;
+    }
+    tag[0] = tpid;
+    tag[1] = tci;
+    stats_count(XDP_COUNTER_SET_VLAN);
     return OP_OK;
 }
 

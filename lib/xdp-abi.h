@@ -271,6 +271,7 @@ enum xdp_op_type {
                              * userspace before any op is run. */
     XDP_OP_CT_CLEAR = 25,   /* As OVS_ACTION_ATTR_CT_CLEAR, where no XDP_OP_CT
                              * follows: see XDP_CT_AFRESH. */
+    XDP_OP_SET_VLAN = 26,   /* POP_VLAN and PUSH_VLAN where there is a tag. */
 };
 
 /* As the attributes of OVS_ACTION_ATTR_CT. */
@@ -335,7 +336,7 @@ struct xdp_op {
         struct {
             __be16 tpid;
             __be16 tci;     /* Without the "tag present" bit 0x1000. */
-        } push_vlan;
+        } push_vlan;            /* Also SET_VLAN. */
         struct xdp_op_macs macs;    /* SET_ETHERNET, SET_ND_LL. */
         struct xdp_op_ipv4 ipv4;
         struct xdp_op_arp arp;
@@ -444,7 +445,7 @@ struct xdp_flow {
 
     /* With XDP_FLOW_SIMPLE, of its ops. */
     __u32 port;                     /* Of the output. */
-    __be16 tpid;                    /* Of the VLAN tag to push, 0 for none. */
+    __be16 tpid;                    /* Of the VLAN tag to push or set, or 0. */
     __be16 tci;
 
     __u64 words[XDP_KEY_BASIC_WORDS];   /* Of the masked key. */
@@ -483,7 +484,7 @@ struct xdp_flow_rest {
  *     XDP_FLOW_REWRITE, and XDP_FLOW_POP_VLAN with XDP_FLOW_SIMPLE only;
  *   - with XDP_FLOW_SIMPLE, 'port', 'tpid' and 'tci' of "struct xdp_flow" are
  *     all that has to be known of its ops: there is a tag to push exactly if
- *     'tpid' is nonzero, and then not XDP_FLOW_POP_VLAN;
+ *     'tpid' is nonzero, or, with XDP_FLOW_POP_VLAN, one for SET_VLAN;
  *   - XDP_FLOW_COPIES_DIFFER comes with none of these: they have one output
  *     at most, and no program leaves room for metadata on their account;
  *   - XDP_FLOW_EXPLICIT_DROP comes with none of these, and with no output,
@@ -501,17 +502,17 @@ enum xdp_flow_flags {
     /* Lists of ops that a program can run without a loop. */
     XDP_FLOW_SIMPLE = 1 << 4,       /* An output, perhaps after one push of a
                                      * VLAN tag... */
-    XDP_FLOW_POP_VLAN = 1 << 5,     /* ...or after one pop. */
+    XDP_FLOW_POP_VLAN = 1 << 5,     /* ...or after one pop or SET_VLAN. */
     XDP_FLOW_SHORT = 1 << 6,        /* A recirculation, perhaps after a hash;
                                      * the pop of a tunnel's header; or the
                                      * push of one, and an output. */
     XDP_FLOW_REWRITE = 1 << 7,      /* Any of these, in this order, but at
                                      * least one, and an output: SET_ETHERNET;
                                      * SET_IPV4 or SET_IPV6; SET_TCP or
-                                     * SET_UDP; POP_VLAN; PUSH_VLAN.  With
-                                     * XDP_OP_CT: any of CT; SET_ETHERNET;
-                                     * SET_IPV4 or SET_IPV6; CT; and an output
-                                     * or a recirculation. */
+                                     * SET_UDP; POP_VLAN; PUSH_VLAN or
+                                     * SET_VLAN.  With XDP_OP_CT: any of CT;
+                                     * SET_ETHERNET; SET_IPV4 or SET_IPV6; CT;
+                                     * and an output or a recirculation. */
 };
 
 /* What 'xdp_flowtable' leaves in front of a packet, as XDP metadata, for
@@ -688,8 +689,7 @@ enum xdp_counter {
     XDP_COUNTER_POP_MPLS = 17,      /* MPLS label stack entries popped. */
     XDP_COUNTER_TRUNC = 18,         /* Packets truncated. */
     XDP_COUNTER_METER_DROPS = 19,   /* Dropped by a meter. */
-    XDP_COUNTER_COPIES = 20,        /* Copies that 'xdp_egress' made differ
-                                     * and sent. */
+    XDP_COUNTER_COPIES = 20,        /* Made differ by 'xdp_egress', sent. */
     XDP_COUNTER_DROP_TOO_SHORT = 21, /* Too short for an op. */
     XDP_COUNTER_DROP_EGRESS = 22,   /* Copies that lost their metadata. */
     XDP_COUNTER_NO_METADATA = 23,   /* No room for metadata: upcall. */
@@ -704,8 +704,7 @@ enum xdp_counter {
     XDP_COUNTER_TOO_LARGE = 31,     /* For an output device: upcall. */
     XDP_COUNTER_UNPARSED = 32,      /* Too odd, or too short, to be parsed:
                                      * upcall. */
-    XDP_COUNTER_NESTED = 33,        /* While another packet was under way on
-                                     * the CPU: upcall. */
+    XDP_COUNTER_NESTED = 33,        /* CPU busy with another packet: upcall. */
     XDP_COUNTER_CT = 34,            /* XDP_OP_CT run. */
 
     /* Why packets of flows with XDP_OP_CT went to userspace. */
@@ -731,10 +730,11 @@ enum xdp_counter {
     XDP_COUNTER_GSO_ODD = 46,       /* Of these, those that a flow cannot be
                                      * found for as a whole: upcall. */
     XDP_COUNTER_GSO_SINGLE = 47,    /* Those of XDP_NEEDS_SINGLE: upcall. */
-    XDP_COUNTER_DROP_TOO_LARGE = 48, /* Without flow, and larger than a
-                                      * companion or a socket takes. */
+    XDP_COUNTER_DROP_TOO_LARGE = 48, /* For companion or socket; no flow. */
     XDP_COUNTER_GSO_TUNNEL = 49,    /* Those too odd for a tunnel: upcall. */
     XDP_COUNTER_MPLS_ODD = 50,      /* Label behind other than tags: upcall. */
+
+    XDP_COUNTER_SET_VLAN = 51,      /* VLAN tags overwritten. */
     XDP_COUNTER_MAX
 };
 

@@ -561,6 +561,7 @@ xdp_op_to_string(enum xdp_op_type type)
     case XDP_OP_TNL_POP: return "tnl_pop";
     case XDP_OP_CT: return "ct";
     case XDP_OP_CT_CLEAR: return "ct_clear";
+    case XDP_OP_SET_VLAN: return "set_vlan";
     case XDP_OP_NONE:
     default:
         return NULL;

@@ -41,7 +41,7 @@ is_rewrite(const struct xdp_flow_actions *actions)
         { XDP_OP_SET_IPV4, XDP_OP_SET_IPV6 },
         { XDP_OP_SET_TCP, XDP_OP_SET_UDP },
         { XDP_OP_POP_VLAN, XDP_OP_POP_VLAN },
-        { XDP_OP_PUSH_VLAN, XDP_OP_PUSH_VLAN },
+        { XDP_OP_PUSH_VLAN, XDP_OP_SET_VLAN },
     };
     uint32_t i = take_steps(actions, steps, ARRAY_SIZE(steps));
 
@@ -92,8 +92,11 @@ xdp_op_flags(const struct xdp_flow_actions *actions)
                    ? XDP_FLOW_SIMPLE
                    : is_rewrite(actions) ? XDP_FLOW_REWRITE : 0));
     case XDP_OP_POP_VLAN:
+    case XDP_OP_SET_VLAN:
         return (actions->flags
                 | (actions->n_ops == 2 && outputs
+                   && (ops[0].type == XDP_OP_POP_VLAN
+                       || ops[0].u.push_vlan.tpid)
                    ? XDP_FLOW_SIMPLE | XDP_FLOW_POP_VLAN
                    : is_rewrite(actions) ? XDP_FLOW_REWRITE : 0));
     case XDP_OP_RECIRC:

@@ -86,7 +86,8 @@ table_slot_fill(struct xdp_flow_table *table, uint32_t slot, uint32_t mask_id,
     entry->flags = xdp_op_flags(actions);
     if (entry->flags & XDP_FLOW_SIMPLE) {
         entry->port = actions->ops[actions->n_ops - 1].u.output.port;
-        if (actions->ops[0].type == XDP_OP_PUSH_VLAN) {
+        if (actions->ops[0].type == XDP_OP_PUSH_VLAN
+            || actions->ops[0].type == XDP_OP_SET_VLAN) {
             entry->tpid = actions->ops[0].u.push_vlan.tpid;
             entry->tci = actions->ops[0].u.push_vlan.tci;
         }

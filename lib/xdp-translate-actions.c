@@ -142,7 +142,35 @@ static enum xdp_reason translate_list(struct translator *,
                                       const struct nlattr *actions,
                                       size_t actions_len);
 
-/* Translates the push of a VLAN tag 'a'. */
+/* Returns how many VLAN tags each packet of a megaflow of the masked key 'key'
+ * has, at least. */
+static size_t
+count_tags(const struct xdp_key *key)
+{
+    return (!(key->vlan_tci0 & htons(VLAN_CFI)) ? 0
+            : !(key->vlan_tci1 & htons(VLAN_CFI)) ? 1 : 2);
+}
+
+/* Translates the pop of a VLAN tag. */
+static enum xdp_reason
+translate_pop_vlan(struct translator *t)
+{
+    struct xdp_flow_actions *actions = &t->tr->actions;
+    struct xdp_op op = { .type = 0 };
+    enum xdp_reason reason;
+
+    reason = translate_put_op(t, XDP_OP_POP_VLAN, &op, NULL, 0);
+    if (t->n_tags) {
+        t->n_tags--;
+        if (!reason && !t->overflow) {
+            t->popped = &actions->ops[actions->n_ops - 1];
+        }
+    }
+    return reason;
+}
+
+/* Translates the push of a VLAN tag 'a'.  If one was popped right before,
+ * overwriting that comes to the same. */
 static enum xdp_reason
 translate_push_vlan(struct translator *t, const struct nlattr *a)
 {
@@ -155,6 +183,15 @@ translate_push_vlan(struct translator *t, const struct nlattr *a)
     memcpy(&vlan, nl_attr_get(a), sizeof vlan);
     op.u.push_vlan.tpid = vlan.vlan_tpid;
     op.u.push_vlan.tci = vlan.vlan_tci & htons(~VLAN_CFI);
+
+    /* Under another Ethertype it is none to a pop that follows. */
+    t->n_tags = eth_type_vlan(vlan.vlan_tpid) ? t->n_tags + 1 : 0;
+    if (t->popped && xdp_contract_has_op(t->caps, XDP_OP_SET_VLAN)) {
+        op.type = XDP_OP_SET_VLAN;
+        *t->popped = op;
+        t->popped = NULL;
+        return XDP_REASON_NONE;
+    }
     return translate_put_op(t, XDP_OP_PUSH_VLAN, &op, NULL, 0);
 }
 
@@ -180,6 +217,7 @@ translate_push_mpls(struct translator *t, const struct nlattr *a)
     op.u.mpls.lse = mpls.mpls_lse;
     op.u.mpls.type = mpls.mpls_ethertype;
     t->mpls_changed = true;
+    t->n_tags = 0;
     return translate_put_op(t, XDP_OP_PUSH_MPLS, &op, NULL, 0);
 }
 
@@ -198,6 +236,7 @@ translate_pop_mpls(struct translator *t, const struct nlattr *a)
     }
     op.u.mpls.type = nl_attr_get_be16(a);
     t->mpls_changed = t->mpls_popped = true;
+    t->n_tags = 0;
     return translate_put_op(t, XDP_OP_POP_MPLS, &op, NULL, 0);
 }
 
@@ -335,7 +374,6 @@ translate_action(struct translator *t, const struct nlattr *a,
                  const struct nlattr *next)
 {
     enum ovs_action_attr type = nl_attr_type(a);
-    struct xdp_op op = { .type = 0 };
 
     t->name = action_name(type);
     if (t->tunneled && !translate_can_follow_push(a)) {
@@ -352,7 +390,7 @@ translate_action(struct translator *t, const struct nlattr *a,
         return translate_push_vlan(t, a);
 
     case OVS_ACTION_ATTR_POP_VLAN:
-        return translate_put_op(t, XDP_OP_POP_VLAN, &op, NULL, 0);
+        return translate_pop_vlan(t);
 
     case OVS_ACTION_ATTR_SET:
         return translate_set(t, a, false);
@@ -482,6 +520,7 @@ xdp_translate_actions(const struct nlattr *actions, size_t actions_len,
         .lookup_port = lookup_port,
         .aux = aux,
         .tr = tr,
+        .n_tags = count_tags(&tr->key),
     };
     enum xdp_reason reason;
 

@@ -32,6 +32,7 @@ keeps_tuple(enum xdp_op_type type, const union xdp_op_data *data)
     case XDP_OP_OUTPUT:
     case XDP_OP_PUSH_VLAN:
     case XDP_OP_POP_VLAN:
+    case XDP_OP_SET_VLAN:
     case XDP_OP_SET_ETHERNET:
     case XDP_OP_SET_IPV6:
     case XDP_OP_TRUNC:
@@ -86,6 +87,7 @@ translate_put_op(struct translator *t, enum xdp_op_type type,
     struct xdp_op *p = &actions->ops[actions->n_ops];
 
     BUILD_ASSERT_DECL(sizeof *op == sizeof *data);
+    t->popped = NULL;
     if (!(t->caps->ops & UINT64_C(1) << type)) {
         return translate_refuse(t, XDP_REASON_ACTION, "");
     }

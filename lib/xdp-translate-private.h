@@ -34,6 +34,11 @@ struct translator {
     size_t n_outputs;
     size_t end;                 /* Op slots up to the last output. */
     bool changed;               /* Was the packet changed? */
+    size_t n_tags;              /* VLAN tags that it has, as far as known: none
+                                 * after MPLS, since a label goes right behind
+                                 * the last tag that is looked at. */
+    struct xdp_op *popped;      /* If that was the last op: the pop of one of
+                                 * them.  Otherwise NULL. */
     bool mpls_changed;          /* Was there a push or a pop of MPLS... */
     bool mpls_popped;           /* ...or a pop? */
     bool metered;               /* Was there a meter? */

@@ -237,6 +237,7 @@ ACTIONS = {
     'output': ('{out}', False, False),
     'VLAN push': ('push_vlan(vid=7,pcp=0),{out}', False, True),
     'VLAN pop': ('pop_vlan,{out}', True, True),
+    'VLAN translation': ('pop_vlan,push_vlan(vid=8,pcp=0),{out}', True, True),
     'set-field': ('set(ipv4(src=10.99.0.1,dst=11.99.0.1)),{out}', False,
                   False),
     'routing': ('set(eth(src=02:00:00:00:00:01,dst=02:00:00:00:00:02)),'
@@ -263,7 +264,8 @@ def put_actions(table, actions, vlan):
     return [index for index, _, _ in flows]
 
 
-@scenario('actions', 'VLAN push, pop, set-field, routing, flood, recirculation')
+@scenario('actions', 'VLAN push, pop, translation, set-field, routing, flood, '
+          'recirculation')
 def actions(context):
     """One flow with more than one output as its actions."""
     rates, costs = rates_and_costs(context, 'actions',

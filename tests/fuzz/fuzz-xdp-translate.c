@@ -186,6 +186,7 @@ op_n_data(const struct xdp_op *op)
     case XDP_OP_SET_MPLS:
     case XDP_OP_TRUNC:
     case XDP_OP_CT_CLEAR:
+    case XDP_OP_SET_VLAN:
     default:
         return 0;
     }

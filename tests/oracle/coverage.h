@@ -76,6 +76,7 @@ extern unsigned long int tags_count[MAX_TAGS + 1];
     EVENT(OP_PUSH, "push_vlan")                     \
     EVENT(OP_POP, "pop_vlan")                       \
     EVENT(OP_POP_NONE, "pop_vlan without tag")      \
+    EVENT(OP_SET_VLAN, "VLAN tag overwritten")      \
     EVENT(TOO_SHORT, "too short for an action")     \
     EVENT(ODD, "too odd for an action")             \
     EVENT(COPIES, "several outputs")                \
@@ -103,6 +104,7 @@ extern unsigned long int tags_count[MAX_TAGS + 1];
     EVENT(MODIFY, "modified flow")                  \
     EVENT(TRAIN, "packet of a train")               \
     EVENT(TRAIN_REWRITE, "train whose fields are set") \
+    EVENT(TRAIN_SET_VLAN, "train whose tag is overwritten") \
     EVENT(TRAIN_PASSES, "train with later passes")  \
     EVENT(TRAIN_NEXT, "train in the second pass")   \
     EVENT(TRAIN_OTHER, "other train, other pass")   \

@@ -238,18 +238,46 @@ execute_set_ipv6(struct dp_packet_batch *batch, struct dp_packet *packet,
     }
 }
 
+/* Returns true if the program does action number 'n', from 0 on, of those that
+ * push and pop VLAN tags, by overwriting a tag, together with another one. */
+static bool
+is_in_set_vlan(const struct xdp_flow_actions *ops, size_t n)
+{
+    for (size_t i = 0; i < ops->n_ops; i += 1 + ops->ops[i].n_data) {
+        switch (ops->ops[i].type) {
+        case XDP_OP_PUSH_VLAN:
+        case XDP_OP_POP_VLAN:
+            if (!n--) {
+                return false;
+            }
+            break;
+        case XDP_OP_SET_VLAN:
+            if (n < 2) {
+                return true;
+            }
+            n -= 2;
+            break;
+        }
+    }
+    return false;
+}
+
 /* Adds what action 'a', which changes a packet of 'old_size' bytes to one of
- * 'new_size', counts to 'counters' and to the coverage. */
+ * 'new_size', counts to 'counters' and to the coverage.  'sets_tag' is what
+ * is_in_set_vlan() says. */
 static void
 count_action(const struct nlattr *a, size_t old_size, size_t new_size,
-             uint64_t counters[XDP_COUNTER_MAX])
+             bool sets_tag, uint64_t counters[XDP_COUNTER_MAX])
 {
     switch ((int) nl_attr_type(a)) {
     case OVS_ACTION_ATTR_PUSH_VLAN:
-        counters[XDP_COUNTER_PUSH_VLAN]++;
-        event_count[EVENT_OP_PUSH]++;
+        counters[sets_tag ? XDP_COUNTER_SET_VLAN : XDP_COUNTER_PUSH_VLAN]++;
+        event_count[sets_tag ? EVENT_OP_SET_VLAN : EVENT_OP_PUSH]++;
         break;
     case OVS_ACTION_ATTR_POP_VLAN:
+        if (sets_tag) {
+            break;
+        }
         counters[XDP_COUNTER_POP_VLAN] += new_size < old_size;
         event_count[new_size < old_size ? EVENT_OP_POP
                     : EVENT_OP_POP_NONE]++;
@@ -310,7 +338,7 @@ execute_pass(const void *data, size_t size, uint32_t rss_hash,
     uint64_t *counters = executed->common.counters;
     uint64_t later[XDP_COUNTER_MAX] = { 0 };
     bool is_odd = false, must_drop = false;
-    size_t first_output = 0, slot = 0;
+    size_t first_output = 0, slot = 0, n_vlan_actions = 0;
 
     /* Once the bottom-of-stack bits are wrong, as they never are in what
      * ofproto makes, userspace is not sure where the label stack ends. */
@@ -341,7 +369,7 @@ execute_pass(const void *data, size_t size, uint32_t rss_hash,
 
     NL_ATTR_FOR_EACH (a, left, actions->data, actions->size) {
         size_t old_size = dp_packet_size(&packet);
-        bool sets_ipv6 = false;
+        bool sets_ipv6 = false, sets_tag = false;
         bool was_mpls, old_bos;
         struct copy *copy;
 
@@ -425,6 +453,11 @@ execute_pass(const void *data, size_t size, uint32_t rss_hash,
             continue;
         }
 
+        case OVS_ACTION_ATTR_PUSH_VLAN:
+        case OVS_ACTION_ATTR_POP_VLAN:
+            sets_tag = is_in_set_vlan(ops, n_vlan_actions++);
+            break;
+
         case OVS_ACTION_ATTR_SET:
         case OVS_ACTION_ATTR_SET_MASKED: {
             const struct nlattr *key = nl_attr_get(a);
@@ -476,7 +509,8 @@ execute_pass(const void *data, size_t size, uint32_t rss_hash,
             }
             break;
         }
-        count_action(a, old_size, dp_packet_size(&packet), counters);
+        count_action(a, old_size, dp_packet_size(&packet), sets_tag,
+                     counters);
     }
 out:
     executed->dp_hash = packet.md.dp_hash;

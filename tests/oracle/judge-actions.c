@@ -244,11 +244,12 @@ is_refusal_right(const struct actions *actions, const struct flow *flow,
                  const struct flow_wildcards *wc, enum xdp_reason reason)
 {
     uint32_t must = 0, may = 0, ports = 0;
-    size_t n_slots = 0, n_outputs = 0;
+    size_t n_slots = 0, n_spared = 0, n_outputs = 0;
     bool mpls_changed = false;
     bool truncated = false, was_truncated = false;
     bool new_tuple = false, maybe_new_tuple = false;
     size_t n_cts = 0;
+    bool popped = false;
     const struct nlattr *a;
     size_t left;
 
@@ -257,6 +258,7 @@ is_refusal_right(const struct actions *actions, const struct flow *flow,
     }
     NL_ATTR_FOR_EACH (a, left, actions->buf.data, actions->buf.size) {
         enum ovs_action_attr type = nl_attr_type(a);
+        size_t old_n_slots = n_slots;
 
         switch ((int) type) {
         case OVS_ACTION_ATTR_OUTPUT: {
@@ -278,7 +280,7 @@ is_refusal_right(const struct actions *actions, const struct flow *flow,
             ports |= UINT32_C(1) << port;
             n_outputs++;
             n_slots++;
-            if (n_slots > XDP_FLOW_MAX_OPS) {
+            if (n_slots - n_spared > XDP_FLOW_MAX_OPS) {
                 must |= REASON(N_OPS);
             }
             was_truncated = truncated;
@@ -300,7 +302,8 @@ is_refusal_right(const struct actions *actions, const struct flow *flow,
             } else if (maybe_new_tuple) {
                 may |= REASON(ORDER);
             }
-            if (++n_cts > XDP_FLOW_MAX_CTS || n_slots > XDP_FLOW_MAX_OPS) {
+            if (++n_cts > XDP_FLOW_MAX_CTS
+                || n_slots - n_spared > XDP_FLOW_MAX_OPS) {
                 must |= REASON(N_OPS);
             }
             break;
@@ -312,7 +315,7 @@ is_refusal_right(const struct actions *actions, const struct flow *flow,
 
         case OVS_ACTION_ATTR_METER:
             n_slots++;
-            if (n_slots > XDP_FLOW_MAX_OPS) {
+            if (n_slots - n_spared > XDP_FLOW_MAX_OPS) {
                 must |= REASON(N_OPS);
             }
             if (n_outputs) {
@@ -337,6 +340,11 @@ is_refusal_right(const struct actions *actions, const struct flow *flow,
         }
 
         case OVS_ACTION_ATTR_PUSH_VLAN:
+            /* It may share the slot of the pop. */
+            n_spared += popped;
+            n_slots++;
+            break;
+
         case OVS_ACTION_ATTR_POP_VLAN:
             n_slots++;
             break;
@@ -358,6 +366,8 @@ is_refusal_right(const struct actions *actions, const struct flow *flow,
             must |= REASON(ACTION);
             break;
         }
+        popped = (type == OVS_ACTION_ATTR_POP_VLAN
+                  || (popped && n_slots == old_n_slots));
         if (truncated && type != OVS_ACTION_ATTR_TRUNC
             && type != OVS_ACTION_ATTR_OUTPUT) {
             must |= REASON(ORDER) | REASON(ACTION);

@@ -282,8 +282,16 @@ put_push_vlan(struct ofpbuf *buf)
     nl_msg_put_unspec(buf, OVS_ACTION_ATTR_PUSH_VLAN, &vlan, sizeof vlan);
 }
 
-/* Appends an action that changes a packet of 'flow', or, if 'any', of anything
- * else. */
+/* Appends the push of a VLAN tag in the place of another one. */
+void
+put_replace_vlan(struct ofpbuf *buf)
+{
+    nl_msg_put_flag(buf, OVS_ACTION_ATTR_POP_VLAN);
+    put_push_vlan(buf);
+}
+
+/* Appends an action that changes a packet of 'flow', or two, or, if 'any', of
+ * anything else. */
 static void
 put_change(struct ofpbuf *buf, const struct flow *flow, bool any)
 {
@@ -292,7 +300,7 @@ put_change(struct ofpbuf *buf, const struct flow *flow, bool any)
     bool mpls = eth_type_mpls(flow->dl_type);
 
     for (;;) {
-        switch (rnd(16)) {
+        switch (rnd(17)) {
         case 0:
             put_set(buf, OVS_KEY_ATTR_ETHERNET,
                     sizeof(struct ovs_key_ethernet));
@@ -392,6 +400,9 @@ put_change(struct ofpbuf *buf, const struct flow *flow, bool any)
                 return;
             }
             break;
+        case 16:
+            put_replace_vlan(buf);
+            return;
         }
     }
 }
@@ -537,6 +548,8 @@ make_rewrite(struct actions *actions, const struct flow *flow)
         put_set(buf, OVS_KEY_ATTR_UDP, sizeof(struct ovs_key_udp));
     }
     if (one_in(4)) {
+        put_replace_vlan(buf);
+    } else if (one_in(4)) {
         nl_msg_put_flag(buf, OVS_ACTION_ATTR_POP_VLAN);
     }
     if (one_in(4)) {

@@ -15,6 +15,7 @@ struct flow;
 struct flow_wildcards;
 
 void add_prerequisites(const struct flow *, struct flow_wildcards *);
+void put_replace_vlan(struct ofpbuf *);
 void make_actions(struct actions *, const struct flow *,
                   const struct flow_wildcards *);
 void make_rewrite(struct actions *, const struct flow *);

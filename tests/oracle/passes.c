@@ -222,6 +222,7 @@ check_pipeline(unsigned long int index, const struct pipeline *p,
                && (GREW(SET_FIELD) != p->counters[XDP_COUNTER_SET_FIELD]
                    || GREW(PUSH_VLAN) != p->counters[XDP_COUNTER_PUSH_VLAN]
                    || GREW(POP_VLAN) != p->counters[XDP_COUNTER_POP_VLAN]
+                   || GREW(SET_VLAN) != p->counters[XDP_COUNTER_SET_VLAN]
                    || GREW(PUSH_MPLS) != p->counters[XDP_COUNTER_PUSH_MPLS]
                    || GREW(POP_MPLS) != p->counters[XDP_COUNTER_POP_MPLS])) {
         problem = "counters of ops";

@@ -34,19 +34,21 @@ make_train_actions(struct tested_flow *t, const struct flow *flow,
                    bool rewrites)
 {
     struct ofpbuf *buf = &t->actions.buf;
-    uint32_t what = rnd(rewrites ? 10 : 5);
+    uint32_t what = rnd(rewrites ? 11 : 6);
 
     if (!what) {
         make_label(t, 1 + rnd(4000));
         return;
     }
-    if (what >= 5) {
+    if (what >= 6) {
         make_rewrite(&t->actions, flow);
         return;
     }
     ofpbuf_use_stub(buf, t->actions.stub, sizeof t->actions.stub);
     if (what == 1) {
         nl_msg_put_flag(buf, OVS_ACTION_ATTR_POP_VLAN);
+    } else if (what == 3) {
+        put_replace_vlan(buf);
     }
     if (what != 2) {
         nl_msg_put_odp_port(buf, OVS_ACTION_ATTR_OUTPUT,
@@ -130,6 +132,7 @@ run_train(unsigned long int index, struct tested_flow *t,
         event_count[EVENT_TRAIN]++;
         event_count[EVENT_TRAIN_REWRITE] += (type >= XDP_OP_SET_ETHERNET
                                              && type <= XDP_OP_SET_UDP);
+        event_count[EVENT_TRAIN_SET_VLAN] += type == XDP_OP_SET_VLAN;
         n_trains++;
     }
     return true;

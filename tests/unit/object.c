@@ -260,7 +260,7 @@ test_object_default(void)
     CHECK(caps.max_words == XDP_MASK_MAX_WORDS);
     CHECK(caps.max_ops == XDP_FLOW_MAX_OPS);
     CHECK(caps.max_outputs == XDP_FLOW_MAX_OPS);
-    CHECK(caps.ops == (UINT64_C(2) << XDP_OP_CT_CLEAR) - (1 << XDP_OP_OUTPUT));
+    CHECK(caps.ops == (UINT64_C(2) << XDP_OP_SET_VLAN) - (1 << XDP_OP_OUTPUT));
 
     /* At tc, less. */
     CHECK(xdp_contract_has_tc(&caps));

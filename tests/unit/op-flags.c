@@ -39,6 +39,7 @@ static const struct letter {
     { 'u', XDP_OP_SET_UDP, 0 },
     { '-', XDP_OP_POP_VLAN, 0 },
     { '+', XDP_OP_PUSH_VLAN, 0 },
+    { '=', XDP_OP_SET_VLAN, 0 },
     { 'o', XDP_OP_OUTPUT, 0 },
     { 'h', XDP_OP_HASH, 0 },
     { 'r', XDP_OP_RECIRC, 0 },
@@ -86,10 +87,10 @@ static void
 init_patterns(void)
 {
     static const char *const sources[] = {
-        [SIMPLE] = "^[-+]?o$",
-        [SIMPLE_POP] = "^-o$",
+        [SIMPLE] = "^[-+=]?o$",
+        [SIMPLE_POP] = "^[-=]o$",
         [SHORT] = "^(h?r|P|To)$",
-        [REWRITE] = "^e?[46]?[tu]?-?[+]?o$",
+        [REWRITE] = "^e?[46]?[tu]?-?[+=]?o$",
         [TRACKED] = "^(ce?[46]?c?|e?[46]?c)[or]$",
         [DIFFER] = "o[^o]+o",
     };
@@ -148,7 +149,7 @@ broken_invariant(const char *s, uint8_t flags)
         return "POP_VLAN with SIMPLE only";
     }
     if (flags & XDP_FLOW_POP_VLAN && strchr(s, '+')) {
-        return "either a push or a pop";
+        return "a push, or a pop or a tag to set";
     }
     if (flags & XDP_FLOW_COPIES_DIFFER && fast) {
         return "no fast list has copies that differ";
@@ -197,7 +198,8 @@ append(struct xdp_flow_actions *actions, const struct letter *letter,
     memset(op, 0, (1 + letter->n_data) * sizeof *op);
     op->type = letter->type;
     op->n_data = letter->n_data;
-    if (letter->type == XDP_OP_PUSH_VLAN) {
+    if (letter->type == XDP_OP_PUSH_VLAN
+        || letter->type == XDP_OP_SET_VLAN) {
         op->u.push_vlan.tpid = htons(ETH_TYPE_VLAN_8021Q);
     }
     for (int i = 1; i <= letter->n_data; i++) {
@@ -261,13 +263,13 @@ test_op_flags_lists(void)
     }
     init_patterns();
     check_lists(all, 4);
-    check_lists("e46tu-+o", 6);
+    check_lists("e46tu-+=o", 6);
     check_lists("kce46or", 6);
     destroy_patterns();
 }
 
-/* A tag to push whose Ethertype is 0 is one that XDP_FLOW_SIMPLE has no place
- * for. */
+/* A tag to push or to set whose Ethertype is 0 is one that XDP_FLOW_SIMPLE has
+ * no place for. */
 static void
 test_op_flags_no_tpid(void)
 {
@@ -279,6 +281,10 @@ test_op_flags_no_tpid(void)
     CHECK(xdp_op_flags(&actions) == XDP_FLOW_REWRITE);
     actions.ops[0].u.push_vlan.tpid = htons(ETH_TYPE_VLAN_8021AD);
     CHECK(xdp_op_flags(&actions) == XDP_FLOW_SIMPLE);
+    actions.ops[0].type = XDP_OP_SET_VLAN;
+    CHECK(xdp_op_flags(&actions) == (XDP_FLOW_SIMPLE | XDP_FLOW_POP_VLAN));
+    actions.ops[0].u.push_vlan.tpid = 0;
+    CHECK(xdp_op_flags(&actions) == XDP_FLOW_REWRITE);
 }
 
 /* What flows need of packets, whatever looks like an op in data slots. */
@@ -394,12 +400,13 @@ test_op_flags_translated(void)
 {
     enum { MAX_ACTIONS = 4 };
     unsigned int digits[MAX_ACTIONS] = { 0 };
-    unsigned int n = 0, n_drops = 0;
+    unsigned int n = 0, n_drops = 0, n_tags_set = 0;
     uint8_t seen = 0;
     struct xdp_caps caps;
     struct ofpbuf b;
 
     match_headers(ETH_TYPE_IP, IPPROTO_UDP);
+    match_tags(1);
     begin_actions(&b, &caps);
     init_patterns();
     for (;;) {
@@ -419,6 +426,7 @@ test_op_flags_translated(void)
                      own_flags(s) | drop);
             }
             n_drops += drop != 0;
+            n_tags_set += strchr(s, '=') != NULL;
             check_flags(&tr.actions);
             seen |= xdp_op_flags(&tr.actions);
         }
@@ -431,10 +439,11 @@ test_op_flags_translated(void)
         }
     }
     destroy_patterns();
+    match_tags(0);
 
     /* All of them were there. */
     CHECK(seen == UINT8_MAX);
-    CHECK(n_drops > 1);
+    CHECK(n_drops > 1 && n_tags_set > 1);
 }
 
 const struct unit_case unit_op_flags[] = {

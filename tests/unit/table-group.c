@@ -141,10 +141,15 @@ test_table_groups_mtu(void)
         { 1, 0, { XDP_OP_OUTPUT, XDP_OP_POP_VLAN, XDP_OP_OUTPUT } },
         { 1, 0, { XDP_OP_POP_VLAN, XDP_OP_PUSH_VLAN, XDP_OP_OUTPUT,
                   XDP_OP_OUTPUT } },
+        { 1, 0, { XDP_OP_SET_VLAN, XDP_OP_OUTPUT, XDP_OP_OUTPUT } },
         { 1, -4, { XDP_OP_POP_VLAN, XDP_OP_POP_VLAN, XDP_OP_OUTPUT,
                    XDP_OP_OUTPUT } },
         { 2, -8, { XDP_OP_POP_VLAN, XDP_OP_POP_VLAN, XDP_OP_OUTPUT,
                    XDP_OP_OUTPUT } },
+        { 2, -4, { XDP_OP_POP_VLAN, XDP_OP_SET_VLAN, XDP_OP_OUTPUT,
+                   XDP_OP_OUTPUT } },
+        { 2, 4, { XDP_OP_SET_VLAN, XDP_OP_PUSH_VLAN, XDP_OP_OUTPUT,
+                  XDP_OP_OUTPUT } },
 
         /* Nor does a label or a length to be cut off count. */
         { 0, 0, { XDP_OP_POP_MPLS, XDP_OP_OUTPUT, XDP_OP_TRUNC,

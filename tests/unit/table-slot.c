@@ -176,6 +176,14 @@ test_table_flags(void)
         { { XDP_OP_PUSH_VLAN, XDP_OP_OUTPUT }, XDP_FLOW_SIMPLE },
         { { XDP_OP_POP_VLAN, XDP_OP_OUTPUT },
           XDP_FLOW_SIMPLE | XDP_FLOW_POP_VLAN },
+        { { XDP_OP_SET_VLAN, XDP_OP_OUTPUT },
+          XDP_FLOW_SIMPLE | XDP_FLOW_POP_VLAN },
+        { { XDP_OP_SET_VLAN }, 0 },
+        { { XDP_OP_SET_VLAN, XDP_OP_PUSH_VLAN, XDP_OP_OUTPUT }, 0 },
+        { { XDP_OP_POP_VLAN, XDP_OP_SET_VLAN, XDP_OP_OUTPUT },
+          XDP_FLOW_REWRITE },
+        { { XDP_OP_SET_ETHERNET, XDP_OP_SET_IPV6, XDP_OP_SET_TCP,
+            XDP_OP_SET_VLAN, XDP_OP_OUTPUT }, XDP_FLOW_REWRITE },
         { { XDP_OP_PUSH_VLAN }, 0 },
         { { XDP_OP_POP_VLAN, XDP_OP_POP_VLAN }, 0 },
         { { XDP_OP_POP_VLAN, XDP_OP_PUSH_VLAN, XDP_OP_OUTPUT },
@@ -242,6 +250,7 @@ test_table_flags(void)
                 op->u.output.port = 3;
                 break;
             case XDP_OP_PUSH_VLAN:
+            case XDP_OP_SET_VLAN:
                 op->u.push_vlan.tpid = htons(ETH_TYPE_VLAN_8021Q);
                 op->u.push_vlan.tci = htons(7);
                 break;
@@ -254,7 +263,8 @@ test_table_flags(void)
             }
         }
         pushes = (cases[i].flags & XDP_FLOW_SIMPLE
-                  && cases[i].types[0] == XDP_OP_PUSH_VLAN);
+                  && (cases[i].types[0] == XDP_OP_PUSH_VLAN
+                      || cases[i].types[0] == XDP_OP_SET_VLAN));
         CHECK(!xdp_flow_table_insert(f.table, &key, &mask, &actions, &tf));
         CHECK(fixture_find(&f, &key, &slot, &found));
         if (found.flow.flags != (XDP_FLOW_EXPLICIT_DROP | cases[i].flags)

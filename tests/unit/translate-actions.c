@@ -61,6 +61,165 @@ test_translate_actions(void)
     CHECK(!tr.actions.n_ops);
 }
 
+/* Returns true if op slot 'i' of 'tr' pushes the tag 'tpid', 'tci', or puts it
+ * in the place of another one, as 'type' says. */
+static bool
+is_tag(const struct xdp_translation *tr, size_t i, enum xdp_op_type type,
+       uint16_t tpid, uint16_t tci)
+{
+    const struct xdp_op *op = &tr->actions.ops[i];
+
+    return (op->type == type && !op->n_data
+            && op->u.push_vlan.tpid == htons(tpid)
+            && op->u.push_vlan.tci == htons(tci) && !op->u.raw[1]);
+}
+
+/* A tag that is popped and pushed again is overwritten. */
+static void
+test_translate_set_vlan(void)
+{
+    const enum xdp_op_type set = XDP_OP_SET_VLAN, push = XDP_OP_PUSH_VLAN;
+    const uint16_t c_tag = ETH_TYPE_VLAN_8021Q, s_tag = ETH_TYPE_VLAN_8021AD;
+    const uint16_t pop = XDP_OP_POP_VLAN;
+    struct ovs_key_ethernet eth = { .eth_src = { { { 2 } } } };
+    struct ovs_key_ipv6 ipv6 = { .ipv6_hlimit = 1 };
+    struct ovs_key_ipv6 nothing = { .ipv6_hlimit = 0 };
+    struct ovs_action_push_mpls mpls = {
+        .mpls_ethertype = htons(ETH_TYPE_MPLS),
+    };
+    struct xdp_translation tr;
+    struct xdp_caps caps;
+    struct ofpbuf b;
+
+    begin_actions(&b, &caps);
+    match_headers(ETH_TYPE_IPV6, IPPROTO_UDP);
+    match_tags(1);
+    put_pop_vlan(&b);
+    put_push_vlan(&b, s_tag, 0x3000 | 123);
+    put_output(&b, 1);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.actions.n_ops == 2 && is_tag(&tr, 0, set, s_tag, 0x2000 | 123)
+          && is_output(&tr, 1, 1));
+
+    /* Not twice the same: the second pop has nothing known to pop. */
+    put_pop_vlan(&b);
+    put_pop_vlan(&b);
+    put_push_vlan(&b, c_tag, 1);
+    put_output(&b, 1);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.actions.n_ops == 4 && is_tag(&tr, 2, push, c_tag, 1));
+
+    /* Of two tags the inner one, with the outer one popped before and pushed
+     * behind; of one that was pushed itself. */
+    match_tags(2);
+    put_pop_vlan(&b);
+    put_pop_vlan(&b);
+    put_push_vlan(&b, c_tag, 1);
+    put_push_vlan(&b, s_tag, 2);
+    put_output(&b, 1);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.actions.n_ops == 4
+          && tr.actions.ops[0].type == XDP_OP_POP_VLAN
+          && is_tag(&tr, 1, set, c_tag, 1)
+          && is_tag(&tr, 2, push, s_tag, 2) && is_output(&tr, 3, 1));
+    match_tags(0);
+    put_push_vlan(&b, c_tag, 1);
+    put_pop_vlan(&b);
+    put_push_vlan(&b, s_tag, 2);
+    put_pop_vlan(&b);
+    put_push_vlan(&b, c_tag, 3);
+    put_output(&b, 1);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.actions.n_ops == 4 && is_tag(&tr, 0, push, c_tag, 1)
+          && is_tag(&tr, 1, set, s_tag, 2) && is_tag(&tr, 2, set, c_tag, 3));
+
+    /* What the megaflow does not match on may not be there.  Nor is a tag with
+     * another Ethertype one to a pop. */
+    put_pop_vlan(&b);
+    put_push_vlan(&b, c_tag, 1);
+    put_output(&b, 1);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.actions.n_ops == 3 && is_tag(&tr, 1, push, c_tag, 1));
+    match_tags(1);
+    put_push_vlan(&b, 0x9100, 1);
+    put_pop_vlan(&b);
+    put_push_vlan(&b, c_tag, 2);
+    put_output(&b, 1);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.actions.n_ops == 4 && is_tag(&tr, 0, push, 0x9100, 1)
+          && tr.actions.ops[1].type == XDP_OP_POP_VLAN
+          && is_tag(&tr, 2, push, c_tag, 2));
+
+    /* Nor need it be one any more after a label has come or gone. */
+    for (int i = 0; i < 2; i++) {
+        if (i) {
+            nl_msg_put_be16(&b, OVS_ACTION_ATTR_POP_MPLS, htons(ETH_TYPE_IP));
+            match_headers(ETH_TYPE_MPLS, 0);
+            match_tags(1);
+        } else {
+            nl_msg_put_unspec(&b, OVS_ACTION_ATTR_PUSH_MPLS, &mpls,
+                              sizeof mpls);
+        }
+        put_pop_vlan(&b);
+        put_push_vlan(&b, c_tag, 1);
+        put_output(&b, 1);
+        CHECK(!translate_actions(&b, &caps, &tr));
+        CHECK(tr.actions.n_ops == 4 && is_tag(&tr, 2, push, c_tag, 1));
+    }
+    match_headers(ETH_TYPE_IPV6, IPPROTO_UDP);
+    match_tags(1);
+
+    /* An output in between gets the packet without a tag.  So does any other
+     * op find it, but not what comes to no op.  Data that look like a pop are
+     * none. */
+    put_pop_vlan(&b);
+    put_output(&b, 1);
+    put_push_vlan(&b, c_tag, 1);
+    put_output(&b, 2);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.actions.n_ops == 4
+          && tr.actions.ops[0].type == XDP_OP_POP_VLAN
+          && is_output(&tr, 1, 1) && is_tag(&tr, 2, push, c_tag, 1));
+    put_pop_vlan(&b);
+    put_set(&b, OVS_KEY_ATTR_ETHERNET, &eth, NULL, sizeof eth);
+    put_push_vlan(&b, c_tag, 1);
+    put_output(&b, 1);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.actions.n_ops == 5 && is_tag(&tr, 3, push, c_tag, 1));
+    put_pop_vlan(&b);
+    put_set(&b, OVS_KEY_ATTR_IPV6, &ipv6, &nothing, sizeof ipv6);
+    put_push_vlan(&b, c_tag, 1);
+    put_output(&b, 1);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.actions.n_ops == 2 && is_tag(&tr, 0, set, c_tag, 1));
+    memcpy(&nothing.ipv6_dst, &pop, sizeof pop);
+    put_set(&b, OVS_KEY_ATTR_IPV6, &nothing, &nothing, sizeof nothing);
+    put_push_vlan(&b, c_tag, 1);
+    put_output(&b, 1);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.actions.n_ops == 5 && is_tag(&tr, 3, push, c_tag, 1));
+
+    /* Behind an output, it makes copies differ. */
+    put_output(&b, 1);
+    put_pop_vlan(&b);
+    put_push_vlan(&b, c_tag, 1);
+    put_output(&b, 2);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.actions.n_ops == 3 && is_tag(&tr, 1, set, c_tag, 1)
+          && tr.actions.flags == XDP_FLOW_COPIES_DIFFER);
+
+    /* An object without the op has the two others. */
+    caps.ops = ~(UINT64_C(1) << XDP_OP_SET_VLAN);
+    put_pop_vlan(&b);
+    put_push_vlan(&b, c_tag, 1);
+    put_output(&b, 1);
+    CHECK(!translate_actions(&b, &caps, &tr));
+    CHECK(tr.actions.n_ops == 3
+          && tr.actions.ops[0].type == XDP_OP_POP_VLAN
+          && is_tag(&tr, 1, push, c_tag, 1));
+    match_tags(0);
+}
+
 /* Outputs. */
 static void
 test_translate_outputs(void)
@@ -525,6 +684,7 @@ test_translate_missing_ops(void)
 
 const struct unit_case unit_translate_actions[] = {
     { "translate-actions", test_translate_actions, NEED_NOTHING },
+    { "translate-set-vlan", test_translate_set_vlan, NEED_NOTHING },
     { "translate-outputs", test_translate_outputs, NEED_NOTHING },
     { "translate-tc", test_translate_tc, NEED_NOTHING },
     { "translate-drop", test_translate_drop, NEED_NOTHING },

@@ -91,6 +91,15 @@ match_headers(uint16_t dl_type, uint8_t nw_proto)
     }
 }
 
+/* Makes the megaflow match on 'n' VLAN tags, too, up to 2. */
+void
+match_tags(size_t n)
+{
+    flow_key.vlan_tci0 = n > 0 ? htons(VLAN_CFI) : 0;
+    flow_key.vlan_tci1 = n > 1 ? htons(VLAN_CFI) : 0;
+    flow_mask.vlan_tci0 = flow_mask.vlan_tci1 = htons(VLAN_CFI);
+}
+
 /* Translates and clears 'b'. */
 enum xdp_reason
 translate_actions(struct ofpbuf *b, const struct xdp_caps *caps,

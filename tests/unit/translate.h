@@ -25,6 +25,7 @@ extern struct xdp_key flow_mask;
 void all_caps(struct xdp_caps *);
 void begin_actions(struct ofpbuf *, struct xdp_caps *);
 void match_headers(uint16_t dl_type, uint8_t nw_proto);
+void match_tags(size_t n);
 
 /* Append actions. */
 void put_output(struct ofpbuf *, uint32_t port);
