@@ -233,14 +233,17 @@ show_port(const struct xdp_netdev *xdp, struct ds *s)
 
 /* For custody_for_each(): reads the statistics of 'flow', so that those of its
  * port are new. */
-static void
+static unsigned int
 refresh(struct custody_flow *flow, void *aux OVS_UNUSED)
+    OVS_REQUIRES(xdp_mutex)
 {
     struct xdp_flow_table_stats stats;
 
-    if (flow->table_flow) {
-        custody_get_stats(flow, &stats);
+    if (!flow->table_flow) {
+        return CUSTODY_LOOK;
     }
+    custody_get_stats(flow, &stats);
+    return CUSTODY_WORK;
 }
 
 /* Compares for qsort(): by name. */
@@ -371,7 +374,7 @@ struct refused_aux {
 };
 
 /* For custody_for_each(): appends a line about 'flow', if it is refused. */
-static void
+static unsigned int
 format_refused(struct custody_flow *flow, void *aux_)
 {
     const struct refused_aux *aux = aux_;
@@ -380,7 +383,7 @@ format_refused(struct custody_flow *flow, void *aux_)
 
     if (flow->table_flow
         || (aux->name && strcmp(flow->port->name, aux->name))) {
-        return;
+        return CUSTODY_LOOK;
     }
     minimatch_expand(&flow->match, &match);
     ds_put_format(s, "%s: ", flow->port->name);
@@ -391,6 +394,7 @@ format_refused(struct custody_flow *flow, void *aux_)
                   xdp_reason_to_string(flow->reason),
                   flow->detail ? ": " : "",
                   flow->detail ? flow->detail : "");
+    return CUSTODY_WORK;
 }
 
 /* Implements "ovs-appctl xdp/refused [PORT]". */

@@ -20,7 +20,7 @@
 #include "xdp-coverage.h"
 
 struct hmap custody_ports = HMAP_INITIALIZER(&custody_ports);
-struct hmap custody_flows = HMAP_INITIALIZER(&custody_flows);
+struct hmap custody_flows[CUSTODY_TABLES];
 struct xdp_totals custody_totals;
 struct ovs_list custody_refused[XDP_N_REASONS];
 
@@ -31,6 +31,9 @@ xdp_custody_init(void)
     custody_wake_init();
     ovs_mutex_lock(&xdp_mutex);
     xdp_totals_init(&custody_totals);
+    for (size_t i = 0; i < CUSTODY_TABLES; i++) {
+        hmap_init(&custody_flows[i]);
+    }
     for (size_t i = 0; i < XDP_N_REASONS; i++) {
         ovs_list_init(&custody_refused[i]);
     }
@@ -78,39 +81,72 @@ custody_port_gc(struct custody_port *port)
 
 /* Megaflows. */
 
-/* Calls 'cb' for each megaflow, with 'xdp_mutex', which is given back after
- * each XDP_CUSTODY_BATCH of them; so a megaflow that comes or goes meanwhile
- * may be left out, or others be met again. */
-void
-custody_for_each(void (*cb)(struct custody_flow *, void *aux), void *aux)
+/* Returns the hash of 'ufid'. */
+static uint32_t
+hash_ufid(const ovs_u128 *ufid)
 {
-    struct hmap_position position = { .bucket = 0 };
-    bool more = true;
+    return hash_bytes(ufid, sizeof *ufid, 0);
+}
 
-    while (more) {
-        xdp_custody_lock();
-        for (size_t i = 0; i < XDP_CUSTODY_BATCH && more; i++) {
-            struct hmap_node *node = hmap_at_position(&custody_flows,
-                                                      &position);
+/* Returns the table of megaflows whose ufids have 'hash', of which each table
+ * uses the lower bits itself. */
+static struct hmap *
+get_table(uint32_t hash)
+    OVS_REQUIRES(xdp_mutex)
+{
+    return &custody_flows[hash / (UINT32_MAX / CUSTODY_TABLES + 1)];
+}
 
-            if (node) {
-                cb(CONTAINER_OF(node, struct custody_flow, node), aux);
-            } else {
-                more = false;
+/* Calls 'cb', which returns what it has cost, for megaflows from '*position'
+ * on, which is zero at first, until CUSTODY_BUDGET is spent.  Then the caller
+ * may give back 'xdp_mutex' before the next part of the walk.  Returns false
+ * when the walk is over.  'cb' must not make or delete megaflows.
+ *
+ * A megaflow that is there all the time is met once, whatever comes and goes
+ * meanwhile. */
+bool
+custody_walk(size_t *position,
+             unsigned int (*cb)(struct custody_flow *, void *aux), void *aux)
+{
+    unsigned int cost = 0;
+
+    while (*position < CUSTODY_TABLES && cost < CUSTODY_BUDGET) {
+        struct hmap *table = &custody_flows[(*position)++];
+        struct custody_flow *flow;
+
+        if (!hmap_is_empty(table)) {
+            HMAP_FOR_EACH (flow, node, table) {
+                cost += cb(flow, aux);
             }
         }
-        xdp_custody_unlock();
     }
+    return *position < CUSTODY_TABLES;
+}
+
+/* Walks over all megaflows as custody_walk() does, and gives back 'xdp_mutex'
+ * between the parts. */
+void
+custody_for_each(unsigned int (*cb)(struct custody_flow *, void *aux),
+                 void *aux)
+{
+    size_t position = 0;
+    bool more;
+
+    do {
+        xdp_custody_lock();
+        more = custody_walk(&position, cb, aux);
+        xdp_custody_unlock();
+    } while (more);
 }
 
 /* Returns the megaflow 'ufid' from the port 'in_port', or NULL. */
 struct custody_flow *
 custody_find(odp_port_t in_port, const ovs_u128 *ufid)
 {
+    uint32_t hash = hash_ufid(ufid);
     struct custody_flow *flow;
 
-    HMAP_FOR_EACH_WITH_HASH (flow, node, hash_bytes(ufid, sizeof *ufid, 0),
-                             &custody_flows) {
+    HMAP_FOR_EACH_WITH_HASH (flow, node, hash, get_table(hash)) {
         if (ovs_u128_equals(flow->ufid, *ufid)
             && flow->port->odp_port == in_port) {
             return flow;
@@ -125,12 +161,12 @@ custody_create(struct custody_port *port, const ovs_u128 *ufid,
                const struct match *match)
 {
     struct custody_flow *flow = xzalloc(sizeof *flow);
+    uint32_t hash = hash_ufid(ufid);
 
     flow->ufid = *ufid;
     flow->port = port;
     minimatch_init(&flow->match, match);
-    hmap_insert(&custody_flows, &flow->node,
-                hash_bytes(ufid, sizeof *ufid, 0));
+    hmap_insert(get_table(hash), &flow->node, hash);
     ovs_list_push_back(&port->flows, &flow->port_node);
     port->n_flows++;
     ovs_list_push_back(&custody_refused[XDP_REASON_NONE], &flow->refused_node);
@@ -230,11 +266,12 @@ custody_set_reason(struct custody_flow *flow, enum xdp_reason reason,
  * the port 'home'. */
 void
 custody_enter(struct custody_flow *flow, struct xdp_flow_table *table,
-              struct xdp_table_flow *table_flow, const struct netdev *home)
+              struct xdp_table_flow *table_flow, struct xdp_netdev *home)
 {
     flow->table = table;
     flow->table_flow = table_flow;
     flow->home = home;
+    home->n_homed++;
     ovs_list_remove(&flow->refused_node);
     ovs_list_remove(&flow->port_node);
     ovs_list_push_front(&flow->port->flows, &flow->port_node);
@@ -256,6 +293,8 @@ leave_table(struct custody_flow *flow)
     custody_note_shortage(flow->table);
     flow->table_flow = NULL;
     flow->table = NULL;
+    flow->home->n_homed--;
+    flow->home = NULL;
     flow->stopped = flow->stale = false;
     ovs_list_push_back(&custody_refused[XDP_REASON_NONE], &flow->refused_node);
     ovs_list_remove(&flow->port_node);
@@ -283,7 +322,7 @@ custody_delete(struct custody_flow *flow)
 
     leave_table(flow);
     custody_get_stats(flow, &stats);
-    hmap_remove(&custody_flows, &flow->node);
+    hmap_remove(get_table(flow->node.hash), &flow->node);
     ovs_list_remove(&flow->refused_node);
     ovs_list_remove(&flow->port_node);
     flow->port->n_flows--;

@@ -62,32 +62,8 @@ xdp_custody_netdev_flush(struct netdev *netdev)
     withdraw_batches(netdev, XDP_REASON_NO_TABLE);
 }
 
-/* Takes out of XDP at most 'max' megaflows of the tunnel 'port' that are
- * in the table of 'home'.  Returns true if there may be some left. */
-static bool
-withdraw_some_at(struct custody_port *port, const struct netdev *home,
-                 size_t max)
-    OVS_REQUIRES(xdp_mutex)
-{
-    struct custody_flow *flow;
-
-    LIST_FOR_EACH_SAFE (flow, port_node, &port->flows) {
-        if (!flow->table_flow) {
-            break;
-        }
-        if (flow->home == home) {
-            if (!max--) {
-                return true;
-            }
-            custody_withdraw(flow, XDP_REASON_NO_TABLE, NULL);
-            xdp_custody_kick(XDP_RETRY_PORTS);
-        }
-    }
-    return false;
-}
-
-/* Takes at most 'max' megaflows out of XDP that come from 'xdp', or are in its
- * table.  Returns true if there may be some left. */
+/* Takes at most 'max' megaflows out of XDP that come from 'xdp'.  Returns true
+ * if there are some left. */
 static bool
 withdraw_some_from(const struct xdp_netdev *xdp, size_t max)
     OVS_REQUIRES(xdp_mutex)
@@ -95,12 +71,8 @@ withdraw_some_from(const struct xdp_netdev *xdp, size_t max)
     struct custody_port *port;
 
     HMAP_FOR_EACH (port, node, &custody_ports) {
-        if (xdp->tunnel ? port->tunnel == xdp : port->netdev == xdp->netdev) {
-            if (withdraw_some(port, max, XDP_REASON_NO_TABLE)) {
-                return true;
-            }
-        } else if (port->tunnel && !xdp->tunnel
-                   && withdraw_some_at(port, xdp->netdev, max)) {
+        if ((xdp->tunnel ? port->tunnel == xdp : port->netdev == xdp->netdev)
+            && withdraw_some(port, max, XDP_REASON_NO_TABLE)) {
             return true;
         }
     }
@@ -123,27 +95,42 @@ count_leading_to(const struct xdp_netdev *xdp)
     return n;
 }
 
-/* Takes 'flow' out of XDP if it leads to 'xdp', from where packets may not be
- * redirected there, or from anywhere if 'any'.  Returns true if it leads
- * there. */
-static bool
-withdraw_leading_to(struct custody_flow *flow, const struct xdp_netdev *xdp,
-                    bool any)
+/* Whose megaflows leave XDP. */
+struct eviction {
+    const struct xdp_netdev *xdp;
+    bool ingress;               /* Not only where it is no target any more? */
+};
+
+/* For custody_walk(): takes 'flow' out of XDP if it leads to the port, or is
+ * in its table, as 'eviction' says. */
+static unsigned int
+evict_flow(struct custody_flow *flow, void *eviction_)
     OVS_REQUIRES(xdp_mutex)
 {
+    const struct eviction *eviction = eviction_;
+    const struct xdp_netdev *xdp = eviction->xdp;
     const struct xdp_netdev *from;
 
-    if (!flow->table_flow
-        || !xdp_flow_table_leads_to(flow->table, flow->table_flow,
-                                    xdp->number)) {
-        return false;
+    if (!flow->table_flow) {
+        return CUSTODY_LOOK;
+    }
+    if (eviction->ingress && flow->home == xdp) {
+        /* Behind a tunnel.  There may be another table for it. */
+        custody_withdraw(flow, XDP_REASON_NO_TABLE, NULL);
+        xdp_custody_kick(XDP_RETRY_PORTS);
+        return CUSTODY_WORK;
+    }
+    if (!xdp_flow_table_leads_to(flow->table, flow->table_flow,
+                                 xdp->number)) {
+        return CUSTODY_LOOK;
     }
     from = custody_port_xdp(flow->port);
-    if (any || !from || !xdp_netdev_takes_from(xdp, from)) {
-        custody_withdraw(flow, any ? XDP_REASON_TARGET_TYPE
-                                   : XDP_REASON_TARGET, xdp->name);
+    if (eviction->ingress || !from || !xdp_netdev_takes_from(xdp, from)) {
+        custody_withdraw(flow, eviction->ingress ? XDP_REASON_TARGET_TYPE
+                                                 : XDP_REASON_TARGET,
+                         xdp->name);
     }
-    return true;
+    return CUSTODY_WORK;
 }
 
 /* Takes out of XDP all megaflows that output to 'xdp', or pop the header of
@@ -152,49 +139,32 @@ withdraw_leading_to(struct custody_flow *flow, const struct xdp_netdev *xdp,
 void
 xdp_custody_evict(const struct xdp_netdev *xdp, bool ingress)
 {
-    struct custody_flow *flow;
-    size_t n_left;
+    struct eviction eviction = { .xdp = xdp };
+    size_t position = 0;
 
     if (ingress) {
-        withdraw_some_from(xdp, SIZE_MAX);
-    }
-    n_left = count_leading_to(xdp);
-    HMAP_FOR_EACH (flow, node, &custody_flows) {
-        if (!n_left) {
-            break;
+        while (xdp_custody_evict_some(xdp, &position)) {
+            continue;
         }
-        n_left -= withdraw_leading_to(flow, xdp, ingress);
+    } else if (count_leading_to(xdp)) {
+        while (custody_walk(&position, evict_flow, &eviction)) {
+            continue;
+        }
     }
 }
 
 /* Does a part of what xdp_custody_evict() does with 'ingress', so that the
  * caller can give the lock back before the next part, with the same
  * '*position', which is zero at first.  No new flows may come to 'xdp' any
- * more.  Returns false when there is nothing left to do, but for what has
- * moved meanwhile. */
+ * more.  Returns false when there is nothing left to do. */
 bool
-xdp_custody_evict_some(const struct xdp_netdev *xdp,
-                       struct hmap_position *position)
+xdp_custody_evict_some(const struct xdp_netdev *xdp, size_t *position)
 {
-    size_t left = XDP_CUSTODY_BATCH;
+    struct eviction eviction = { .xdp = xdp, .ingress = true };
 
-    if (withdraw_some_from(xdp, XDP_CUSTODY_BATCH)) {
-        return true;
-    }
-    if (!count_leading_to(xdp)) {
-        return false;
-    }
-    /* Those that do not lead there cost less to look at. */
-    for (size_t i = 0; i < 16 * XDP_CUSTODY_BATCH && left; i++) {
-        struct hmap_node *node = hmap_at_position(&custody_flows, position);
-
-        if (!node) {
-            return false;
-        }
-        left -= withdraw_leading_to(CONTAINER_OF(node, struct custody_flow,
-                                                 node), xdp, true);
-    }
-    return true;
+    return (withdraw_some_from(xdp, XDP_CUSTODY_BATCH)
+            || ((xdp->n_homed || count_leading_to(xdp))
+                && custody_walk(position, evict_flow, &eviction)));
 }
 
 /* Takes all megaflows out of XDP, because the offload has been switched

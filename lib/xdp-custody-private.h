@@ -74,7 +74,7 @@ struct custody_flow {
     /* In XDP, if 'table_flow' is nonnull. */
     struct xdp_flow_table *table;
     struct xdp_table_flow *table_flow;
-    const struct netdev *home;  /* Whose table that is: the port's, or behind a
+    struct xdp_netdev *home;    /* Whose table that is: the port's, or behind a
                                  * tunnel that of some AF_XDP port. */
     bool stopped;               /* Does it let no packets in? */
     bool stale;                 /* New actions came while it was stopped. */
@@ -95,7 +95,18 @@ struct custody_flow {
 };
 
 extern struct hmap custody_ports OVS_GUARDED_BY(xdp_mutex);
-extern struct hmap custody_flows OVS_GUARDED_BY(xdp_mutex);
+
+/* The megaflows, in so many tables that each is small even if there are a
+ * million of them: nobody waits for one to grow, and one can be looked at as a
+ * whole before the lock is given back.  A megaflow stays in its table. */
+#define CUSTODY_TABLES 16384
+extern struct hmap custody_flows[CUSTODY_TABLES] OVS_GUARDED_BY(xdp_mutex);
+
+/* What a look at a megaflow costs, and work on one, and how much of that there
+ * is in one hold of the lock. */
+#define CUSTODY_LOOK 1
+#define CUSTODY_WORK 16
+#define CUSTODY_BUDGET (XDP_CUSTODY_BATCH * CUSTODY_WORK)
 
 /* Megaflows that are not in XDP, by their reason, the longest there first. */
 extern struct ovs_list custody_refused[XDP_N_REASONS]
@@ -115,8 +126,11 @@ struct custody_port *custody_port_find(odp_port_t) OVS_REQUIRES(xdp_mutex);
 struct xdp_netdev *custody_port_xdp(const struct custody_port *)
     OVS_REQUIRES(xdp_mutex);
 void custody_port_gc(struct custody_port *) OVS_REQUIRES(xdp_mutex);
-void custody_for_each(void (*)(struct custody_flow *, void *aux), void *aux)
-    OVS_EXCLUDED(xdp_mutex);
+bool custody_walk(size_t *position,
+                  unsigned int (*)(struct custody_flow *, void *aux),
+                  void *aux) OVS_REQUIRES(xdp_mutex);
+void custody_for_each(unsigned int (*)(struct custody_flow *, void *aux),
+                      void *aux) OVS_EXCLUDED(xdp_mutex);
 struct custody_flow *custody_find(odp_port_t in_port, const ovs_u128 *ufid)
     OVS_REQUIRES(xdp_mutex);
 struct custody_flow *custody_create(struct custody_port *,
@@ -127,7 +141,7 @@ void custody_delete(struct custody_flow *) OVS_REQUIRES(xdp_mutex);
 void custody_get_stats(struct custody_flow *, struct xdp_flow_table_stats *)
     OVS_REQUIRES(xdp_mutex);
 void custody_enter(struct custody_flow *, struct xdp_flow_table *,
-                   struct xdp_table_flow *, const struct netdev *home)
+                   struct xdp_table_flow *, struct xdp_netdev *home)
     OVS_REQUIRES(xdp_mutex);
 void custody_withdraw(struct custody_flow *, enum xdp_reason,
                       const char *detail) OVS_REQUIRES(xdp_mutex);

@@ -165,6 +165,21 @@ update_stopped(struct custody_flow *flow)
     }
 }
 
+/* For custody_walk(): takes 'flow' out of XDP if it pushes UDP headers. */
+static unsigned int
+withdraw_pushing(struct custody_flow *flow, void *aux OVS_UNUSED)
+    OVS_REQUIRES(xdp_mutex)
+{
+    if (!flow->table_flow
+        || !nl_attr_find__(flow->actions, flow->actions_len,
+                           OVS_ACTION_ATTR_TUNNEL_PUSH)) {
+        return CUSTODY_LOOK;
+    }
+    custody_withdraw(flow, XDP_REASON_ACTION, "tnl_push, to other ports");
+    xdp_custody_kick(XDP_REASON_BIT(XDP_REASON_ACTION));
+    return CUSTODY_WORK;
+}
+
 /* Has the flows that push UDP headers translated again, if the range of source
  * ports has changed since ("ovs-appctl tnl/egress_port_range"). */
 static void
@@ -172,21 +187,15 @@ check_source_ports(void)
     OVS_REQUIRES(xdp_mutex)
 {
     static uint16_t port_min = 0, port_max = 0;
-    struct custody_flow *flow;
+    size_t position = 0;
 
     if (port_min == tnl_udp_port_min && port_max == tnl_udp_port_max) {
         return;
     }
     port_min = tnl_udp_port_min;
     port_max = tnl_udp_port_max;
-    HMAP_FOR_EACH (flow, node, &custody_flows) {
-        if (flow->table_flow
-            && nl_attr_find__(flow->actions, flow->actions_len,
-                              OVS_ACTION_ATTR_TUNNEL_PUSH)) {
-            custody_withdraw(flow, XDP_REASON_ACTION,
-                             "tnl_push, to other ports");
-            xdp_custody_kick(XDP_REASON_BIT(XDP_REASON_ACTION));
-        }
+    while (custody_walk(&position, withdraw_pushing, NULL)) {
+        continue;
     }
 }
 
@@ -353,7 +362,7 @@ struct count_aux {
 };
 
 /* For custody_for_each(). */
-static void
+static unsigned int
 count_flow(struct custody_flow *flow, void *aux_)
 {
     struct count_aux *aux = aux_;
@@ -361,6 +370,7 @@ count_flow(struct custody_flow *flow, void *aux_)
     if (flow->table_flow && flow->port->netdev == aux->netdev) {
         aux->n_flows[aux->get_index(&flow->ufid)]++;
     }
+    return CUSTODY_LOOK;
 }
 
 /* Adds the number of megaflows in XDP that come from 'netdev' to the elements

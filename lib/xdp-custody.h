@@ -138,8 +138,8 @@ bool xdp_custody_get(odp_port_t in_port, uintptr_t holder,
 /* For lib/xdp-port*.c. */
 void xdp_custody_evict(const struct xdp_netdev *, bool ingress)
     OVS_REQUIRES(xdp_mutex);
-bool xdp_custody_evict_some(const struct xdp_netdev *,
-                            struct hmap_position *) OVS_REQUIRES(xdp_mutex);
+bool xdp_custody_evict_some(const struct xdp_netdev *, size_t *position)
+    OVS_REQUIRES(xdp_mutex);
 void xdp_custody_evict_all(void);
 void xdp_custody_kick(uint32_t reasons) OVS_REQUIRES(xdp_mutex);
 void xdp_custody_check_vlan_limit(void) OVS_REQUIRES(xdp_mutex);

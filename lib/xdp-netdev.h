@@ -100,6 +100,7 @@ struct xdp_netdev {
 
     /* The provider's. */
     bool target_warned;         /* Log said that it is no target. */
+    size_t n_homed;             /* Megaflows in XDP that are in its table. */
 };
 
 /* All ports. */

@@ -131,7 +131,7 @@ find_home(const struct custody_flow *flow, struct xdp_netdev *xdp)
         return xdp;
     }
     if (flow->table_flow) {
-        return xdp_netdev_lookup(flow->home);
+        return flow->home;
     }
     port = custody_port_find(flow->orig_in_port);
     home = port && !port->tunnel ? custody_port_xdp(port) : NULL;
@@ -289,7 +289,7 @@ xdp_offer(struct custody_flow *flow)
             error = xdp_flow_table_insert(table, &tr.key, &tr.mask,
                                           &tr.actions, &table_flow);
             if (!error) {
-                custody_enter(flow, table, table_flow, home->netdev);
+                custody_enter(flow, table, table_flow, home);
             }
         }
         custody_note_shortage(table);

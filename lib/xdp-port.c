@@ -96,7 +96,7 @@ static void
 take_off(struct xdp_netdev *port)
     OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
 {
-    struct hmap_position position = { .bucket = 0 };
+    size_t position = 0;
     struct xdp_tc tc = port->tc;
     int fd = port->link_fd;
 

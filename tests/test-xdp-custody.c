@@ -59,11 +59,11 @@ open_tunnel(const char *dpif_type)
     return netdev;
 }
 
-/* Puts the megaflow 'ufid' from 'in_port' of thread 'pmd_id', of packets with
+/* Puts the megaflow 'id' from 'in_port' of thread 'pmd_id', of packets with
  * Ethertype 'dl_type', with an output to 'out_port'. */
 static bool
-put(odp_port_t in_port, unsigned int pmd_id, uint16_t dl_type,
-    odp_port_t out_port)
+put_other(odp_port_t in_port, const ovs_u128 *id, unsigned int pmd_id,
+          uint16_t dl_type, odp_port_t out_port)
 {
     uint64_t stub[8];
     struct ofpbuf actions;
@@ -76,10 +76,18 @@ put(odp_port_t in_port, unsigned int pmd_id, uint16_t dl_type,
     match_set_dl_type(&match, htons(dl_type));
     ofpbuf_use_stub(&actions, stub, sizeof stub);
     nl_msg_put_odp_port(&actions, OVS_ACTION_ATTR_OUTPUT, out_port);
-    taken = xdp_custody_put(in_port, pmd_id, &ufid, &match, actions.data,
+    taken = xdp_custody_put(in_port, pmd_id, id, &match, actions.data,
                             actions.size, in_port);
     ofpbuf_uninit(&actions);
     return taken;
+}
+
+/* As put_other() for the megaflow 'ufid'. */
+static bool
+put(odp_port_t in_port, unsigned int pmd_id, uint16_t dl_type,
+    odp_port_t out_port)
+{
+    return put_other(in_port, &ufid, pmd_id, dl_type, out_port);
 }
 
 /* Returns true if thread 'pmd_id' has a hold on the megaflow from
@@ -131,13 +139,11 @@ static bool
 outputs_to(odp_port_t out_port)
 {
     const struct custody_flow *flow;
-    bool found = false;
+    bool found;
 
     xdp_custody_lock();
-    HMAP_FOR_EACH (flow, node, &custody_flows) {
-        found |= (flow->port->odp_port == TUNNEL_PORT
-                  && nl_attr_get_odp_port(flow->actions) == out_port);
-    }
+    flow = custody_find(TUNNEL_PORT, &ufid);
+    found = flow && nl_attr_get_odp_port(flow->actions) == out_port;
     xdp_custody_unlock();
     return found;
 }
@@ -262,6 +268,95 @@ test_kernel_datapath(void)
     netdev_close(netdev);
 }
 
+/* Many megaflows. */
+enum { N_MANY = 20000 };
+
+/* Returns the ufid of number 'i' of them. */
+static ovs_u128
+many_ufid(unsigned int i)
+{
+    return (ovs_u128) { .u64 = { .lo = i, .hi = 3 } };
+}
+
+/* Puts number 'i' of them. */
+static bool
+put_many(unsigned int i)
+{
+    ovs_u128 id = many_ufid(i);
+
+    return put_other(TUNNEL_PORT, &id, 0, 0x0800, OTHER_PORT);
+}
+
+/* Deletes it. */
+static bool
+delete_many(unsigned int i)
+{
+    ovs_u128 id = many_ufid(i);
+
+    return xdp_custody_delete(TUNNEL_PORT, 0, &id);
+}
+
+/* For custody_walk(): counts how often each of them is met. */
+static unsigned int
+count_met(struct custody_flow *flow, void *n_met_)
+{
+    unsigned int *n_met = n_met_;
+
+    n_met[flow->ufid.u64.lo]++;
+    return CUSTODY_WORK;
+}
+
+/* A walk over many megaflows meets each that stays once, whatever comes and
+ * goes between its parts, and none of these is long. */
+static void
+test_walk(void)
+{
+    struct netdev *netdev = open_tunnel("netdev");
+    unsigned int *n_met = xcalloc(2 * N_MANY, sizeof *n_met);
+    unsigned int n_max = 0, n_before = 0;
+    size_t position = 0;
+    bool more;
+
+    xdp_custody_port_added(TUNNEL_PORT, netdev);
+    CHECK(xdp_custody_netdev_enable(netdev));
+    for (unsigned int i = 0; i < N_MANY; i++) {
+        CHECK(put_many(i));
+    }
+    for (unsigned int i = 0; ; i++) {
+        unsigned int n = 0;
+
+        xdp_custody_lock();
+        more = custody_walk(&position, count_met, n_met);
+        xdp_custody_unlock();
+        for (unsigned int j = 0; j < 2 * N_MANY; j++) {
+            n += n_met[j];
+        }
+        n_max = MAX(n_max, n - n_before);
+        n_before = n;
+        if (!more) {
+            break;
+        }
+        /* Every fourth goes, some time, and as many come. */
+        if (4 * i + 3 < N_MANY) {
+            CHECK(delete_many(4 * i + 3));
+        }
+        for (unsigned int j = 0; j < 50 && 50 * i + j < N_MANY; j++) {
+            CHECK(put_many(N_MANY + 50 * i + j));
+        }
+    }
+    CHECK(n_max >= XDP_CUSTODY_BATCH && n_max < 2 * XDP_CUSTODY_BATCH);
+    for (unsigned int i = 0; i < N_MANY; i++) {
+        CHECK(n_met[i] == 1 || (i % 4 == 3 && !n_met[i]));
+    }
+    for (unsigned int i = 0; i < 2 * N_MANY; i++) {
+        CHECK(n_met[i] <= 1);
+        delete_many(i);
+    }
+    free(n_met);
+    xdp_custody_port_removed(TUNNEL_PORT, "netdev");
+    netdev_close(netdev);
+}
+
 int
 main(int argc OVS_UNUSED, char *argv[])
 {
@@ -275,6 +370,7 @@ main(int argc OVS_UNUSED, char *argv[])
         { "ports", test_ports },
         { "shared netdev", test_shared_netdev },
         { "kernel datapath", test_kernel_datapath },
+        { "walk", test_walk },
     };
     const struct xdp_flow_table_limits limits = {
         .n_flows = 1, .n_slots = 1, .n_masks = 1, .n_ports = 64,
