@@ -79,6 +79,19 @@ custody_port_gc(struct custody_port *port)
     }
 }
 
+/* Returns the number of megaflows in XDP. */
+uint64_t
+custody_n_offloaded(void)
+{
+    const struct custody_port *port;
+    uint64_t n = 0;
+
+    HMAP_FOR_EACH (port, node, &custody_ports) {
+        n += port->n_offloaded;
+    }
+    return n;
+}
+
 /* Megaflows. */
 
 /* Returns the hash of 'ufid'. */

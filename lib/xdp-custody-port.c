@@ -268,13 +268,10 @@ xdp_custody_count_port(odp_port_t odp_port, struct xdp_custody_counts *counts)
 uint64_t
 xdp_custody_n_offloaded(void)
 {
-    const struct custody_port *port;
-    uint64_t n = 0;
+    uint64_t n;
 
     xdp_custody_lock();
-    HMAP_FOR_EACH (port, node, &custody_ports) {
-        n += port->n_offloaded;
-    }
+    n = custody_n_offloaded();
     xdp_custody_unlock();
     return n;
 }

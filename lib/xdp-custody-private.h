@@ -126,6 +126,7 @@ struct custody_port *custody_port_find(odp_port_t) OVS_REQUIRES(xdp_mutex);
 struct xdp_netdev *custody_port_xdp(const struct custody_port *)
     OVS_REQUIRES(xdp_mutex);
 void custody_port_gc(struct custody_port *) OVS_REQUIRES(xdp_mutex);
+uint64_t custody_n_offloaded(void) OVS_REQUIRES(xdp_mutex);
 bool custody_walk(size_t *position,
                   unsigned int (*)(struct custody_flow *, void *aux),
                   void *aux) OVS_REQUIRES(xdp_mutex);

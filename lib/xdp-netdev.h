@@ -75,7 +75,8 @@ struct xdp_netdev {
 
     /* State, while 'object' is nonnull. */
     struct xdp_object *object;
-    bool gone;                  /* Device left; 'object' is NULL since. */
+    bool gone;                  /* Device left; 'object' is NULL since, or will
+                                 * be as soon as all flows have left. */
     int ifindex;                /* Without 'object', when last configured. */
     int link_fd;                /* At XDP, otherwise -1. */
     uint32_t xdp_flags;         /* XDP_FLAGS_*_MODE, XDP_NETDEV_TC; without

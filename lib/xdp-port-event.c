@@ -86,16 +86,38 @@ refresh_obstacles(enum xdp_features_event event, int ifindex)
     }
 }
 
-/* Takes the program off 'port', whose device has left. */
+/* Returns all AF_XDP ports in an array of '*n', which the caller frees.  They
+ * stay while 'xdp_mutex' is released, unlike the place of each in the hmap of
+ * all ports, to and from which tunnels come and go. */
+static struct xdp_netdev **
+collect_ports(size_t *n)
+    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
+{
+    struct xdp_netdev **ports = xmalloc((hmap_count(xdp_netdev_all()) + 1)
+                                        * sizeof *ports);
+    struct xdp_netdev *port;
+
+    *n = 0;
+    HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
+        if (!port->tunnel) {
+            ports[(*n)++] = port;
+        }
+    }
+    return ports;
+}
+
+/* Takes the program off 'port', whose device has left.  Releases 'xdp_mutex'
+ * meanwhile. */
 static void
 lose_device(struct xdp_netdev *port)
-    OVS_REQUIRES(xdp_mutex)
+    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
 {
     VLOG_INFO("%s: device is gone (deleted, moved to another network "
               "namespace, or another one has its name)",
               netdev_get_name(port->netdev));
-    xdp_port_take_out(port);
     port->gone = true;
+    xdp_port_take_off(port);
+    xdp_port_take_out(port);
     xdp_port_replace_string(&port->device_problem, NULL);
 }
 
@@ -178,16 +200,20 @@ revive(struct xdp_netdev *port)
  * name of a port, in the place of another. */
 static void
 handle_link(int ifindex)
-    OVS_REQUIRES(xdp_mutex)
+    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
 {
+    struct xdp_netdev **ports;
     char name[IF_NAMESIZE];
-    struct xdp_netdev *port;
+    size_t n;
 
     if (hmap_is_empty(xdp_netdev_all()) || !if_indextoname(ifindex, name)) {
         return;
     }
-    HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
-        if (port->tunnel || strcmp(name, netdev_get_name(port->netdev))) {
+    ports = collect_ports(&n);
+    for (size_t i = 0; i < n; i++) {
+        struct xdp_netdev *port = ports[i];
+
+        if (strcmp(name, netdev_get_name(port->netdev))) {
             continue;
         }
         if (port->object && port->ifindex == ifindex) {
@@ -199,20 +225,21 @@ handle_link(int ifindex)
         }
         revive(port);
     }
+    free(ports);
 }
 
 /* Looks at the devices of all ports, because there may have been events that
  * nobody got. */
 static void
 handle_lost_events(void)
-    OVS_REQUIRES(xdp_mutex)
+    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
 {
-    struct xdp_netdev *port;
+    size_t n;
+    struct xdp_netdev **ports = collect_ports(&n);
 
-    HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
-        if (port->tunnel) {
-            continue;
-        }
+    for (size_t i = 0; i < n; i++) {
+        struct xdp_netdev *port = ports[i];
+
         if (port->object && !has_device(port)) {
             lose_device(port);
         } else if (port->object) {
@@ -229,6 +256,7 @@ handle_lost_events(void)
         }
         revive(port);
     }
+    free(ports);
 }
 
 /* Handles 'event' of the device 'ifindex'. */

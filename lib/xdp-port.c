@@ -89,17 +89,45 @@ xdp_port_unload_objects(void)
     }
 }
 
+/* Has nothing redirected any more to 'port', which is attached. */
+static void
+remove_target(const struct xdp_netdev *port)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct xdp_object *object;
+
+    LIST_FOR_EACH (object, list_node, xdp_object_list()) {
+        if (object->has_table) {
+            int error = xdp_flow_table_set_target(object->table, port->number,
+                                                  0);
+
+            if (error) {
+                VLOG_WARN_RL(&rl, "%s: removing the port from the devices to "
+                             "redirect to failed (%s)",
+                             netdev_get_name(port->netdev),
+                             ovs_strerror(error));
+            }
+        }
+    }
+}
+
 /* Takes the program of 'port' off the device, and its flows out of XDP.
  * Nobody has to wait for the driver, which may stop and start its queues for
- * that, nor for many flows. */
-static void
-take_off(struct xdp_netdev *port)
-    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
+ * that, nor for many flows: 'xdp_mutex' is released meanwhile.
+ *
+ * If the device is gone, flows that lead there drop their packets at once, as
+ * userspace does: another device may get its number while they leave. */
+void
+xdp_port_take_off(struct xdp_netdev *port)
 {
     size_t position = 0;
     struct xdp_tc tc = port->tc;
     int fd = port->link_fd;
 
+    if (port->object && port->gone) {
+        port->leaving = true;
+        remove_target(port);
+    }
     if (fd >= 0 || tc.ifindex) {
         port->link_fd = -1;
         port->tc = XDP_TC_NONE;
@@ -123,8 +151,6 @@ take_off(struct xdp_netdev *port)
 void
 xdp_port_take_out(struct xdp_netdev *port)
 {
-    struct xdp_object *object;
-
     if (!port->object) {
         return;
     }
@@ -136,19 +162,7 @@ xdp_port_take_out(struct xdp_netdev *port)
     xdp_tc_detach(&port->tc);
     xdp_custody_evict(port, true);
 
-    LIST_FOR_EACH (object, list_node, xdp_object_list()) {
-        if (object->has_table) {
-            int error = xdp_flow_table_set_target(object->table, port->number,
-                                                  0);
-
-            if (error) {
-                VLOG_WARN_RL(&rl, "%s: removing the port from the devices to "
-                             "redirect to failed (%s)",
-                             netdev_get_name(port->netdev),
-                             ovs_strerror(error));
-            }
-        }
-    }
+    remove_target(port);
     if (port->companion) {
         xdp_port_note_closed(port->companion->socket_end);
         xdp_port_tc_take_out(port);
@@ -425,7 +439,7 @@ xdp_port_attach(struct netdev *netdev, int ifindex, uint32_t xdp_flags,
     if (!port || (!port->option && !must_be_tc
                   && !xdp_netdev_offload_is_on())) {
         if (port) {
-            take_off(port);
+            xdp_port_take_off(port);
             xdp_port_take_out(port);
             port->stale = false;
             port->has_good = true;
@@ -444,7 +458,7 @@ xdp_port_attach(struct netdev *netdev, int ifindex, uint32_t xdp_flags,
         error = tc && !port->object ? EINVAL : 0;
         goto out;
     }
-    take_off(port);
+    xdp_port_take_off(port);
     xdp_port_take_out(port);
     port->ifindex = ifindex;
     port->xdp_flags = xdp_flags;
@@ -533,7 +547,7 @@ xdp_port_detach(struct netdev *netdev)
         detached = port->object || port->gone;
         port->gone = false;
         port->stale = true;
-        take_off(port);
+        xdp_port_take_off(port);
         xdp_port_take_out(port);
     }
     xdp_port_note_closed(netdev_get_name(netdev));
@@ -564,7 +578,7 @@ xdp_port_destroy(struct netdev *netdev)
     xdp_port_lock_config();
     port = xdp_netdev_lookup(netdev);
     if (port) {
-        take_off(port);
+        xdp_port_take_off(port);
         xdp_port_take_out(port);
         xdp_netdev_remove(port);
         free(port->option);

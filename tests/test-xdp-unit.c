@@ -43,6 +43,7 @@ static const struct unit_case *const suites[] = {
     unit_op_flags,
     unit_userspace,
     unit_port,                  /* Before what leaves maps to be closed. */
+    unit_holds,
     unit_table,
     unit_table_mask,
     unit_table_slot,
@@ -86,8 +87,10 @@ usage(void)
            "Runs all cases, or those whose names begin with CASE.\n\n"
            "  --object PATH    the default object (default: %s)\n"
            "  --objects DIR    where the other objects are (default: %s)\n"
+           "  --flows N        megaflows of the holds- cases (default: %u)\n"
+           "  --times          have these print how long xdp_mutex is held\n"
            "  --list           only print the names of the cases\n",
-           object_path, objects_dir);
+           object_path, objects_dir, holds_flows);
 }
 
 /* Prints the names of the cases. */
@@ -193,10 +196,13 @@ print_nothing(enum libbpf_print_level level OVS_UNUSED,
 int
 main(int argc, char *argv[])
 {
-    enum { OPT_OBJECT = 1, OPT_OBJECTS, OPT_LIST, OPT_HELP };
+    enum { OPT_OBJECT = 1, OPT_OBJECTS, OPT_FLOWS, OPT_TIMES, OPT_LIST,
+           OPT_HELP };
     static const struct option options[] = {
         { "object", required_argument, NULL, OPT_OBJECT },
         { "objects", required_argument, NULL, OPT_OBJECTS },
+        { "flows", required_argument, NULL, OPT_FLOWS },
+        { "times", no_argument, NULL, OPT_TIMES },
         { "list", no_argument, NULL, OPT_LIST },
         { "help", no_argument, NULL, OPT_HELP },
         { NULL, 0, NULL, 0 },
@@ -208,6 +214,12 @@ main(int argc, char *argv[])
         switch (c) {
         case OPT_OBJECT: object_path = optarg; break;
         case OPT_OBJECTS: objects_dir = optarg; break;
+        case OPT_FLOWS:
+            if (!str_to_uint(optarg, 10, &holds_flows) || !holds_flows) {
+                ovs_fatal(0, "%s is no number of megaflows", optarg);
+            }
+            break;
+        case OPT_TIMES: holds_times = true; break;
         case OPT_LIST:
             list_cases();
             return EXIT_SUCCESS;

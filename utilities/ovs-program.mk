@@ -25,11 +25,15 @@ xdp_objects = $(patsubst $(XDP_SRCDIR)/%.c,$(XDP_BUILDDIR)/%.o, \
 xdp_all_objects = $(foreach program,$(XDP_PROGRAMS),\
 	$(call xdp_objects,$(program)))
 
+# The unit tests look in whenever a lock is taken or given back.
+$(XDP_BUILDDIR)/tests/test-xdp-unit: XDP_LDFLAGS = \
+	-Wl,--wrap=ovs_mutex_lock_at,--wrap=ovs_mutex_unlock
+
 # Extra libraries that the offload's sources or the programs use directly.
 .SECONDEXPANSION:
 $(xdp_programs): $(XDP_BUILDDIR)/%: $$(call xdp_objects,%) lib/libopenvswitch.la
-	$(AM_V_CCLD)$(LINK) $(filter %.o,$^) lib/libopenvswitch.la -lelf -lz \
-	    $(LIBS)
+	$(AM_V_CCLD)$(LINK) $(XDP_LDFLAGS) $(filter %.o,$^) \
+	    lib/libopenvswitch.la -lelf -lz $(LIBS)
 
 $(xdp_all_objects): $(XDP_BUILDDIR)/%.o: $(XDP_SRCDIR)/%.c Makefile
 	@$(MKDIR_P) $(@D)

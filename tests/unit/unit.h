@@ -10,11 +10,15 @@
 #ifndef UNIT_H
 #define UNIT_H 1
 
+#include <stdbool.h>
+
 #include "compiler.h"
 
 extern const char *object_path; /* --object: the default object. */
 extern const char *objects_dir; /* --objects: where the others are. */
 extern char *temp_dir;          /* A directory of this process for files. */
+extern unsigned int holds_flows; /* --flows: for the cases of holds.c. */
+extern bool holds_times;        /* --times: are these to print times? */
 
 /* What a case needs. */
 enum need {
@@ -32,6 +36,7 @@ struct unit_case {
 /* The cases of each file, with one without a name at the end. */
 extern const struct unit_case unit_conns[];
 extern const struct unit_case unit_conntrack[];
+extern const struct unit_case unit_holds[];
 extern const struct unit_case unit_meter[];
 extern const struct unit_case unit_object[];
 extern const struct unit_case unit_op_flags[];

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How long 'xdp_mutex' is held: many megaflows enter or leave XDP, for one
+ * reason or another, and the test looks in whenever the lock is given back.
+ * What counts is how many of them a hold has moved.  With --times, it prints
+ * for how long the lock was held, too.
+ *
+ * Ports and their devices are made up; the object with its table is real.
+ */
+
+#include <config.h>
+
+#undef NDEBUG
+#include <errno.h>
+#include <linux/if_link.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "dpif.h"
+#include "hash.h"
+#include "netdev-provider.h"
+#include "netlink.h"
+#include "odp-netlink.h"
+#include "openvswitch/match.h"
+#include "openvswitch/ofpbuf.h"
+#include "packets.h"
+#include "sset.h"
+#include "timeval.h"
+#include "unit.h"
+#include "util.h"
+#include "xdp-custody-private.h"
+#include "xdp-port-private.h"
+#include "xdp-program.h"
+
+unsigned int holds_flows = 3000;
+bool holds_times;
+
+/* Megaflows that a hold may move: a batch, and what else is in its last
+ * table. */
+#define MAX_MOVED (2 * XDP_CUSTODY_BATCH)
+
+/* The lock. */
+
+/* While 'watching': how many megaflows were in XDP when it was last given
+ * back, how many more or less at most after a hold, and holds by the binary
+ * logarithm of their microseconds. */
+static bool watching;
+static size_t n_last, max_moved;
+static unsigned int n_holds[32];
+static long long int taken_at, longest;
+static uint64_t taken_at_cpu, longest_cpu;
+
+void __real_ovs_mutex_lock_at(const struct ovs_mutex *, const char *where);
+void __wrap_ovs_mutex_lock_at(const struct ovs_mutex *, const char *where);
+void __real_ovs_mutex_unlock(const struct ovs_mutex *);
+void __wrap_ovs_mutex_unlock(const struct ovs_mutex *);
+
+/* Returns the time in microseconds that this thread has been on a CPU. */
+static uint64_t
+cpu_usec(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return ts.tv_sec * UINT64_C(1000000) + ts.tv_nsec / 1000;
+}
+
+/* The linker has everybody call this for ovs_mutex_lock_at(). */
+void
+__wrap_ovs_mutex_lock_at(const struct ovs_mutex *mutex, const char *where)
+    OVS_NO_THREAD_SAFETY_ANALYSIS
+{
+    __real_ovs_mutex_lock_at(mutex, where);
+    if (mutex == &xdp_mutex && watching) {
+        taken_at = time_usec();
+        taken_at_cpu = cpu_usec();
+    }
+}
+
+/* The linker has everybody call this for ovs_mutex_unlock(). */
+void
+__wrap_ovs_mutex_unlock(const struct ovs_mutex *mutex)
+    OVS_NO_THREAD_SAFETY_ANALYSIS
+{
+    if (mutex == &xdp_mutex && watching) {
+        long long int usec = time_usec() - taken_at;
+        uint64_t cpu = cpu_usec() - taken_at_cpu;
+        size_t n = custody_n_offloaded();
+
+        n_holds[usec > 0 ? log_2_floor(MIN(usec, INT32_MAX)) : 0]++;
+        longest = MAX(longest, usec);
+        longest_cpu = MAX(longest_cpu, cpu);
+        max_moved = MAX(max_moved, n > n_last ? n - n_last : n_last - n);
+        n_last = n;
+    }
+    __real_ovs_mutex_unlock(mutex);
+}
+
+/* Begins to watch. */
+static void
+watch(void)
+    OVS_NO_THREAD_SAFETY_ANALYSIS
+{
+    memset(n_holds, 0, sizeof n_holds);
+    longest = longest_cpu = 0;
+    max_moved = 0;
+    n_last = custody_n_offloaded();
+    watching = true;
+}
+
+/* Ends that, and prints for how long the lock was held during 'what'. */
+static void
+unwatch(const char *what)
+{
+    watching = false;
+    if (!holds_times) {
+        return;
+    }
+    printf("%s: longest hold %lld us, %"PRIu64" us on a CPU, %"PRIuSIZE" "
+           "megaflows\n", what, longest, longest_cpu, max_moved);
+    for (size_t i = 0; i < ARRAY_SIZE(n_holds); i++) {
+        if (n_holds[i]) {
+            printf("  %u below %llu us\n", n_holds[i], 2ULL << i);
+        }
+    }
+}
+
+/* Ports. */
+
+#define N_PORTS 3
+#define PORT_NO(I) u32_to_odp(101 + (I))
+
+static struct netdev netdevs[N_PORTS];
+
+/* Returns the port of number 'i'. */
+static struct xdp_netdev *
+get_port(size_t i)
+    OVS_REQUIRES(xdp_mutex)
+{
+    return xdp_netdev_lookup(&netdevs[i]);
+}
+
+/* Returns the number of the device of port 'i', which there is not. */
+static int
+get_ifindex(size_t i)
+{
+    return 1000001 + i;
+}
+
+/* Makes port 'i' one of the datapath. */
+static struct custody_port *
+add_custody_port(size_t i)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct custody_port *port = xzalloc(sizeof *port);
+
+    netdevs[i].name = xasprintf("hold%"PRIuSIZE, i);
+    netdevs[i].netdev_class = &netdev_afxdp_class;
+    port->odp_port = PORT_NO(i);
+    port->name = xstrdup(netdevs[i].name);
+    port->netdev = &netdevs[i];
+    port->enabled = true;
+    ovs_list_init(&port->flows);
+    xdp_totals_init(&port->totals);
+    hmap_insert(&custody_ports, &port->node,
+                hash_int(odp_to_u32(port->odp_port), 0));
+    return port;
+}
+
+/* Forgets port 'i', whose megaflows are gone. */
+static void
+remove_custody_port(size_t i)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct custody_port *port = custody_port_find(PORT_NO(i));
+
+    if (port) {
+        port->netdev = NULL;
+        custody_port_gc(port);
+    }
+    free(netdevs[i].name);
+}
+
+/* Makes port 'i', to which 'object' is attached. */
+static void
+add_port(size_t i, struct xdp_object *object)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct xdp_netdev *xdp = xzalloc(sizeof *xdp);
+
+    add_custody_port(i);
+    xdp->name = xstrdup(netdevs[i].name);
+    xdp->netdev = &netdevs[i];
+    xdp->ifindex = get_ifindex(i);
+    xdp->link_fd = -1;
+    xdp->tc = XDP_TC_NONE;
+    xdp->xdp_flags = XDP_FLAGS_DRV_MODE;
+    xdp->can_be_target = true;
+    ovs_assert(xdp_netdev_alloc_number(xdp->ifindex, &xdp->number));
+    ovs_assert(!xdp_flow_table_add_port(object->table, xdp->number,
+                                        xdp->ifindex,
+                                        xdp_netdev_vlan_limit()));
+    xdp_object_ref(object);
+    xdp->object = object;
+    xdp_netdev_insert(xdp);
+}
+
+/* Removes port 'i', whose megaflows are gone. */
+static void
+remove_port(size_t i)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct xdp_netdev *xdp = get_port(i);
+
+    remove_custody_port(i);
+    xdp_port_take_out(xdp);
+    xdp_netdev_remove(xdp);
+    free(xdp->name);
+    free(xdp->device_problem);
+    free(xdp->obstacle_help);
+    free(xdp);
+}
+
+/* Megaflows. */
+
+/* Returns the ufid of megaflow 'i'. */
+static ovs_u128
+get_ufid(unsigned int i)
+{
+    return (ovs_u128) { .u64 = { .lo = i, .hi = 4 } };
+}
+
+/* Returns the port from which megaflow 'i' comes, every other from 0 and the
+ * rest from 2.  They lead to the next one, 1 or 0. */
+static size_t
+get_in_port(unsigned int i)
+{
+    return i % 2 ? 2 : 0;
+}
+
+/* Puts megaflow 'i'. */
+static bool
+put(unsigned int i)
+{
+    ovs_u128 ufid = get_ufid(i);
+    size_t in_port = get_in_port(i);
+    struct ofpbuf actions;
+    uint64_t stub[8];
+    struct match match;
+    bool taken;
+
+    match_init_catchall(&match);
+    match.flow.in_port.odp_port = PORT_NO(in_port);
+    match.wc.masks.in_port.odp_port = u32_to_odp(UINT32_MAX);
+    match_set_dl_type(&match, htons(ETH_TYPE_IP));
+    match_set_nw_dst(&match, htonl(i));
+    ofpbuf_use_stub(&actions, stub, sizeof stub);
+    nl_msg_put_odp_port(&actions, OVS_ACTION_ATTR_OUTPUT,
+                        PORT_NO((in_port + 1) % N_PORTS));
+    taken = xdp_custody_put(PORT_NO(in_port), 1, &ufid, &match, actions.data,
+                            actions.size, PORT_NO(0));
+    ofpbuf_uninit(&actions);
+    return taken;
+}
+
+/* Deletes megaflow 'i'. */
+static bool
+delete(unsigned int i)
+{
+    ovs_u128 ufid = get_ufid(i);
+
+    return xdp_custody_delete(PORT_NO(get_in_port(i)), 1, &ufid);
+}
+
+/* Removes megaflows and ports. */
+static void
+end(void)
+{
+    const struct xdp_flow_table_limits none = { .n_flows = 0 };
+
+    for (unsigned int i = 0; i < holds_flows; i++) {
+        if (!delete(i)) {
+            fail("megaflow %u not in custody", i);
+        }
+    }
+    xdp_port_lock_config();
+    for (size_t i = 0; i < N_PORTS; i++) {
+        remove_port(i);
+    }
+    xdp_port_unlock_config();
+    xdp_port_configure(false, &none);
+}
+
+/* Makes ports and megaflows, all of which are in XDP.  Returns false, with the
+ * case failed, if that cannot be. */
+static bool
+begin(void)
+{
+    struct sset types = SSET_INITIALIZER(&types);
+    struct xdp_flow_table_limits limits = {
+        .n_flows = holds_flows + 1, .n_slots = 2 * holds_flows, .n_masks = 16,
+        .n_ports = 1024, .n_hints = 1024,
+    };
+    struct xdp_object *object;
+    char *message;
+    int error;
+
+    /* Either makes the offload known, by the version of OVS. */
+    netdev_run();
+    dp_enumerate_types(&types);
+    sset_destroy(&types);
+    xdp_port_configure(true, &limits);
+
+    ovs_mutex_lock(&xdp_mutex);
+    if (!hmap_is_empty(&custody_ports)) {
+        message = xstrdup("an earlier case has left its ports");
+        error = EBUSY;
+    } else {
+        error = xdp_object_get(object_path, &limits, NULL, &object,
+                               &message);
+    }
+    if (!error) {
+        for (size_t i = 0; i < N_PORTS; i++) {
+            add_port(i, object);
+        }
+        xdp_port_put_object(object);
+    } else {
+        fail("%s", message);
+        free(message);
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+    if (error) {
+        return false;
+    }
+
+    for (unsigned int i = 0; i < holds_flows && !error; i++) {
+        error = !put(i);
+    }
+    if (xdp_custody_n_offloaded() != holds_flows) {
+        fail("only %"PRIu64" megaflows in XDP", xdp_custody_n_offloaded());
+        end();
+        error = EINVAL;
+    }
+    return !error;
+}
+
+/* Cases. */
+
+/* The device of a port is deleted that half of the megaflows come from, and
+ * the others lead to. */
+static void
+test_holds_gone(void)
+{
+    bool attached;
+
+    if (!begin()) {
+        return;
+    }
+    watch();
+    xdp_port_handle_event(XDP_FEATURES_GONE, get_ifindex(0));
+    unwatch("device gone");
+    CHECK(!xdp_custody_n_offloaded());
+    CHECK(max_moved && max_moved <= MAX_MOVED);
+    ovs_mutex_lock(&xdp_mutex);
+    attached = get_port(0)->object;
+    ovs_mutex_unlock(&xdp_mutex);
+    CHECK(!attached);
+    end();
+}
+
+const struct unit_case unit_holds[] = {
+    { "holds-gone", test_holds_gone, NEED_BPF },
+    { NULL, NULL, 0 }
+};
