@@ -9,25 +9,17 @@
 #include "xdp-custody-private.h"
 #include "xdp-program.h"
 
-/* Takes at most 'max' megaflows of 'port' out of XDP, for 'reason'.  Returns
- * true if there are some left. */
-static bool
-withdraw_some(struct custody_port *port, size_t max, enum xdp_reason reason)
-    OVS_REQUIRES(xdp_mutex)
+/* Takes XDP_CUSTODY_BATCH megaflows of 'port' out of XDP, or fewer if there
+ * are no more, for 'reason'.  Returns true if there are some left. */
+bool
+custody_port_withdraw_some(struct custody_port *port, enum xdp_reason reason)
 {
-    for (size_t i = 0; port->n_offloaded && i < max; i++) {
+    for (size_t i = 0; port->n_offloaded && i < XDP_CUSTODY_BATCH; i++) {
         custody_withdraw(CONTAINER_OF(ovs_list_front(&port->flows),
                                       struct custody_flow, port_node),
                          reason, NULL);
     }
     return port->n_offloaded != 0;
-}
-
-/* Takes all megaflows of 'port' out of XDP. */
-void
-custody_port_withdraw(struct custody_port *port)
-{
-    withdraw_some(port, SIZE_MAX, XDP_REASON_NO_TABLE);
 }
 
 /* Takes out of XDP, for 'reason', all megaflows that come from 'netdev', or
@@ -46,7 +38,7 @@ withdraw_batches(const struct netdev *netdev, enum xdp_reason reason)
         xdp_custody_lock();
         HMAP_FOR_EACH (port, node, &custody_ports) {
             if ((!netdev || port->netdev == netdev)
-                && withdraw_some(port, XDP_CUSTODY_BATCH, reason)) {
+                && custody_port_withdraw_some(port, reason)) {
                 more = true;
                 break;
             }
@@ -62,17 +54,17 @@ xdp_custody_netdev_flush(struct netdev *netdev)
     withdraw_batches(netdev, XDP_REASON_NO_TABLE);
 }
 
-/* Takes at most 'max' megaflows out of XDP that come from 'xdp'.  Returns true
- * if there are some left. */
+/* Takes some megaflows out of XDP that come from 'xdp'.  Returns true if there
+ * are some left. */
 static bool
-withdraw_some_from(const struct xdp_netdev *xdp, size_t max)
+withdraw_some_from(const struct xdp_netdev *xdp)
     OVS_REQUIRES(xdp_mutex)
 {
     struct custody_port *port;
 
     HMAP_FOR_EACH (port, node, &custody_ports) {
         if ((xdp->tunnel ? port->tunnel == xdp : port->netdev == xdp->netdev)
-            && withdraw_some(port, max, XDP_REASON_NO_TABLE)) {
+            && custody_port_withdraw_some(port, XDP_REASON_NO_TABLE)) {
             return true;
         }
     }
@@ -162,7 +154,7 @@ xdp_custody_evict_some(const struct xdp_netdev *xdp, size_t *position)
 {
     struct eviction eviction = { .xdp = xdp, .ingress = true };
 
-    return (withdraw_some_from(xdp, XDP_CUSTODY_BATCH)
+    return (withdraw_some_from(xdp)
             || ((xdp->n_homed || count_leading_to(xdp))
                 && custody_walk(position, evict_flow, &eviction)));
 }

@@ -61,18 +61,66 @@ get_tunnel_type(const struct netdev *netdev)
     return XDP_TUNNEL_NONE;
 }
 
-/* Takes our flow API from 'port', whose megaflows leave XDP. */
+/* Takes our flow API from the port 'odp_port', and its netdev if 'removed'.
+ * Its megaflows leave XDP, and so do those that pop its header if it is a
+ * tunnel, in pieces.  New ones are refused from the beginning. */
 static void
-disable_port(struct custody_port *port)
-    OVS_REQUIRES(xdp_mutex)
+disable_port(odp_port_t odp_port, bool removed)
+    OVS_EXCLUDED(xdp_mutex)
 {
-    custody_port_withdraw(port);
-    if (port->tunnel) {
-        xdp_custody_evict(port->tunnel, true);
-        xdp_netdev_remove_tunnel(port->tunnel);
+    struct xdp_netdev *tunnel = NULL;
+    struct custody_port *port;
+    size_t position = 0;
+    bool more;
+
+    xdp_custody_lock();
+    port = custody_port_find(odp_port);
+    if (port) {
+        port->enabled = false;
+        if (removed) {
+            port->netdev = NULL;
+        }
+        /* Nobody else knows it from here on but the tables. */
+        tunnel = port->tunnel;
         port->tunnel = NULL;
     }
-    port->enabled = false;
+    xdp_custody_unlock();
+
+    do {
+        xdp_custody_lock();
+        port = custody_port_find(odp_port);
+        more = port && custody_port_withdraw_some(port, XDP_REASON_NO_TABLE);
+        if (!more && tunnel) {
+            more = xdp_custody_evict_some(tunnel, &position);
+            if (!more) {
+                xdp_netdev_remove_tunnel(tunnel);
+            }
+        }
+        xdp_custody_unlock();
+    } while (more);
+}
+
+/* Takes our flow API from all ports with 'netdev'. */
+static void
+disable_netdev(const struct netdev *netdev)
+    OVS_EXCLUDED(xdp_mutex)
+{
+    const struct custody_port *port;
+    odp_port_t *ports;
+    size_t n = 0;
+
+    xdp_custody_lock();
+    ports = xmalloc((hmap_count(&custody_ports) + 1) * sizeof *ports);
+    HMAP_FOR_EACH (port, node, &custody_ports) {
+        if (port->netdev == netdev) {
+            ports[n++] = port->odp_port;
+        }
+    }
+    xdp_custody_unlock();
+    for (size_t i = 0; i < n; i++) {
+        disable_port(ports[i], false);
+    }
+    free(ports);
 }
 
 /* Makes 'port' one whose megaflows we take, because its netdev has our flow
@@ -139,8 +187,10 @@ xdp_custody_port_added(odp_port_t odp_port, struct netdev *netdev)
 void
 xdp_custody_port_removed(odp_port_t odp_port, const char *dpif_type)
 {
+    const struct netdev *netdev;
     struct custody_port *port;
-    struct netdev *netdev;
+    size_t position = 0;
+    bool more;
 
     if (!serves(dpif_type)) {
         return;
@@ -154,23 +204,22 @@ xdp_custody_port_removed(odp_port_t odp_port, const char *dpif_type)
         return;
     }
 
-    /* In pieces, also those of a port that has the same netdev. */
-    xdp_custody_netdev_flush(netdev);
-    xdp_custody_lock();
-    port = custody_port_find(odp_port);
-    if (port && port->netdev == netdev) {
+    disable_port(odp_port, true);
+    do {
         const struct xdp_netdev *xdp;
 
-        disable_port(port);
-        port->netdev = NULL;
-        custody_port_gc(port);
+        xdp_custody_lock();
         xdp = xdp_netdev_lookup(netdev);
-        if (xdp) {
-            xdp_custody_evict(xdp, true);
+        more = xdp && xdp_custody_evict_some(xdp, &position);
+        if (!more) {
+            port = custody_port_find(odp_port);
+            if (port) {
+                custody_port_gc(port);
+            }
+            xdp_custody_kick(XDP_RETRY_PORTS);
         }
-        xdp_custody_kick(XDP_RETRY_PORTS);
-    }
-    xdp_custody_unlock();
+        xdp_custody_unlock();
+    } while (more);
 }
 
 /* Returns true if 'netdev' is one of a kind whose flows can be in XDP. */
@@ -202,14 +251,10 @@ xdp_custody_netdev_enable(struct netdev *netdev)
             ok = enable_port(port);
         }
     }
-    if (!ok) {
-        HMAP_FOR_EACH (port, node, &custody_ports) {
-            if (port->netdev == netdev) {
-                disable_port(port);
-            }
-        }
-    }
     xdp_custody_unlock();
+    if (!ok) {
+        disable_netdev(netdev);
+    }
     return ok;
 }
 
@@ -217,16 +262,7 @@ xdp_custody_netdev_enable(struct netdev *netdev)
 void
 xdp_custody_netdev_disable(struct netdev *netdev)
 {
-    struct custody_port *port;
-
-    xdp_custody_netdev_flush(netdev);
-    xdp_custody_lock();
-    HMAP_FOR_EACH (port, node, &custody_ports) {
-        if (port->netdev == netdev) {
-            disable_port(port);
-        }
-    }
-    xdp_custody_unlock();
+    disable_netdev(netdev);
 }
 
 /* Stores in '*n' the number of ports that got our flow API since the last

@@ -150,7 +150,8 @@ void custody_set_reason(struct custody_flow *, enum xdp_reason,
                         const char *detail) OVS_REQUIRES(xdp_mutex);
 
 /* xdp-custody-leave.c. */
-void custody_port_withdraw(struct custody_port *) OVS_REQUIRES(xdp_mutex);
+bool custody_port_withdraw_some(struct custody_port *, enum xdp_reason)
+    OVS_REQUIRES(xdp_mutex);
 
 /* xdp-offer.c. */
 void xdp_offer(struct custody_flow *) OVS_REQUIRES(xdp_mutex);

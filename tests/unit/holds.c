@@ -129,10 +129,11 @@ unwatch(const char *what)
 
 /* Ports. */
 
-#define N_PORTS 3
+#define N_PORTS 3               /* Then comes a tunnel. */
+#define TUNNEL N_PORTS
 #define PORT_NO(I) u32_to_odp(101 + (I))
 
-static struct netdev netdevs[N_PORTS];
+static struct netdev netdevs[N_PORTS + 1];
 
 /* Returns the port of number 'i'. */
 static struct xdp_netdev *
@@ -177,6 +178,9 @@ remove_custody_port(size_t i)
     struct custody_port *port = custody_port_find(PORT_NO(i));
 
     if (port) {
+        if (port->tunnel) {
+            xdp_netdev_remove_tunnel(port->tunnel);
+        }
         port->netdev = NULL;
         custody_port_gc(port);
     }
@@ -207,6 +211,17 @@ add_port(size_t i, struct xdp_object *object)
     xdp_netdev_insert(xdp);
 }
 
+/* Makes the tunnel. */
+static void
+add_tunnel(void)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct custody_port *port = add_custody_port(TUNNEL);
+
+    port->tunnel = xdp_netdev_add_tunnel(port->name, XDP_TUNNEL_VXLAN);
+    ovs_assert(port->tunnel);
+}
+
 /* Removes port 'i', whose megaflows are gone. */
 static void
 remove_port(size_t i)
@@ -232,12 +247,16 @@ get_ufid(unsigned int i)
     return (ovs_u128) { .u64 = { .lo = i, .hi = 4 } };
 }
 
+/* Do megaflows lead into the tunnel, and come from there? */
+static bool tunneled;
+
 /* Returns the port from which megaflow 'i' comes, every other from 0 and the
- * rest from 2.  They lead to the next one, 1 or 0. */
+ * rest from 2.  They lead to the next one, 1 or 0.  If 'tunneled', the former
+ * pop the header of a tunnel, and the latter come from that. */
 static size_t
 get_in_port(unsigned int i)
 {
-    return i % 2 ? 2 : 0;
+    return i % 2 ? (tunneled ? TUNNEL : 2) : 0;
 }
 
 /* Puts megaflow 'i'. */
@@ -257,8 +276,13 @@ put(unsigned int i)
     match_set_dl_type(&match, htons(ETH_TYPE_IP));
     match_set_nw_dst(&match, htonl(i));
     ofpbuf_use_stub(&actions, stub, sizeof stub);
-    nl_msg_put_odp_port(&actions, OVS_ACTION_ATTR_OUTPUT,
-                        PORT_NO((in_port + 1) % N_PORTS));
+    if (tunneled && !in_port) {
+        nl_msg_put_odp_port(&actions, OVS_ACTION_ATTR_TUNNEL_POP,
+                            PORT_NO(TUNNEL));
+    } else {
+        nl_msg_put_odp_port(&actions, OVS_ACTION_ATTR_OUTPUT,
+                            PORT_NO((in_port + 1) % N_PORTS));
+    }
     taken = xdp_custody_put(PORT_NO(in_port), 1, &ufid, &match, actions.data,
                             actions.size, PORT_NO(0));
     ofpbuf_uninit(&actions);
@@ -289,8 +313,10 @@ end(void)
     for (size_t i = 0; i < N_PORTS; i++) {
         remove_port(i);
     }
+    remove_custody_port(TUNNEL);
     xdp_port_unlock_config();
     xdp_port_configure(false, &none);
+    tunneled = false;
 }
 
 /* Makes ports and megaflows, all of which are in XDP.  Returns false, with the
@@ -325,6 +351,7 @@ begin(void)
         for (size_t i = 0; i < N_PORTS; i++) {
             add_port(i, object);
         }
+        add_tunnel();
         xdp_port_put_object(object);
     } else {
         fail("%s", message);
@@ -370,7 +397,46 @@ test_holds_gone(void)
     end();
 }
 
+/* The datapath removes such a port. */
+static void
+test_holds_removed(void)
+{
+    if (!begin()) {
+        return;
+    }
+    watch();
+    xdp_custody_port_removed(PORT_NO(0), "netdev");
+    unwatch("port removed");
+    CHECK(!xdp_custody_n_offloaded());
+    CHECK(max_moved && max_moved <= MAX_MOVED);
+    end();
+}
+
+/* A tunnel goes to another driver. */
+static void
+test_holds_tunnel(void)
+{
+    bool is_tunnel;
+
+    tunneled = true;
+    if (!begin()) {
+        return;
+    }
+    watch();
+    xdp_custody_netdev_disable(&netdevs[TUNNEL]);
+    unwatch("tunnel disabled");
+    CHECK(!xdp_custody_n_offloaded());
+    CHECK(max_moved && max_moved <= MAX_MOVED);
+    ovs_mutex_lock(&xdp_mutex);
+    is_tunnel = custody_port_find(PORT_NO(TUNNEL))->tunnel;
+    ovs_mutex_unlock(&xdp_mutex);
+    CHECK(!is_tunnel);
+    end();
+}
+
 const struct unit_case unit_holds[] = {
     { "holds-gone", test_holds_gone, NEED_BPF },
+    { "holds-removed", test_holds_removed, NEED_BPF },
+    { "holds-tunnel", test_holds_tunnel, NEED_BPF },
     { NULL, NULL, 0 }
 };
