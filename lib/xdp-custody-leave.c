@@ -90,11 +90,12 @@ count_leading_to(const struct xdp_netdev *xdp)
 /* Whose megaflows leave XDP. */
 struct eviction {
     const struct xdp_netdev *xdp;
-    bool ingress;               /* Not only where it is no target any more? */
+    bool from;                  /* Those that are in its table? */
+    bool to;                    /* Those that lead there... */
+    bool always;                /* ...or only from where it takes none? */
 };
 
-/* For custody_walk(): takes 'flow' out of XDP if it leads to the port, or is
- * in its table, as 'eviction' says. */
+/* For custody_walk(): takes 'flow' out of XDP if 'eviction' says so. */
 static unsigned int
 evict_flow(struct custody_flow *flow, void *eviction_)
     OVS_REQUIRES(xdp_mutex)
@@ -106,57 +107,64 @@ evict_flow(struct custody_flow *flow, void *eviction_)
     if (!flow->table_flow) {
         return CUSTODY_LOOK;
     }
-    if (eviction->ingress && flow->home == xdp) {
+    if (eviction->from && flow->home == xdp) {
         /* Behind a tunnel.  There may be another table for it. */
         custody_withdraw(flow, XDP_REASON_NO_TABLE, NULL);
         xdp_custody_kick(XDP_RETRY_PORTS);
         return CUSTODY_WORK;
     }
-    if (!xdp_flow_table_leads_to(flow->table, flow->table_flow,
-                                 xdp->number)) {
+    if (!eviction->to
+        || !xdp_flow_table_leads_to(flow->table, flow->table_flow,
+                                    xdp->number)) {
         return CUSTODY_LOOK;
     }
     from = custody_port_xdp(flow->port);
-    if (eviction->ingress || !from || !xdp_netdev_takes_from(xdp, from)) {
-        custody_withdraw(flow, eviction->ingress ? XDP_REASON_TARGET_TYPE
-                                                 : XDP_REASON_TARGET,
+    if (eviction->always || !from || !xdp_netdev_takes_from(xdp, from)) {
+        custody_withdraw(flow, eviction->always ? XDP_REASON_TARGET_TYPE
+                                                : XDP_REASON_TARGET,
                          xdp->name);
     }
     return CUSTODY_WORK;
 }
 
-/* Takes out of XDP all megaflows that output to 'xdp', or pop the header of
- * the tunnel that it is, and, if 'ingress', those that come from it or are in
- * its table. */
-void
-xdp_custody_evict(const struct xdp_netdev *xdp, bool ingress)
-{
-    struct eviction eviction = { .xdp = xdp };
-    size_t position = 0;
-
-    if (ingress) {
-        while (xdp_custody_evict_some(xdp, &position)) {
-            continue;
-        }
-    } else if (count_leading_to(xdp)) {
-        while (custody_walk(&position, evict_flow, &eviction)) {
-            continue;
-        }
-    }
-}
-
-/* Does a part of what xdp_custody_evict() does with 'ingress', so that the
- * caller can give the lock back before the next part, with the same
- * '*position', which is zero at first.  No new flows may come to 'xdp' any
- * more.  Returns false when there is nothing left to do. */
+/* Takes some megaflows out of XDP that come from 'xdp', are in its table,
+ * output to it, or pop the header of the tunnel that it is.  The caller can
+ * give the lock back before the next part, with the same '*position', which is
+ * zero at first.  No new flows may come to 'xdp' any more.  Returns false when
+ * there is nothing left to do. */
 bool
 xdp_custody_evict_some(const struct xdp_netdev *xdp, size_t *position)
 {
-    struct eviction eviction = { .xdp = xdp, .ingress = true };
+    struct eviction eviction = {
+        .xdp = xdp, .from = true, .to = true, .always = true,
+    };
 
     return (withdraw_some_from(xdp)
             || ((xdp->n_homed || count_leading_to(xdp))
                 && custody_walk(position, evict_flow, &eviction)));
+}
+
+/* As xdp_custody_evict_some(), but leaves alone what only leads to 'xdp',
+ * which must be no tunnel. */
+bool
+xdp_custody_evict_ingress_some(const struct xdp_netdev *xdp, size_t *position)
+{
+    struct eviction eviction = { .xdp = xdp, .from = true };
+
+    return (withdraw_some_from(xdp)
+            || (xdp->n_homed
+                && custody_walk(position, evict_flow, &eviction)));
+}
+
+/* As xdp_custody_evict_some(), but only for megaflows that lead to 'xdp' from
+ * where packets may not be redirected there any more. */
+bool
+xdp_custody_evict_leading_some(const struct xdp_netdev *xdp, size_t *position)
+{
+    struct eviction eviction = { .xdp = xdp, .to = true };
+
+    return (count_leading_to(xdp)
+            && custody_walk(position, evict_flow, &eviction));
 }
 
 /* Takes all megaflows out of XDP, because the offload has been switched
@@ -183,11 +191,15 @@ xdp_custody_check_vlan_limit(void)
 
     HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
         struct xdp_object *object;
+        size_t position;
 
         if (!port->tunnel && !port->object) {
             continue;
         }
-        xdp_custody_evict(port, true);
+        position = 0;
+        while (xdp_custody_evict_some(port, &position)) {
+            continue;
+        }
         LIST_FOR_EACH (object, list_node, xdp_object_list()) {
             if (object->has_table
                 && (port->tunnel || port->object == object)) {

@@ -39,9 +39,10 @@
  * 'xdp_mutex' (see lib/xdp-netdev.h) protects everything.  Functions without
  * an annotation take it themselves, in turn.  None of them waits for a grace
  * period, except through the flow table, and those that look at many
- * megaflows give the mutex back after each XDP_CUSTODY_BATCH of them; but
- * xdp_custody_evict(), and the first put after a change of the range of UDP
- * source ports or of the VLAN limit, look at all in one hold.
+ * megaflows give the mutex back after each XDP_CUSTODY_BATCH of them, or are
+ * called again and again by somebody who does; but the first put after a
+ * change of the range of UDP source ports or of the VLAN limit looks at all in
+ * one hold.
  */
 
 #ifndef XDP_CUSTODY_H
@@ -136,9 +137,13 @@ bool xdp_custody_get(odp_port_t in_port, uintptr_t holder,
                      bool *offloaded);
 
 /* For lib/xdp-port*.c. */
-void xdp_custody_evict(const struct xdp_netdev *, bool ingress)
-    OVS_REQUIRES(xdp_mutex);
 bool xdp_custody_evict_some(const struct xdp_netdev *, size_t *position)
+    OVS_REQUIRES(xdp_mutex);
+bool xdp_custody_evict_ingress_some(const struct xdp_netdev *,
+                                    size_t *position)
+    OVS_REQUIRES(xdp_mutex);
+bool xdp_custody_evict_leading_some(const struct xdp_netdev *,
+                                    size_t *position)
     OVS_REQUIRES(xdp_mutex);
 void xdp_custody_evict_all(void);
 void xdp_custody_kick(uint32_t reasons) OVS_REQUIRES(xdp_mutex);

@@ -125,16 +125,21 @@ set_peer(struct xdp_netdev *port, const struct xdp_view *device)
 }
 
 /* Looks at the device of 'port', which is attached, and has the flows of the
- * port leave XDP, or come back, if they have to. */
+ * port leave XDP, or come back, if they have to.  Releases 'xdp_mutex'
+ * meanwhile. */
 void
 xdp_port_refresh_obstacle(struct xdp_netdev *port)
 {
+    size_t position = 0;
     struct xdp_view device;
     const char *obstacle;
     char *help;
     int error;
 
+    ovs_mutex_unlock(&xdp_mutex);
     error = xdp_view_query(port->ifindex, &device);
+    xdp_custody_lock();
+
     if (error == ENODEV) {
         return;
     } else if (error) {
@@ -144,8 +149,7 @@ xdp_port_refresh_obstacle(struct xdp_netdev *port)
             .is_ethernet = true,
             .tags = XDP_TAGS_UNKNOWN,
         };
-    }
-    if (!error && port->companion) {
+    } else if (port->companion) {
         xdp_port_tc_set_mtu(port, device.mtu);
     }
     set_peer(port, &device);
@@ -160,7 +164,10 @@ xdp_port_refresh_obstacle(struct xdp_netdev *port)
     netdev_change_seq_changed(port->netdev);
     if (obstacle) {
         VLOG_WARN("%s: %s", netdev_get_name(port->netdev), help);
-        xdp_custody_evict(port, true);
+        while (xdp_custody_evict_ingress_some(port, &position)) {
+            xdp_custody_unlock();
+            xdp_custody_lock();
+        }
     } else {
         VLOG_INFO("%s: flows of this port may be in XDP from now on",
                   netdev_get_name(port->netdev));
@@ -169,14 +176,19 @@ xdp_port_refresh_obstacle(struct xdp_netdev *port)
 }
 
 /* Looks for what is wrong about the device of 'port', and tells the user when
- * that changes. */
+ * that changes.  Releases 'xdp_mutex' meanwhile. */
 void
 xdp_port_check_device(struct xdp_netdev *port)
 {
     const char *name = netdev_get_name(port->netdev);
     bool tc = port->xdp_flags & XDP_NETDEV_TC;
-    char *problem = xdp_device_problem(name, port->ifindex,
-                                       tc ? INT_MAX : port->netdev->n_rxq);
+    int n_queues = tc ? INT_MAX : port->netdev->n_rxq;
+    int ifindex = port->ifindex;
+    char *problem;
+
+    ovs_mutex_unlock(&xdp_mutex);
+    problem = xdp_device_problem(name, ifindex, n_queues);
+    xdp_custody_lock();
 
     if (nullable_string_is_equal(problem, port->device_problem)) {
         free(problem);

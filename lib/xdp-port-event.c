@@ -25,67 +25,6 @@ VLOG_DEFINE_THIS_MODULE(xdp_port_event);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
-/* Asks again whether packets can be redirected to 'port', and acts if that
- * changed. */
-static void
-refresh_target(struct xdp_netdev *port)
-    OVS_REQUIRES(xdp_mutex)
-{
-    bool could = port->can_be_target;
-
-    xdp_features_query(xdp_netdev_target_device(port), &port->can_be_target);
-    if (could && !port->can_be_target) {
-        VLOG_INFO("%s: takes no redirected packets any more",
-                  netdev_get_name(port->netdev));
-        xdp_custody_evict(port, false);
-    } else if (!could && port->can_be_target) {
-        VLOG_INFO("%s: takes redirected packets from now on",
-                  netdev_get_name(port->netdev));
-        port->target_warned = false;
-        xdp_custody_kick(XDP_RETRY_TARGETS);
-    }
-}
-
-/* Returns the peer of the device 'ifindex', if that may be the one of a port,
- * or 0. */
-static int
-get_peer(int ifindex)
-    OVS_REQUIRES(xdp_mutex)
-{
-    const struct xdp_netdev *port;
-
-    HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
-        if (port->object && !port->peer) {
-            struct xdp_view device;
-
-            return xdp_view_query(ifindex, &device) ? 0 : device.peer;
-        }
-    }
-    return 0;
-}
-
-/* Looks again at the devices of the ports that 'event' of the device 'ifindex'
- * may be of importance to: also that of a veth's peer is, which may have come
- * in from elsewhere. */
-static void
-refresh_obstacles(enum xdp_features_event event, int ifindex)
-    OVS_REQUIRES(xdp_mutex)
-{
-    int peer = event == XDP_FEATURES_LINK ? get_peer(ifindex) : 0;
-    struct xdp_netdev *port;
-
-    HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
-        if (port->object && (event == XDP_FEATURES_LOST
-                             || (event == XDP_FEATURES_AWAY
-                                 ? port->peer_away == ifindex
-                                 : (port->ifindex == ifindex
-                                    || port->peer == ifindex
-                                    || port->ifindex == peer)))) {
-            xdp_port_refresh_obstacle(port);
-        }
-    }
-}
-
 /* Returns all AF_XDP ports in an array of '*n', which the caller frees.  They
  * stay while 'xdp_mutex' is released, unlike the place of each in the hmap of
  * all ports, to and from which tunnels come and go. */
@@ -104,6 +43,87 @@ collect_ports(size_t *n)
         }
     }
     return ports;
+}
+
+/* Asks again whether packets can be redirected to 'port', and acts if that
+ * changed.  Releases 'xdp_mutex' meanwhile. */
+static void
+refresh_target(struct xdp_netdev *port)
+    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
+{
+    int ifindex = xdp_netdev_target_device(port);
+    bool could = port->can_be_target;
+    size_t position = 0;
+    bool can;
+
+    ovs_mutex_unlock(&xdp_mutex);
+    xdp_features_query(ifindex, &can);
+    xdp_custody_lock();
+
+    port->can_be_target = can;
+    if (could && !can) {
+        VLOG_INFO("%s: takes no redirected packets any more",
+                  netdev_get_name(port->netdev));
+        while (xdp_custody_evict_leading_some(port, &position)) {
+            xdp_custody_unlock();
+            xdp_custody_lock();
+        }
+    } else if (!could && can) {
+        VLOG_INFO("%s: takes redirected packets from now on",
+                  netdev_get_name(port->netdev));
+        port->target_warned = false;
+        xdp_custody_kick(XDP_RETRY_TARGETS);
+    }
+}
+
+/* Returns the peer of the device 'ifindex', if that may be the one of a port,
+ * or 0.  Releases 'xdp_mutex' meanwhile. */
+static int
+get_peer(int ifindex)
+    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
+{
+    const struct xdp_netdev *port;
+    struct xdp_view device;
+    bool maybe = false;
+
+    HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
+        maybe |= port->object && !port->peer;
+    }
+    if (!maybe) {
+        return 0;
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+    if (xdp_view_query(ifindex, &device)) {
+        device.peer = 0;
+    }
+    xdp_custody_lock();
+    return device.peer;
+}
+
+/* Looks again at the devices of the ports that 'event' of the device 'ifindex'
+ * may be of importance to: also that of a veth's peer is, which may have come
+ * in from elsewhere. */
+static void
+refresh_obstacles(enum xdp_features_event event, int ifindex)
+    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
+{
+    int peer = event == XDP_FEATURES_LINK ? get_peer(ifindex) : 0;
+    size_t n;
+    struct xdp_netdev **ports = collect_ports(&n);
+
+    for (size_t i = 0; i < n; i++) {
+        struct xdp_netdev *port = ports[i];
+
+        if (port->object && (event == XDP_FEATURES_LOST
+                             || (event == XDP_FEATURES_AWAY
+                                 ? port->peer_away == ifindex
+                                 : (port->ifindex == ifindex
+                                    || port->peer == ifindex
+                                    || port->ifindex == peer)))) {
+            xdp_port_refresh_obstacle(port);
+        }
+    }
+    free(ports);
 }
 
 /* Takes the program off 'port', whose device has left.  Releases 'xdp_mutex'

@@ -30,8 +30,10 @@ void xdp_port_take_off(struct xdp_netdev *)
 void xdp_port_take_out(struct xdp_netdev *) OVS_REQUIRES(xdp_mutex);
 
 /* xdp-port-device.c. */
-void xdp_port_refresh_obstacle(struct xdp_netdev *) OVS_REQUIRES(xdp_mutex);
-void xdp_port_check_device(struct xdp_netdev *) OVS_REQUIRES(xdp_mutex);
+void xdp_port_refresh_obstacle(struct xdp_netdev *)
+    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex);
+void xdp_port_check_device(struct xdp_netdev *)
+    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex);
 
 /* xdp-port-tc.c. */
 bool xdp_port_tc_suits(int ifindex);
@@ -49,7 +51,7 @@ void xdp_port_tc_destroy_companions(void) OVS_EXCLUDED(xdp_mutex);
 struct xdp_netdev *xdp_port_tc_find_companion(int ifindex)
     OVS_REQUIRES(xdp_mutex);
 void xdp_port_tc_set_mtu(struct xdp_netdev *, uint32_t mtu)
-    OVS_REQUIRES(xdp_mutex);
+    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex);
 void xdp_port_tc_restore(const struct xdp_netdev *, int ifindex)
     OVS_REQUIRES(xdp_mutex);
 void xdp_port_tc_set_peer(const struct xdp_object *,

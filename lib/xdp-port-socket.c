@@ -276,6 +276,7 @@ xdp_port_add_socket(int ifindex, uint32_t queue, int xsk_fd)
     struct xdp_netdev *port;
     int error = 0;
 
+    ovs_mutex_lock(&xdp_port_config_mutex);
     ovs_mutex_lock(&xdp_mutex);
     port = find_port(ifindex);
     if (port) {
@@ -298,5 +299,6 @@ xdp_port_add_socket(int ifindex, uint32_t queue, int xsk_fd)
         }
     }
     ovs_mutex_unlock(&xdp_mutex);
+    ovs_mutex_unlock(&xdp_port_config_mutex);
     return error;
 }

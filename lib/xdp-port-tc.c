@@ -21,6 +21,7 @@
 #include "util.h"
 #include "xdp-abi-tc.h"
 #include "xdp-companion.h"
+#include "xdp-custody.h"
 #include "xdp-program.h"
 #include "xdp-tc.h"
 #include "xdp-view.h"
@@ -325,13 +326,20 @@ xdp_port_tc_find_companion(int ifindex)
     return NULL;
 }
 
-/* Makes the companion of 'port', which has one, fit a device with 'mtu'. */
+/* Makes the companion of 'port', which has one, fit a device with 'mtu'.
+ * Releases 'xdp_mutex' meanwhile. */
 void
 xdp_port_tc_set_mtu(struct xdp_netdev *port, uint32_t mtu)
 {
     struct xdp_companion *companion = port->companion;
-    int error = xdp_companion_set_mtu(companion, mtu + XDP_COMPANION_ROOM);
+    struct xdp_companion copy = *companion;
+    int error;
 
+    ovs_mutex_unlock(&xdp_mutex);
+    error = xdp_companion_set_mtu(&copy, mtu + XDP_COMPANION_ROOM);
+    xdp_custody_lock();
+
+    companion->mtu = copy.mtu;
     if (error) {
         VLOG_WARN_RL(&rl, "%s: setting the MTU of the companion %s failed "
                      "(%s)", port->name, companion->port_end,

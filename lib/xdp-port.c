@@ -151,6 +151,8 @@ xdp_port_take_off(struct xdp_netdev *port)
 void
 xdp_port_take_out(struct xdp_netdev *port)
 {
+    size_t position = 0;
+
     if (!port->object) {
         return;
     }
@@ -160,7 +162,9 @@ xdp_port_take_out(struct xdp_netdev *port)
         close(port->link_fd);
     }
     xdp_tc_detach(&port->tc);
-    xdp_custody_evict(port, true);
+    while (xdp_custody_evict_some(port, &position)) {
+        continue;
+    }
 
     remove_target(port);
     if (port->companion) {
@@ -245,7 +249,11 @@ evict_tunnels(void)
 
     HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
         if (port->tunnel) {
-            xdp_custody_evict(port, true);
+            size_t position = 0;
+
+            while (xdp_custody_evict_some(port, &position)) {
+                continue;
+            }
             xdp_custody_kick(XDP_RETRY_PORTS);
         }
     }
@@ -287,8 +295,10 @@ attach(struct xdp_netdev *port, const char *option, int ifindex,
     struct xdp_flow_table_limits limits = *xdp_netdev_get_limits();
     char *path = xdp_object_path(option);
     struct xdp_object *object, *own;
+    bool can_be_target;
     bool on_members;
     uint32_t number;
+    int target;
     int error;
 
     *in_mode = false;
@@ -361,9 +371,17 @@ attach(struct xdp_netdev *port, const char *option, int ifindex,
         *in_mode = true;
         goto error_target;
     }
+    port->ifindex = ifindex;
+    target = xdp_netdev_target_device(port);
+    ovs_mutex_unlock(&xdp_mutex);
+    xdp_features_query(target, &can_be_target);
+    ovs_mutex_lock(&xdp_mutex);
+
+    /* Before it is known what is in the way of flows, there are none. */
+    port->leaving = true;
+    port->can_be_target = can_be_target;
     port->object = own;
     port->number = number;
-    port->ifindex = ifindex;
     port->gone = false;
     port->stale = false;
     if (own->has_table) {
@@ -385,9 +403,9 @@ attach(struct xdp_netdev *port, const char *option, int ifindex,
         xdp_port_tc_note_failure(port, *errp);
         return error;
     }
-    xdp_features_query(xdp_netdev_target_device(port), &port->can_be_target);
     xdp_port_refresh_obstacle(port);
     evict_tunnels();
+    port->leaving = false;
     return 0;
 
 error_target:

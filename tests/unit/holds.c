@@ -434,9 +434,61 @@ test_holds_tunnel(void)
     end();
 }
 
+/* A port takes no redirected packets any more: its device, which there is not,
+ * says nothing of the kind. */
+static void
+test_holds_target(void)
+{
+    bool can_be_target;
+
+    if (!begin()) {
+        return;
+    }
+    watch();
+    xdp_port_handle_event(XDP_FEATURES_CHANGED, get_ifindex(0));
+    unwatch("no target");
+    ovs_mutex_lock(&xdp_mutex);
+    can_be_target = get_port(0)->can_be_target;
+    ovs_mutex_unlock(&xdp_mutex);
+    if (!can_be_target) {
+        /* Not an old kernel, which cannot tell. */
+        CHECK(xdp_custody_n_offloaded() == (holds_flows + 1) / 2);
+        CHECK(max_moved && max_moved <= MAX_MOVED);
+    }
+    end();
+}
+
+/* The MTU of a port is found to be too large: only what comes from there has
+ * to leave. */
+static void
+test_holds_obstacle(void)
+{
+    const int lo = 1;
+    bool obstacle;
+
+    if (!begin()) {
+        return;
+    }
+    ovs_mutex_lock(&xdp_mutex);
+    get_port(0)->ifindex = lo;
+    ovs_mutex_unlock(&xdp_mutex);
+    watch();
+    xdp_port_handle_event(XDP_FEATURES_LINK, lo);
+    unwatch("large MTU");
+    ovs_mutex_lock(&xdp_mutex);
+    obstacle = get_port(0)->obstacle;
+    ovs_mutex_unlock(&xdp_mutex);
+    CHECK(obstacle);
+    CHECK(xdp_custody_n_offloaded() == holds_flows / 2);
+    CHECK(max_moved && max_moved <= MAX_MOVED);
+    end();
+}
+
 const struct unit_case unit_holds[] = {
     { "holds-gone", test_holds_gone, NEED_BPF },
     { "holds-removed", test_holds_removed, NEED_BPF },
     { "holds-tunnel", test_holds_tunnel, NEED_BPF },
+    { "holds-target", test_holds_target, NEED_BPF },
+    { "holds-obstacle", test_holds_obstacle, NEED_BPF },
     { NULL, NULL, 0 }
 };
