@@ -6,6 +6,8 @@
 
 #include <config.h>
 
+#include "netlink.h"
+#include "odp-netlink.h"
 #include "xdp-custody-private.h"
 #include "xdp-program.h"
 
@@ -165,6 +167,38 @@ xdp_custody_evict_leading_some(const struct xdp_netdev *xdp, size_t *position)
 
     return (count_leading_to(xdp)
             && custody_walk(position, evict_flow, &eviction));
+}
+
+/* For custody_walk(): takes 'flow' out of XDP if it is behind a tunnel, or
+ * leads there. */
+static unsigned int
+evict_tunneled(struct custody_flow *flow, void *aux OVS_UNUSED)
+    OVS_REQUIRES(xdp_mutex)
+{
+    if (!flow->table_flow
+        || !(flow->port->tunnel
+             || nl_attr_find__(flow->actions, flow->actions_len,
+                               OVS_ACTION_ATTR_TUNNEL_POP))) {
+        return CUSTODY_LOOK;
+    }
+    custody_withdraw(flow, XDP_REASON_NO_TABLE, NULL);
+    xdp_custody_kick(XDP_RETRY_PORTS);
+    return CUSTODY_WORK;
+}
+
+/* As xdp_custody_evict_some(), for all megaflows that are there at the
+ * beginning and come from tunnels, or lead there. */
+bool
+xdp_custody_evict_tunnels_some(size_t *position)
+{
+    const struct xdp_netdev *port;
+
+    HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
+        if (port->tunnel) {
+            return custody_walk(position, evict_tunneled, NULL);
+        }
+    }
+    return false;
 }
 
 /* Takes all megaflows out of XDP, because the offload has been switched

@@ -145,6 +145,8 @@ bool xdp_custody_evict_ingress_some(const struct xdp_netdev *,
 bool xdp_custody_evict_leading_some(const struct xdp_netdev *,
                                     size_t *position)
     OVS_REQUIRES(xdp_mutex);
+bool xdp_custody_evict_tunnels_some(size_t *position)
+    OVS_REQUIRES(xdp_mutex);
 void xdp_custody_evict_all(void);
 void xdp_custody_kick(uint32_t reasons) OVS_REQUIRES(xdp_mutex);
 void xdp_custody_check_vlan_limit(void) OVS_REQUIRES(xdp_mutex);

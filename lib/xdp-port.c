@@ -239,22 +239,37 @@ add_targets(const struct xdp_object *own, uint32_t number, int ifindex)
     return error;
 }
 
-/* Has the flows behind tunnels leave XDP and try again, because what they may
- * do depends on all ports. */
-static void
-evict_tunnels(void)
+/* Returns true if another port receives packets in the mode of 'port', and
+ * with the same object. */
+static bool
+has_likeness(const struct xdp_netdev *port)
     OVS_REQUIRES(xdp_mutex)
 {
-    const struct xdp_netdev *port;
+    const struct xdp_netdev *other;
 
-    HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
-        if (port->tunnel) {
-            size_t position = 0;
+    HMAP_FOR_EACH (other, node, xdp_netdev_all()) {
+        if (other != port && other->object == port->object
+            && xdp_netdev_is_tc(other) == xdp_netdev_is_tc(port)
+            && xdp_netdev_is_generic(other) == xdp_netdev_is_generic(port)) {
+            return true;
+        }
+    }
+    return false;
+}
 
-            while (xdp_custody_evict_some(port, &position)) {
-                continue;
-            }
-            xdp_custody_kick(XDP_RETRY_PORTS);
+/* Has the flows behind tunnels leave XDP and try again, because what they may
+ * do depends on all ports, if there was none like 'port' before.  No flows
+ * come from that yet.  Releases 'xdp_mutex' meanwhile. */
+static void
+evict_tunnels(const struct xdp_netdev *port)
+    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
+{
+    size_t position = 0;
+
+    if (!has_likeness(port)) {
+        while (xdp_custody_evict_tunnels_some(&position)) {
+            xdp_custody_unlock();
+            xdp_custody_lock();
         }
     }
 }
@@ -404,7 +419,7 @@ attach(struct xdp_netdev *port, const char *option, int ifindex,
         return error;
     }
     xdp_port_refresh_obstacle(port);
-    evict_tunnels();
+    evict_tunnels(port);
     port->leaving = false;
     return 0;
 

@@ -13,10 +13,12 @@
 #undef NDEBUG
 #include <errno.h>
 #include <linux/if_link.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "dpif.h"
 #include "hash.h"
@@ -25,7 +27,9 @@
 #include "odp-netlink.h"
 #include "openvswitch/match.h"
 #include "openvswitch/ofpbuf.h"
+#include "ovs-thread.h"
 #include "packets.h"
+#include "smap.h"
 #include "sset.h"
 #include "timeval.h"
 #include "unit.h"
@@ -52,10 +56,25 @@ static unsigned int n_holds[32];
 static long long int taken_at, longest;
 static uint64_t taken_at_cpu, longest_cpu;
 
+/* If nonnull, a port, and how often it was seen to be open to flows without an
+ * obstacle. */
+static const struct netdev *watched_netdev;
+static unsigned int n_open;
+
 void __real_ovs_mutex_lock_at(const struct ovs_mutex *, const char *where);
 void __wrap_ovs_mutex_lock_at(const struct ovs_mutex *, const char *where);
 void __real_ovs_mutex_unlock(const struct ovs_mutex *);
 void __wrap_ovs_mutex_unlock(const struct ovs_mutex *);
+
+/* Returns true if flows may come from the port of 'netdev'. */
+static bool
+is_open(const struct netdev *netdev)
+    OVS_REQUIRES(xdp_mutex)
+{
+    const struct xdp_netdev *xdp = xdp_netdev_lookup(netdev);
+
+    return xdp && xdp->object && !xdp->leaving && !xdp->obstacle;
+}
 
 /* Returns the time in microseconds that this thread has been on a CPU. */
 static uint64_t
@@ -94,6 +113,7 @@ __wrap_ovs_mutex_unlock(const struct ovs_mutex *mutex)
         longest_cpu = MAX(longest_cpu, cpu);
         max_moved = MAX(max_moved, n > n_last ? n - n_last : n_last - n);
         n_last = n;
+        n_open += watched_netdev && is_open(watched_netdev);
     }
     __real_ovs_mutex_unlock(mutex);
 }
@@ -106,6 +126,7 @@ watch(void)
     memset(n_holds, 0, sizeof n_holds);
     longest = longest_cpu = 0;
     max_moved = 0;
+    n_open = 0;
     n_last = custody_n_offloaded();
     watching = true;
 }
@@ -484,11 +505,92 @@ test_holds_obstacle(void)
     end();
 }
 
+/* Attaches the object to 'netdev' in generic mode. */
+static bool
+attach(struct netdev *netdev)
+{
+    return !xdp_port_attach(netdev, netdev_get_ifindex(netdev),
+                            XDP_FLAGS_SKB_MODE, true);
+}
+
+/* test_holds_attach() with 'netdev', whose MTU is too large. */
+static void
+check_attach(struct netdev *netdev)
+{
+    tunneled = true;
+    if (!begin()) {
+        return;
+    }
+    watched_netdev = netdev;
+    watch();
+    CHECK(attach(netdev));
+    unwatch("port attached");
+    CHECK(!n_open);
+    CHECK(!xdp_custody_n_offloaded());
+    CHECK(max_moved && max_moved <= MAX_MOVED);
+    watch();
+    xdp_custody_retry(XDP_RETRY_PORTS);
+    unwatch("retried");
+    CHECK(xdp_custody_n_offloaded() == holds_flows);
+    CHECK(max_moved && max_moved <= MAX_MOVED);
+
+    /* Another one in generic mode changes nothing for the tunnel. */
+    CHECK(xdp_port_detach(netdev));
+    ovs_mutex_lock(&xdp_mutex);
+    get_port(1)->xdp_flags = XDP_FLAGS_SKB_MODE;
+    ovs_mutex_unlock(&xdp_mutex);
+    CHECK(attach(netdev));
+    CHECK(xdp_custody_n_offloaded() == holds_flows);
+    CHECK(xdp_port_detach(netdev));
+    end();
+}
+
+/* Makes the loopback device of a new namespace a port. */
+static void *
+attach_main(void *aux OVS_UNUSED)
+{
+    struct smap options = SMAP_INITIALIZER(&options);
+    struct netdev *netdev;
+    char *message = NULL;
+
+    if (unshare(CLONE_NEWNET)) {
+        fail("making a network namespace failed: %s", ovs_strerror(errno));
+        return NULL;
+    }
+    netdev_run();
+    if (netdev_open("lo", "afxdp", &netdev)) {
+        fail("opening the loopback device failed");
+        return NULL;
+    }
+    smap_add(&options, "xdp-mode", "generic");
+    smap_add_nocopy(&options, xstrdup("xdp-obj"), realpath(object_path, NULL));
+    if (netdev_set_config(netdev, &options, &message)) {
+        fail("%s", message);
+        free(message);
+    }
+    smap_destroy(&options);
+    check_attach(netdev);
+    watched_netdev = NULL;
+    netdev_close(netdev);
+    return NULL;
+}
+
+/* A port is attached in a mode that no other has: what is behind tunnels has
+ * to be translated again, and no flow comes to the port before it is known
+ * what is in the way of that. */
+static void
+test_holds_attach(void)
+{
+    /* Only this thread moves to another namespace. */
+    xpthread_join(ovs_thread_create("attach", attach_main, NULL), NULL);
+}
+
 const struct unit_case unit_holds[] = {
     { "holds-gone", test_holds_gone, NEED_BPF },
     { "holds-removed", test_holds_removed, NEED_BPF },
     { "holds-tunnel", test_holds_tunnel, NEED_BPF },
     { "holds-target", test_holds_target, NEED_BPF },
     { "holds-obstacle", test_holds_obstacle, NEED_BPF },
+    { "holds-attach", test_holds_attach, NEED_BPF },
     { NULL, NULL, 0 }
 };
