@@ -209,31 +209,30 @@ xdp_custody_evict_all(void)
     withdraw_batches(NULL, XDP_REASON_OFF);
 }
 
-/* Has the packets of all ports parsed as flow_extract() does, if its limit of
- * VLAN tags (other_config:vlan-limit) has changed.  All flows leave XDP first:
- * their keys were made under the old limit. */
-void
-xdp_custody_check_vlan_limit(void)
+/* The limit of VLAN tags with which the packets of all ports are parsed, and
+ * under which the keys of all megaflows in XDP were made, once it is known. */
+static uint32_t vlan_limit OVS_GUARDED_BY(xdp_mutex) = UINT32_MAX;
+
+/* Returns true if that is flow_extract()'s limit (other_config:vlan-limit).
+ * If not, xdp_custody_apply_vlan_limit() will soon be called, and no megaflow
+ * may enter XDP before that. */
+bool
+custody_has_vlan_limit(void)
 {
-    static uint32_t vlan_limit = UINT32_MAX;
-    struct xdp_netdev *port;
+    return vlan_limit == xdp_netdev_vlan_limit();
+}
 
-    if (vlan_limit == xdp_netdev_vlan_limit()) {
-        return;
-    }
+/* Has the packets of all ports parsed under that limit.  No megaflow may be in
+ * XDP. */
+static void
+set_vlan_limit(void)
+    OVS_REQUIRES(xdp_mutex)
+{
+    const struct xdp_netdev *port;
+    struct xdp_object *object;
+
     vlan_limit = xdp_netdev_vlan_limit();
-
     HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
-        struct xdp_object *object;
-        size_t position;
-
-        if (!port->tunnel && !port->object) {
-            continue;
-        }
-        position = 0;
-        while (xdp_custody_evict_some(port, &position)) {
-            continue;
-        }
         LIST_FOR_EACH (object, list_node, xdp_object_list()) {
             if (object->has_table
                 && (port->tunnel || port->object == object)) {
@@ -242,5 +241,31 @@ xdp_custody_check_vlan_limit(void)
             }
         }
     }
-    xdp_custody_kick(XDP_RETRY_PORTS);
+}
+
+/* Has the packets of all ports parsed as flow_extract() does, if its limit of
+ * VLAN tags has changed.  All flows leave XDP first, in pieces: their keys
+ * were made under the old limit. */
+void
+xdp_custody_apply_vlan_limit(void)
+{
+    bool any_refused = false;
+    bool done;
+
+    do {
+        xdp_custody_lock();
+        done = custody_has_vlan_limit();
+        if (!done && !custody_n_offloaded()) {
+            set_vlan_limit();
+            done = true;
+        }
+        if (done && any_refused) {
+            xdp_custody_kick(XDP_RETRY_PORTS);
+        }
+        xdp_custody_unlock();
+        if (!done) {
+            withdraw_batches(NULL, XDP_REASON_NO_TABLE);
+            any_refused = true;
+        }
+    } while (!done);
 }

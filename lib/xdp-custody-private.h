@@ -152,6 +152,7 @@ void custody_set_reason(struct custody_flow *, enum xdp_reason,
 /* xdp-custody-leave.c. */
 bool custody_port_withdraw_some(struct custody_port *, enum xdp_reason)
     OVS_REQUIRES(xdp_mutex);
+bool custody_has_vlan_limit(void) OVS_REQUIRES(xdp_mutex);
 
 /* xdp-offer.c. */
 void xdp_offer(struct custody_flow *) OVS_REQUIRES(xdp_mutex);

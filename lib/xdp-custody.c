@@ -165,7 +165,31 @@ update_stopped(struct custody_flow *flow)
     }
 }
 
-/* For custody_walk(): takes 'flow' out of XDP if it pushes UDP headers. */
+/* The range of UDP source ports ("ovs-appctl tnl/egress_port_range") that all
+ * flows have that push UDP headers, or will have soon. */
+static uint16_t source_port_min OVS_GUARDED_BY(xdp_mutex);
+static uint16_t source_port_max OVS_GUARDED_BY(xdp_mutex);
+
+/* Returns true if that is the range of today. */
+static bool
+has_source_ports(void)
+    OVS_REQUIRES(xdp_mutex)
+{
+    return (source_port_min == tnl_udp_port_min
+            && source_port_max == tnl_udp_port_max);
+}
+
+/* Has the worker look if the range has changed. */
+static void
+check_source_ports(void)
+    OVS_REQUIRES(xdp_mutex)
+{
+    if (!has_source_ports()) {
+        custody_wake();
+    }
+}
+
+/* For custody_for_each(): takes 'flow' out of XDP if it pushes UDP headers. */
 static unsigned int
 withdraw_pushing(struct custody_flow *flow, void *aux OVS_UNUSED)
     OVS_REQUIRES(xdp_mutex)
@@ -181,21 +205,19 @@ withdraw_pushing(struct custody_flow *flow, void *aux OVS_UNUSED)
 }
 
 /* Has the flows that push UDP headers translated again, if the range of source
- * ports has changed since ("ovs-appctl tnl/egress_port_range"). */
-static void
-check_source_ports(void)
-    OVS_REQUIRES(xdp_mutex)
+ * ports has changed since. */
+void
+xdp_custody_apply_source_ports(void)
 {
-    static uint16_t port_min = 0, port_max = 0;
-    size_t position = 0;
+    bool changed;
 
-    if (port_min == tnl_udp_port_min && port_max == tnl_udp_port_max) {
-        return;
-    }
-    port_min = tnl_udp_port_min;
-    port_max = tnl_udp_port_max;
-    while (custody_walk(&position, withdraw_pushing, NULL)) {
-        continue;
+    xdp_custody_lock();
+    changed = !has_source_ports();
+    source_port_min = tnl_udp_port_min;
+    source_port_max = tnl_udp_port_max;
+    xdp_custody_unlock();
+    if (changed) {
+        custody_for_each(withdraw_pushing, NULL);
     }
 }
 
@@ -226,7 +248,6 @@ xdp_custody_put(odp_port_t in_port, uintptr_t holder, const ovs_u128 *ufid,
     bool ours;
 
     xdp_custody_lock();
-    xdp_custody_check_vlan_limit();
     check_source_ports();
 
     port = custody_port_find(in_port);

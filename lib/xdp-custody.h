@@ -40,9 +40,7 @@
  * an annotation take it themselves, in turn.  None of them waits for a grace
  * period, except through the flow table, and those that look at many
  * megaflows give the mutex back after each XDP_CUSTODY_BATCH of them, or are
- * called again and again by somebody who does; but the first put after a
- * change of the range of UDP source ports or of the VLAN limit looks at all in
- * one hold.
+ * called again and again by somebody who does.
  */
 
 #ifndef XDP_CUSTODY_H
@@ -149,9 +147,10 @@ bool xdp_custody_evict_tunnels_some(size_t *position)
     OVS_REQUIRES(xdp_mutex);
 void xdp_custody_evict_all(void);
 void xdp_custody_kick(uint32_t reasons) OVS_REQUIRES(xdp_mutex);
-void xdp_custody_check_vlan_limit(void) OVS_REQUIRES(xdp_mutex);
+void xdp_custody_apply_vlan_limit(void) OVS_EXCLUDED(xdp_mutex);
 
 /* For lib/xdp-worker.c. */
+void xdp_custody_apply_source_ports(void) OVS_EXCLUDED(xdp_mutex);
 void xdp_custody_room_freed(void) OVS_REQUIRES(xdp_mutex);
 uint32_t xdp_custody_take_wanted(void);
 void xdp_custody_retry(uint32_t reasons);

@@ -271,6 +271,10 @@ xdp_offer(struct custody_flow *flow)
         reason = XDP_REASON_OFF;
     } else if (has_table(home) && home->obstacle) {
         ovs_strlcpy(tr.detail, home->obstacle, sizeof tr.detail);
+    } else if (has_table(home) && !custody_has_vlan_limit()) {
+        ovs_strlcpy(tr.detail, "another vlan-limit in a moment",
+                    sizeof tr.detail);
+        xdp_custody_kick(XDP_RETRY_PORTS);
     } else if (has_table(home)) {
         reason = translate(flow, xdp, home, &tr);
     }

@@ -228,11 +228,11 @@ xdp_port_configure(bool on, const struct xdp_flow_table_limits *limits_)
             }
         }
     }
-    xdp_custody_check_vlan_limit();
     xdp_port_unlock_config();
     if (switched_off) {
         xdp_custody_evict_all();
     }
+    xdp_custody_apply_vlan_limit();
     xdp_port_retry_busy();
 }
 

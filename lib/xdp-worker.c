@@ -170,6 +170,8 @@ worker_main(void *monitor_)
             reclaim();
             reclaim_conns();
             offer_new_ports();
+            xdp_custody_apply_vlan_limit();
+            xdp_custody_apply_source_ports();
             reasons = xdp_custody_take_wanted();
             if (time_msec() >= next_system) {
                 reasons |= XDP_REASON_BIT(XDP_REASON_SYSTEM);

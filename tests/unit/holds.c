@@ -22,6 +22,7 @@
 
 #include "dpif.h"
 #include "hash.h"
+#include "netdev-native-tnl.h"
 #include "netdev-provider.h"
 #include "netlink.h"
 #include "odp-netlink.h"
@@ -271,6 +272,9 @@ get_ufid(unsigned int i)
 /* Do megaflows lead into the tunnel, and come from there? */
 static bool tunneled;
 
+/* Do they push the header of one? */
+static bool pushing;
+
 /* Returns the port from which megaflow 'i' comes, every other from 0 and the
  * rest from 2.  They lead to the next one, 1 or 0.  If 'tunneled', the former
  * pop the header of a tunnel, and the latter come from that. */
@@ -278,6 +282,25 @@ static size_t
 get_in_port(unsigned int i)
 {
     return i % 2 ? (tunneled ? TUNNEL : 2) : 0;
+}
+
+/* Appends the push of a VXLAN header to 'actions'. */
+static void
+put_tnl_push(struct ofpbuf *actions)
+{
+    static const uint8_t header[] = {
+        [12] = 0x08, [14] = 0x45, [23] = IPPROTO_UDP, [36] = 0x12, 0xb5,
+        [42] = 8, [49] = 0
+    };
+    struct ovs_action_push_tnl push;
+
+    memset(&push, 0, sizeof push);
+    push.tnl_type = OVS_VPORT_TYPE_VXLAN;
+    push.header_len = sizeof header;
+    memcpy(push.header, header, sizeof header);
+    nl_msg_put_unspec(actions, OVS_ACTION_ATTR_TUNNEL_PUSH, &push,
+                      offsetof(struct ovs_action_push_tnl, header)
+                      + sizeof header);
 }
 
 /* Puts megaflow 'i'. */
@@ -297,6 +320,9 @@ put(unsigned int i)
     match_set_dl_type(&match, htons(ETH_TYPE_IP));
     match_set_nw_dst(&match, htonl(i));
     ofpbuf_use_stub(&actions, stub, sizeof stub);
+    if (pushing) {
+        put_tnl_push(&actions);
+    }
     if (tunneled && !in_port) {
         nl_msg_put_odp_port(&actions, OVS_ACTION_ATTR_TUNNEL_POP,
                             PORT_NO(TUNNEL));
@@ -337,7 +363,7 @@ end(void)
     remove_custody_port(TUNNEL);
     xdp_port_unlock_config();
     xdp_port_configure(false, &none);
-    tunneled = false;
+    tunneled = pushing = false;
 }
 
 /* Makes ports and megaflows, all of which are in XDP.  Returns false, with the
@@ -359,6 +385,7 @@ begin(void)
     dp_enumerate_types(&types);
     sset_destroy(&types);
     xdp_port_configure(true, &limits);
+    xdp_custody_apply_source_ports();
 
     ovs_mutex_lock(&xdp_mutex);
     if (!hmap_is_empty(&custody_ports)) {
@@ -505,6 +532,57 @@ test_holds_obstacle(void)
     end();
 }
 
+/* The limit of VLAN tags changes: all megaflows leave, and none is put into
+ * XDP before the programs know the new limit. */
+static void
+test_holds_vlan_limit(void)
+{
+    int old_limit = flow_vlan_limit;
+    unsigned int extra = holds_flows;
+
+    if (!begin()) {
+        return;
+    }
+    flow_vlan_limit = old_limit == 1 ? 2 : 1;
+    watch();
+    CHECK(put(extra));
+    unwatch("put after another vlan-limit");
+    CHECK(xdp_custody_n_offloaded() == holds_flows);
+    watch();
+    xdp_custody_apply_vlan_limit();
+    unwatch("vlan-limit");
+    CHECK(!xdp_custody_n_offloaded());
+    CHECK(max_moved && max_moved <= MAX_MOVED);
+    CHECK(delete(extra));
+    xdp_custody_retry(XDP_RETRY_PORTS);
+    CHECK(xdp_custody_n_offloaded() == holds_flows);
+    flow_vlan_limit = old_limit;
+    xdp_custody_apply_vlan_limit();
+    end();
+}
+
+/* The range of UDP source ports changes: what pushes UDP headers leaves. */
+static void
+test_holds_source_ports(void)
+{
+    uint16_t old_max = tnl_udp_port_max;
+
+    pushing = true;
+    if (!begin()) {
+        return;
+    }
+    tnl_udp_port_max--;
+    watch();
+    xdp_custody_apply_source_ports();
+    unwatch("UDP source ports");
+    CHECK(!xdp_custody_n_offloaded());
+    CHECK(max_moved && max_moved <= MAX_MOVED);
+    xdp_custody_retry(XDP_REASON_BIT(XDP_REASON_ACTION));
+    CHECK(xdp_custody_n_offloaded() == holds_flows);
+    tnl_udp_port_max = old_max;
+    end();
+}
+
 /* Attaches the object to 'netdev' in generic mode. */
 static bool
 attach(struct netdev *netdev)
@@ -591,6 +669,8 @@ const struct unit_case unit_holds[] = {
     { "holds-tunnel", test_holds_tunnel, NEED_BPF },
     { "holds-target", test_holds_target, NEED_BPF },
     { "holds-obstacle", test_holds_obstacle, NEED_BPF },
+    { "holds-vlan-limit", test_holds_vlan_limit, NEED_BPF },
+    { "holds-source-ports", test_holds_source_ports, NEED_BPF },
     { "holds-attach", test_holds_attach, NEED_BPF },
     { NULL, NULL, 0 }
 };
