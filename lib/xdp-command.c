@@ -15,6 +15,7 @@
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/match.h"
 #include "openvswitch/ofp-flow.h"
+#include "svec.h"
 #include "unixctl.h"
 #include "util.h"
 #include "xdp-companion.h"
@@ -246,36 +247,6 @@ refresh(struct custody_flow *flow, void *aux OVS_UNUSED)
     return CUSTODY_WORK;
 }
 
-/* Compares for qsort(): by name. */
-static int
-compare_ports(const void *a_, const void *b_)
-{
-    const struct xdp_netdev *const *a = a_;
-    const struct xdp_netdev *const *b = b_;
-
-    return strcmp((*a)->name, (*b)->name);
-}
-
-/* Appends the state of all ports to 's', sorted by name. */
-static void
-show_ports(struct ds *s)
-    OVS_REQUIRES(xdp_mutex)
-{
-    size_t n = hmap_count(xdp_netdev_all());
-    const struct xdp_netdev **array = xmalloc((n + 1) * sizeof *array);
-    const struct xdp_netdev *xdp;
-    size_t i = 0;
-
-    HMAP_FOR_EACH (xdp, node, xdp_netdev_all()) {
-        array[i++] = xdp;
-    }
-    qsort(array, n, sizeof *array, compare_ports);
-    for (i = 0; i < n; i++) {
-        show_port(array[i], s);
-    }
-    free(array);
-}
-
 /* Returns the port of the name 'name', or NULL. */
 static const struct xdp_netdev *
 find_port(const char *name)
@@ -289,6 +260,35 @@ find_port(const char *name)
         }
     }
     return NULL;
+}
+
+/* Appends the state of all ports to 's', sorted by name.  Others get the lock
+ * between two of them. */
+static void
+show_ports(struct ds *s)
+    OVS_EXCLUDED(xdp_mutex)
+{
+    struct svec names = SVEC_EMPTY_INITIALIZER;
+    const struct xdp_netdev *xdp;
+    const char *name;
+    size_t i;
+
+    xdp_custody_lock();
+    HMAP_FOR_EACH (xdp, node, xdp_netdev_all()) {
+        svec_add(&names, xdp->name);
+    }
+    xdp_custody_unlock();
+
+    svec_sort(&names);
+    SVEC_FOR_EACH (i, name, &names) {
+        xdp_custody_lock();
+        xdp = find_port(name);
+        if (xdp) {
+            show_port(xdp, s);
+        }
+        xdp_custody_unlock();
+    }
+    svec_destroy(&names);
 }
 
 /* Returns the name that the datapath has for the port 'name', in a string that
@@ -325,46 +325,70 @@ reply_no_port(struct unixctl_conn *conn, const char *name)
     free(message);
 }
 
+/* Appends the state of the offload, its objects and all ports to 's'. */
+void
+xdp_command_show_all(struct ds *s)
+{
+    const struct xdp_object *object;
+
+    custody_for_each(refresh, NULL);
+    xdp_custody_lock();
+    ds_put_format(s, "offload: %s\n",
+                  xdp_netdev_offload_is_on() ? "on" : "off");
+    ds_put_format(s, "flows offered: %"PRIu64"\n", custody_totals.n_offered);
+    ds_put_format(s, "flows offloaded: %"PRIu64"\n",
+                  custody_totals.n_offloaded);
+    xdp_conn_report_totals(s);
+    LIST_FOR_EACH (object, list_node, xdp_object_list()) {
+        show_object(object, s);
+    }
+    xdp_custody_unlock();
+    show_ports(s);
+}
+
+/* Appends the state of the port that the datapath calls 'name', and of its
+ * object, to 's'.  Returns false if there is none. */
+static bool
+show_one(const char *name, struct ds *s)
+    OVS_EXCLUDED(xdp_mutex)
+{
+    const struct xdp_netdev *port;
+
+    custody_for_each(refresh, NULL);
+    xdp_custody_lock();
+    port = find_port(name);
+    if (port) {
+        if (port->object) {
+            show_object(port->object, s);
+        }
+        show_port(port, s);
+    }
+    xdp_custody_unlock();
+    return port != NULL;
+}
+
 /* Implements "ovs-appctl xdp/show [PORT]". */
 static void
 unixctl_show(struct unixctl_conn *conn, int argc, const char *argv[],
              void *aux OVS_UNUSED)
 {
-    char *name = argc > 1 ? datapath_name(argv[1]) : NULL;
     struct ds s = DS_EMPTY_INITIALIZER;
-    const struct xdp_netdev *port;
-    struct xdp_object *object;
+    bool found = true;
 
-    custody_for_each(refresh, NULL);
-    xdp_custody_lock();
-    port = name ? find_port(name) : NULL;
-    if (port) {
-        if (port->object) {
-            show_object(port->object, &s);
-        }
-        show_port(port, &s);
-    } else if (!name) {
-        ds_put_format(&s, "offload: %s\n",
-                      xdp_netdev_offload_is_on() ? "on" : "off");
-        ds_put_format(&s, "flows offered: %"PRIu64"\n",
-                      custody_totals.n_offered);
-        ds_put_format(&s, "flows offloaded: %"PRIu64"\n",
-                      custody_totals.n_offloaded);
-        xdp_conn_report_totals(&s);
-        LIST_FOR_EACH (object, list_node, xdp_object_list()) {
-            show_object(object, &s);
-        }
-        show_ports(&s);
-    }
-    xdp_custody_unlock();
+    if (argc > 1) {
+        char *name = datapath_name(argv[1]);
 
-    if (name && !port) {
-        reply_no_port(conn, argv[1]);
+        found = show_one(name, &s);
+        free(name);
     } else {
+        xdp_command_show_all(&s);
+    }
+    if (found) {
         unixctl_command_reply(conn, ds_cstr(&s));
+    } else {
+        reply_no_port(conn, argv[1]);
     }
     ds_destroy(&s);
-    free(name);
 }
 
 /* What format_refused() needs. */

@@ -26,6 +26,7 @@
 #include "netdev-provider.h"
 #include "netlink.h"
 #include "odp-netlink.h"
+#include "openvswitch/dynamic-string.h"
 #include "openvswitch/match.h"
 #include "openvswitch/ofpbuf.h"
 #include "ovs-thread.h"
@@ -35,6 +36,7 @@
 #include "timeval.h"
 #include "unit.h"
 #include "util.h"
+#include "xdp-command.h"
 #include "xdp-custody-private.h"
 #include "xdp-port-private.h"
 #include "xdp-program.h"
@@ -62,6 +64,12 @@ static uint64_t taken_at_cpu, longest_cpu;
 static const struct netdev *watched_netdev;
 static unsigned int n_open;
 
+/* If nonnull, a report, its length after the last hold, and of how many ports
+ * a hold has added the state at most. */
+static const struct ds *watched_report;
+static size_t report_len;
+static unsigned int max_ports;
+
 void __real_ovs_mutex_lock_at(const struct ovs_mutex *, const char *where);
 void __wrap_ovs_mutex_lock_at(const struct ovs_mutex *, const char *where);
 void __real_ovs_mutex_unlock(const struct ovs_mutex *);
@@ -75,6 +83,22 @@ is_open(const struct netdev *netdev)
     const struct xdp_netdev *xdp = xdp_netdev_lookup(netdev);
 
     return xdp && xdp->object && !xdp->leaving && !xdp->obstacle;
+}
+
+/* Returns the number of ports in what is new in 'report'. */
+static unsigned int
+count_new_ports(const struct ds *report)
+{
+    const char *p = report->length > report_len ? report->string + report_len
+                                                : "";
+    unsigned int n = 0;
+
+    while ((p = strstr(p, "port hold")) != NULL) {
+        n++;
+        p++;
+    }
+    report_len = report->length;
+    return n;
 }
 
 /* Returns the time in microseconds that this thread has been on a CPU. */
@@ -115,6 +139,11 @@ __wrap_ovs_mutex_unlock(const struct ovs_mutex *mutex)
         max_moved = MAX(max_moved, n > n_last ? n - n_last : n_last - n);
         n_last = n;
         n_open += watched_netdev && is_open(watched_netdev);
+        if (watched_report) {
+            unsigned int n_ports = count_new_ports(watched_report);
+
+            max_ports = MAX(max_ports, n_ports);
+        }
     }
     __real_ovs_mutex_unlock(mutex);
 }
@@ -583,6 +612,28 @@ test_holds_source_ports(void)
     end();
 }
 
+/* The state of all ports is reported. */
+static void
+test_holds_show(void)
+{
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    if (!begin()) {
+        return;
+    }
+    watched_report = &s;
+    report_len = max_ports = 0;
+    watch();
+    xdp_command_show_all(&s);
+    unwatch("xdp/show");
+    watched_report = NULL;
+    CHECK(max_ports == 1);
+    report_len = 0;
+    CHECK(count_new_ports(&s) == N_PORTS + 1);
+    ds_destroy(&s);
+    end();
+}
+
 /* Attaches the object to 'netdev' in generic mode. */
 static bool
 attach(struct netdev *netdev)
@@ -671,6 +722,7 @@ const struct unit_case unit_holds[] = {
     { "holds-obstacle", test_holds_obstacle, NEED_BPF },
     { "holds-vlan-limit", test_holds_vlan_limit, NEED_BPF },
     { "holds-source-ports", test_holds_source_ports, NEED_BPF },
+    { "holds-show", test_holds_show, NEED_BPF },
     { "holds-attach", test_holds_attach, NEED_BPF },
     { NULL, NULL, 0 }
 };
