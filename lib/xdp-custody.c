@@ -26,6 +26,10 @@ VLOG_DEFINE_THIS_MODULE(xdp_custody);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
+/* How many megaflows the making of a mask or group counts for: a map is made
+ * for it, and a thread publishes that. */
+#define MADE_COST 16
+
 /* Refused megaflows that xdp_custody_retry() is about to try. */
 static struct ovs_list retrying OVS_GUARDED_BY(xdp_mutex)
     = OVS_LIST_INITIALIZER(&retrying);
@@ -484,6 +488,37 @@ retry_one(enum xdp_reason reason)
                && reason != XDP_REASON_SYSTEM);
 }
 
+/* Returns how many masks and groups have been made in all tables. */
+static uint64_t
+count_made(void)
+    OVS_REQUIRES(xdp_mutex)
+{
+    const struct xdp_object *object;
+    uint64_t n = 0;
+
+    LIST_FOR_EACH (object, list_node, xdp_object_list()) {
+        n += object->has_table ? xdp_flow_table_n_made(object->table) : 0;
+    }
+    return n;
+}
+
+/* Tries the first megaflows of 'retrying', as retry_one() does, as many as one
+ * hold of the lock takes. */
+static bool
+retry_some(enum xdp_reason reason)
+    OVS_REQUIRES(xdp_mutex)
+{
+    uint64_t n_made = count_made();
+    bool more = true;
+
+    for (uint64_t cost = 0; cost < XDP_CUSTODY_BATCH && more; cost++) {
+        more = !ovs_list_is_empty(&retrying) && retry_one(reason);
+        cost += MADE_COST * (count_made() - n_made);
+        n_made = count_made();
+    }
+    return more;
+}
+
 /* Tries the megaflows again that are refused for one of 'reasons'. */
 void
 xdp_custody_retry(uint32_t reasons)
@@ -499,9 +534,7 @@ xdp_custody_retry(uint32_t reasons)
         }
         while (more) {
             xdp_custody_lock();
-            for (size_t i = 0; i < XDP_CUSTODY_BATCH && more; i++) {
-                more = !ovs_list_is_empty(&retrying) && retry_one(reason);
-            }
+            more = retry_some(reason);
             if (!more) {
                 /* Their turn comes before that of those that were tried. */
                 ovs_list_push_back_all(&retrying, &custody_refused[reason]);

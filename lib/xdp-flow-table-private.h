@@ -126,6 +126,7 @@ struct xdp_flow_table {
     uint32_t *free_slots;       /* Stack. */
     uint32_t n_free_slots;
     uint32_t n_flows;
+    uint64_t n_made;            /* Masks and groups, so far. */
     uint32_t last_valid;        /* Last number given to a slot's 'valid'. */
     struct ovs_list garbage;    /* Oldest first. */
     bool lists_busy;            /* Are there lists of masks that programs may

@@ -523,6 +523,14 @@ xdp_flow_table_get_limits(const struct xdp_flow_table *table)
     return &table->limits;
 }
 
+/* Returns how many masks and groups have been made in 'table' so far, each of
+ * which has taken as long as some insertions do that need none. */
+uint64_t
+xdp_flow_table_n_made(const struct xdp_flow_table *table)
+{
+    return table->n_made;
+}
+
 /* Returns XDP_COUNTER_HINT_HITS, which follows from the other 'counters': what
  * began a pass and neither ended before the hint cache nor missed there. */
 static uint64_t

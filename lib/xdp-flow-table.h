@@ -165,6 +165,7 @@ void xdp_flow_table_usage(const struct xdp_flow_table *, uint32_t *n_flows,
                           uint32_t *n_masks, uint32_t *n_groups);
 const struct xdp_flow_table_limits *xdp_flow_table_get_limits(
     const struct xdp_flow_table *);
+uint64_t xdp_flow_table_n_made(const struct xdp_flow_table *);
 void xdp_flow_table_get_counters(const struct xdp_flow_table *,
                                  uint64_t counters[XDP_COUNTER_MAX]);
 void xdp_flow_table_get_port_stats(const struct xdp_flow_table *,

@@ -225,6 +225,7 @@ group_set_outputs(struct xdp_flow_table *table, uint32_t id,
         hmap_remove(&table->groups_by_outputs, &group->node);
     }
     group->in_use = true;
+    table->n_made++;
     group->fd = fd;
     group->n_outputs = n;
     memcpy(group->outputs, outputs, n * sizeof *outputs);

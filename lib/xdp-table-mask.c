@@ -137,6 +137,7 @@ table_mask_make(struct xdp_flow_table *table, uint32_t id,
         hmap_remove(&table->masks_by_bits, &mask->node);
     }
     mask->in_use = true;
+    table->n_made++;
     mask->bits = *bits;
     hmap_insert(&table->masks_by_bits, &mask->node,
                 hash_bytes(bits, sizeof *bits, 0));

@@ -59,6 +59,11 @@ static unsigned int n_holds[32];
 static long long int taken_at, longest;
 static uint64_t taken_at_cpu, longest_cpu;
 
+/* The object of all ports, how many masks and groups its table had made, and
+ * how many of them in one hold at most. */
+static const struct xdp_object *object;
+static uint64_t n_last_made, max_made;
+
 /* If nonnull, a port, and how often it was seen to be open to flows without an
  * obstacle. */
 static const struct netdev *watched_netdev;
@@ -131,6 +136,7 @@ __wrap_ovs_mutex_unlock(const struct ovs_mutex *mutex)
     if (mutex == &xdp_mutex && watching) {
         long long int usec = time_usec() - taken_at;
         uint64_t cpu = cpu_usec() - taken_at_cpu;
+        uint64_t n_made = xdp_flow_table_n_made(object->table);
         size_t n = custody_n_offloaded();
 
         n_holds[usec > 0 ? log_2_floor(MIN(usec, INT32_MAX)) : 0]++;
@@ -138,6 +144,8 @@ __wrap_ovs_mutex_unlock(const struct ovs_mutex *mutex)
         longest_cpu = MAX(longest_cpu, cpu);
         max_moved = MAX(max_moved, n > n_last ? n - n_last : n_last - n);
         n_last = n;
+        max_made = MAX(max_made, n_made - n_last_made);
+        n_last_made = n_made;
         n_open += watched_netdev && is_open(watched_netdev);
         if (watched_report) {
             unsigned int n_ports = count_new_ports(watched_report);
@@ -156,6 +164,8 @@ watch(void)
     memset(n_holds, 0, sizeof n_holds);
     longest = longest_cpu = 0;
     max_moved = 0;
+    max_made = 0;
+    n_last_made = xdp_flow_table_n_made(object->table);
     n_open = 0;
     n_last = custody_n_offloaded();
     watching = true;
@@ -238,9 +248,9 @@ remove_custody_port(size_t i)
     free(netdevs[i].name);
 }
 
-/* Makes port 'i', to which 'object' is attached. */
+/* Makes port 'i', to which 'new_object' is attached. */
 static void
-add_port(size_t i, struct xdp_object *object)
+add_port(size_t i, struct xdp_object *new_object)
     OVS_REQUIRES(xdp_mutex)
 {
     struct xdp_netdev *xdp = xzalloc(sizeof *xdp);
@@ -254,11 +264,11 @@ add_port(size_t i, struct xdp_object *object)
     xdp->xdp_flags = XDP_FLAGS_DRV_MODE;
     xdp->can_be_target = true;
     ovs_assert(xdp_netdev_alloc_number(xdp->ifindex, &xdp->number));
-    ovs_assert(!xdp_flow_table_add_port(object->table, xdp->number,
+    ovs_assert(!xdp_flow_table_add_port(new_object->table, xdp->number,
                                         xdp->ifindex,
                                         xdp_netdev_vlan_limit()));
-    xdp_object_ref(object);
-    xdp->object = object;
+    xdp_object_ref(new_object);
+    xdp->object = new_object;
     xdp_netdev_insert(xdp);
 }
 
@@ -304,6 +314,12 @@ static bool tunneled;
 /* Do they push the header of one? */
 static bool pushing;
 
+/* How many masks do they have? */
+static unsigned int n_masks = 1;
+
+/* Is the offload off when they come? */
+static bool late;
+
 /* Returns the port from which megaflow 'i' comes, every other from 0 and the
  * rest from 2.  They lead to the next one, 1 or 0.  If 'tunneled', the former
  * pop the header of a tunnel, and the latter come from that. */
@@ -348,6 +364,7 @@ put(unsigned int i)
     match.wc.masks.in_port.odp_port = u32_to_odp(UINT32_MAX);
     match_set_dl_type(&match, htons(ETH_TYPE_IP));
     match_set_nw_dst(&match, htonl(i));
+    match_set_nw_src_masked(&match, 0, htonl(i % n_masks));
     ofpbuf_use_stub(&actions, stub, sizeof stub);
     if (pushing) {
         put_tnl_push(&actions);
@@ -374,6 +391,18 @@ delete(unsigned int i)
     return xdp_custody_delete(PORT_NO(get_in_port(i)), 1, &ufid);
 }
 
+/* Switches the offload on or off, and does nothing about it. */
+static void
+set_offload(bool on)
+{
+    struct xdp_flow_table_limits limits;
+
+    ovs_mutex_lock(&xdp_mutex);
+    limits = *xdp_netdev_get_limits();
+    xdp_netdev_set_offload(on, &limits);
+    ovs_mutex_unlock(&xdp_mutex);
+}
+
 /* Removes megaflows and ports. */
 static void
 end(void)
@@ -393,19 +422,21 @@ end(void)
     xdp_port_unlock_config();
     xdp_port_configure(false, &none);
     tunneled = pushing = false;
+    n_masks = 1;
+    late = false;
 }
 
-/* Makes ports and megaflows, all of which are in XDP.  Returns false, with the
- * case failed, if that cannot be. */
+/* Makes ports and megaflows, all of which are in XDP, or none if 'late'.
+ * Returns false, with the case failed, if that cannot be. */
 static bool
 begin(void)
 {
     struct sset types = SSET_INITIALIZER(&types);
     struct xdp_flow_table_limits limits = {
-        .n_flows = holds_flows + 1, .n_slots = 2 * holds_flows, .n_masks = 16,
-        .n_ports = 1024, .n_hints = 1024,
+        .n_flows = holds_flows + 1, .n_slots = 2 * holds_flows,
+        .n_masks = XDP_PORT_MAX_MASKS, .n_ports = 1024, .n_hints = 1024,
     };
-    struct xdp_object *object;
+    struct xdp_object *new_object;
     char *message;
     int error;
 
@@ -421,15 +452,16 @@ begin(void)
         message = xstrdup("an earlier case has left its ports");
         error = EBUSY;
     } else {
-        error = xdp_object_get(object_path, &limits, NULL, &object,
+        error = xdp_object_get(object_path, &limits, NULL, &new_object,
                                &message);
     }
     if (!error) {
         for (size_t i = 0; i < N_PORTS; i++) {
-            add_port(i, object);
+            add_port(i, new_object);
         }
         add_tunnel();
-        xdp_port_put_object(object);
+        xdp_port_put_object(new_object);
+        object = new_object;
     } else {
         fail("%s", message);
         free(message);
@@ -439,10 +471,12 @@ begin(void)
         return false;
     }
 
+    set_offload(!late);
     for (unsigned int i = 0; i < holds_flows && !error; i++) {
         error = !put(i);
     }
-    if (xdp_custody_n_offloaded() != holds_flows) {
+    set_offload(true);
+    if (xdp_custody_n_offloaded() != (late ? 0 : holds_flows)) {
         fail("only %"PRIu64" megaflows in XDP", xdp_custody_n_offloaded());
         end();
         error = EINVAL;
@@ -612,6 +646,39 @@ test_holds_source_ports(void)
     end();
 }
 
+/* All refused megaflows are tried again, and many of them need a new mask. */
+static void
+test_holds_retry(void)
+{
+    n_masks = 100;
+    late = true;
+    if (!begin()) {
+        return;
+    }
+    watch();
+    xdp_custody_retry(XDP_REASON_BIT(XDP_REASON_OFF));
+    unwatch("retried, many masks");
+    CHECK(xdp_custody_n_offloaded() == holds_flows);
+    CHECK(max_moved && max_moved <= MAX_MOVED);
+    CHECK(max_made && max_made <= 4);
+    end();
+}
+
+/* The offload is switched off. */
+static void
+test_holds_off(void)
+{
+    if (!begin()) {
+        return;
+    }
+    watch();
+    xdp_custody_evict_all();
+    unwatch("offload off");
+    CHECK(!xdp_custody_n_offloaded());
+    CHECK(max_moved && max_moved <= MAX_MOVED);
+    end();
+}
+
 /* The state of all ports is reported. */
 static void
 test_holds_show(void)
@@ -722,6 +789,8 @@ const struct unit_case unit_holds[] = {
     { "holds-obstacle", test_holds_obstacle, NEED_BPF },
     { "holds-vlan-limit", test_holds_vlan_limit, NEED_BPF },
     { "holds-source-ports", test_holds_source_ports, NEED_BPF },
+    { "holds-retry", test_holds_retry, NEED_BPF },
+    { "holds-off", test_holds_off, NEED_BPF },
     { "holds-show", test_holds_show, NEED_BPF },
     { "holds-attach", test_holds_attach, NEED_BPF },
     { NULL, NULL, 0 }
