@@ -205,6 +205,7 @@ void table_slot_fill(struct xdp_flow_table *, uint32_t slot, uint32_t mask_id,
                      uint32_t group);
 void table_slot_retire(struct xdp_flow_table *, uint32_t slot,
                        struct xdp_table_flow *);
+void table_slot_retire_last(struct xdp_flow_table *, struct xdp_table_flow *);
 void table_slot_count_ports(struct xdp_flow_table *, uint32_t slot,
                             int change);
 bool table_slot_leads_to(const struct xdp_flow_table *, uint32_t slot,

@@ -420,7 +420,7 @@ xdp_flow_table_set_running(struct xdp_flow_table *table,
 }
 
 /* Removes 'flow', which becomes invalid, and stores its last statistics in
- * '*stats'. */
+ * '*stats'.  Allocates no memory and frees none. */
 void
 xdp_flow_table_remove(struct xdp_flow_table *table,
                       struct xdp_table_flow *flow,
@@ -450,9 +450,8 @@ xdp_flow_table_remove(struct xdp_flow_table *table,
         garbage->flow = NULL;
     }
     table_slot_count_ports(table, flow->entry.slot, -1);
-    table_slot_retire(table, flow->entry.slot, NULL);
+    table_slot_retire_last(table, flow);
     table->n_flows--;
-    free(flow);
 }
 
 /* Stores the statistics of 'flow' since its insertion in '*stats'. */

@@ -128,14 +128,12 @@ table_slot_fill(struct xdp_flow_table *table, uint32_t slot, uint32_t mask_id,
     }
 }
 
-/* Withdraws the unpublished 'slot' and makes it garbage that counts for
- * 'flow', or for nobody if 'flow' is NULL. */
-void
-table_slot_retire(struct xdp_flow_table *table, uint32_t slot,
-                  struct xdp_table_flow *flow)
+/* Withdraws the unpublished 'slot' and makes it 'garbage', which counts for
+ * 'flow', or for nobody if that is NULL. */
+static void
+retire(struct xdp_flow_table *table, uint32_t slot,
+       struct xdp_table_flow *flow, struct table_garbage *garbage)
 {
-    struct table_garbage *garbage = xmalloc(sizeof *garbage);
-
     table_slot_set_valid(table, slot, false);
     garbage->flow = flow;
     garbage->slot = slot;
@@ -144,6 +142,28 @@ table_slot_retire(struct xdp_flow_table *table, uint32_t slot,
     if (flow) {
         ovs_list_push_back(&flow->old_slots, &garbage->flow_node);
     }
+}
+
+/* Withdraws the unpublished 'slot', which has been one of 'flow', and goes on
+ * counting for it. */
+void
+table_slot_retire(struct xdp_flow_table *table, uint32_t slot,
+                  struct xdp_table_flow *flow)
+{
+    retire(table, slot, flow, xmalloc(sizeof(struct table_garbage)));
+}
+
+/* Withdraws the unpublished slot of 'flow', for good.  The memory of 'flow' is
+ * that of the garbage from here on.  If each of many flows were freed, and
+ * memory of another size allocated, malloc() would put together what it has
+ * got, all at a time, whenever it needs more: for 200,000 flows in 40 ms. */
+void
+table_slot_retire_last(struct xdp_flow_table *table,
+                       struct xdp_table_flow *flow)
+{
+    BUILD_ASSERT_DECL(sizeof *flow >= sizeof(struct table_garbage));
+
+    retire(table, flow->entry.slot, NULL, (void *) flow);
 }
 
 /* If 'op' leads packets to a port, by an output or by popping the header of a

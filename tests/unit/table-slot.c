@@ -7,6 +7,7 @@
 #include <config.h>
 
 #undef NDEBUG
+#include <malloc.h>
 #include <string.h>
 
 #include "fixture.h"
@@ -378,9 +379,36 @@ test_table_stats_kept(void)
     fixture_destroy(&f);
 }
 
+/* Flows that are removed keep their memory until their slots are free. */
+static void
+test_table_slot_memory(void)
+{
+    enum { N = 1000, TOLERANCE = 8 * N };
+    struct xdp_table_flow *flows[N];
+    struct xdp_flow_table_stats s;
+    struct fixture f;
+    size_t before, after;
+
+    fixture_init(&f, N, 4);
+    for (uint32_t i = 0; i < N; i++) {
+        CHECK(!insert(&f, 1, i, 0, 1 + i, &flows[i]));
+    }
+    before = mallinfo2().uordblks;
+    for (uint32_t i = 0; i < N; i++) {
+        xdp_flow_table_remove(f.table, flows[i], &s);
+    }
+    after = mallinfo2().uordblks;
+    /* Another thread may have freed something. */
+    CHECK(before - TOLERANCE < after && after < before + TOLERANCE);
+    CHECK(fixture_reclaim(&f));
+    CHECK(mallinfo2().uordblks < before - N * sizeof(void *));
+    fixture_destroy(&f);
+}
+
 const struct unit_case unit_table_slot[] = {
     { "table-slot", test_table_slot, NEED_BPF },
     { "table-slot-cts", test_table_slot_cts, NEED_BPF },
+    { "table-slot-memory", test_table_slot_memory, NEED_BPF },
     { "table-flags", test_table_flags, NEED_BPF },
     { "table-stats", test_table_stats, NEED_BPF },
     { "table-stats-kept", test_table_stats_kept, NEED_BPF },
