@@ -13,7 +13,6 @@
 #undef NDEBUG
 #include <errno.h>
 #include <linux/if_link.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +21,7 @@
 
 #include "dpif.h"
 #include "hash.h"
+#include "loopback.h"
 #include "netdev-native-tnl.h"
 #include "netdev-provider.h"
 #include "netlink.h"
@@ -31,7 +31,6 @@
 #include "openvswitch/ofpbuf.h"
 #include "ovs-thread.h"
 #include "packets.h"
-#include "smap.h"
 #include "sset.h"
 #include "timeval.h"
 #include "unit.h"
@@ -745,26 +744,12 @@ check_attach(struct netdev *netdev)
 static void *
 attach_main(void *aux OVS_UNUSED)
 {
-    struct smap options = SMAP_INITIALIZER(&options);
     struct netdev *netdev;
-    char *message = NULL;
 
-    if (unshare(CLONE_NEWNET)) {
-        fail("making a network namespace failed: %s", ovs_strerror(errno));
+    netdev = loopback_open();
+    if (!netdev) {
         return NULL;
     }
-    netdev_run();
-    if (netdev_open("lo", "afxdp", &netdev)) {
-        fail("opening the loopback device failed");
-        return NULL;
-    }
-    smap_add(&options, "xdp-mode", "generic");
-    smap_add_nocopy(&options, xstrdup("xdp-obj"), realpath(object_path, NULL));
-    if (netdev_set_config(netdev, &options, &message)) {
-        fail("%s", message);
-        free(message);
-    }
-    smap_destroy(&options);
     check_attach(netdev);
     watched_netdev = NULL;
     netdev_close(netdev);

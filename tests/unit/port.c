@@ -8,7 +8,6 @@
 
 #undef NDEBUG
 #include <dirent.h>
-#include <errno.h>
 #include <limits.h>
 #include <linux/if_link.h>
 #include <sched.h>
@@ -16,11 +15,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "loopback.h"
 #include "netdev.h"
 #include "openvswitch/list.h"
 #include "ovs-atomic.h"
 #include "ovs-thread.h"
-#include "smap.h"
 #include "unit.h"
 #include "util.h"
 #include "xdp-port.h"
@@ -123,28 +122,14 @@ port_main(void *aux OVS_UNUSED)
         .n_ports = 1024, .n_hints = 1024,
     };
     const struct xdp_flow_table_limits none = { .n_flows = 0 };
-    struct smap options = SMAP_INITIALIZER(&options);
     int n_maps = count_maps();
     struct netdev *netdev;
-    char *message = NULL;
     pthread_t thread;
 
-    if (unshare(CLONE_NEWNET)) {
-        fail("making a network namespace failed: %s", ovs_strerror(errno));
+    netdev = loopback_open();
+    if (!netdev) {
         return NULL;
     }
-    netdev_run();
-    if (netdev_open("lo", "afxdp", &netdev)) {
-        fail("opening the loopback device failed");
-        return NULL;
-    }
-    smap_add(&options, "xdp-mode", "generic");
-    smap_add_nocopy(&options, xstrdup("xdp-obj"), realpath(object_path, NULL));
-    if (netdev_set_config(netdev, &options, &message)) {
-        fail("%s", message);
-        free(message);
-    }
-    smap_destroy(&options);
 
     xdp_port_configure(true, &limits);
     atomic_store(&phase, PHASE_NONE);
