@@ -28,13 +28,14 @@
 static unsigned long int n_trains;
 
 /* Gives 't', a flow for packets like that of 'flow', actions that a train may
- * have, or may not.  If 'rewrites', any field can be set. */
+ * have, or may not.  If 'rewrites', any field can be set; if 'replaces', they
+ * put another VLAN tag in the place of the first one. */
 static void
 make_train_actions(struct tested_flow *t, const struct flow *flow,
-                   bool rewrites)
+                   bool rewrites, bool replaces)
 {
     struct ofpbuf *buf = &t->actions.buf;
-    uint32_t what = rnd(rewrites ? 11 : 6);
+    uint32_t what = replaces ? 3 : rnd(rewrites ? 11 : 6);
 
     if (!what) {
         make_label(t, 1 + rnd(4000));
@@ -63,7 +64,7 @@ make_train_packet(struct frame *f, unsigned long int index)
     if (one_in(8)) {
         make_any_packet(f, index);
     } else {
-        make_packet(f, one_in(2) ? KIND_TCP : KIND_UDP, one_in(8));
+        make_packet(f, one_in(2) ? KIND_TCP : KIND_UDP, one_in(2));
     }
 }
 
@@ -161,7 +162,7 @@ test_one_train(unsigned long int index)
     struct tested_flow t;
     struct frame f;
     struct flow flow;
-    bool rewrites;
+    bool rewrites, replaces;
     bool ok;
 
     rng_start(18, index);
@@ -177,9 +178,15 @@ test_one_train(unsigned long int index)
     rewrites = one_in(2) && !(flow.nw_frag & FLOW_NW_FRAG_LATER);
     if (rewrites) {
         add_prerequisites(&flow, &t.match.wc);
+    }
+    replaces = flow.vlans[0].tci & htons(VLAN_CFI) && one_in(2);
+    if (replaces) {
+        t.match.wc.masks.vlans[0].tci |= htons(VLAN_CFI);
+    }
+    if (rewrites || replaces) {
         match_init(&t.match, &flow, &t.match.wc);
     }
-    make_train_actions(&t, &flow, rewrites);
+    make_train_actions(&t, &flow, rewrites, replaces);
     if (put_tested(&t, &error, &tr) || error) {
         /* The pool's masks do not have what every action needs. */
         ofpbuf_uninit(&t.actions.buf);
@@ -193,7 +200,7 @@ test_one_train(unsigned long int index)
 
         if (one_in(10)) {
             ofpbuf_uninit(&t.actions.buf);
-            make_train_actions(&t, &flow, rewrites);
+            make_train_actions(&t, &flow, rewrites, replaces && one_in(2));
             if (put_tested(&t, &error, &tr) || error) {
                 case_failure("trains", index, "modification refused");
                 break;
