@@ -11,6 +11,15 @@ xdp_test_programs = \
 	tests/test-xdp-oracle \
 	tests/test-xdp-unit
 
+# Programs that the system tests call.
+xdp_test_tools = tests/xdp-counter
+
+EXTRA_PROGRAMS += $(xdp_test_tools)
+MOSTLYCLEANFILES += $(xdp_test_tools)
+
+tests_xdp_counter_SOURCES = tests/system/xdp-counter.c
+tests_xdp_counter_LDADD = -lbpf -lelf -lz
+
 MOSTLYCLEANFILES += tests/oracle/*.o tests/oracle/*.d tests/unit/*.o \
 	tests/unit/*.d tests/fuzz/*.o tests/fuzz/*.d \
 	tests/fuzz/fuzz-xdp-translate tests/fuzz/make-seeds
@@ -52,5 +61,5 @@ xdp_test_objects = \
 	$(xdp_linked_objects)
 
 if ENABLE_XDP_OFFLOAD
-test-programs: $(xdp_test_objects) $(bpf_objects)
+test-programs: $(xdp_test_objects) $(bpf_objects) $(xdp_test_tools)
 endif
