@@ -37,6 +37,9 @@
 /* Can a copy of the packet be sent in the middle of its ops? */
 #define HOOK_CLONES 1
 
+/* Do packets for a port at tc go through its companion? */
+#define HOOK_DETOURS 0
+
 /* Verdicts. */
 enum hook_verdict {
     HOOK_ABORTED = TC_ACT_SHOT,

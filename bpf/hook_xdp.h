@@ -19,6 +19,9 @@
 /* Can a copy of the packet be sent in the middle of its ops? */
 #define HOOK_CLONES 0
 
+/* Do packets for a port at tc go through its companion? */
+#define HOOK_DETOURS 1
+
 /* Verdicts. */
 enum hook_verdict {
     HOOK_ABORTED = XDP_ABORTED,

@@ -34,8 +34,11 @@
 /* More than any device takes. */
 #define MTU_MOST 0x7fff0000
 
-/* Tells groups from ports among what MTU limits are kept for. */
+/* Tells groups from ports among what MTU limits are kept for... */
 #define MTU_GROUP 0x80000000
+
+/* ...and what fits at this hook from what fits at the other one. */
+#define MTU_HOOK (HOOK_DETOURS ? 0x40000000 : 0)
 
 /* Returns the last op of 'rest', the output of a flow that has one. */
 static __always_inline const struct xdp_op *
@@ -59,7 +62,7 @@ mtu_known_to_fit(const struct xdp_scratch *scratch, __u32 way, __s64 len)
 {
     __u64 limit = scratch->mtu_limits[way % MAPS_MTU_LIMITS];
 
-    return limit >> 32 == way && len <= (__u32) limit;
+    return limit >> 32 == (way | MTU_HOOK) && len <= (__u32) limit;
 }
 
 /* Notes that what fits into 'mtu', with what is in front of it, fits on
@@ -71,20 +74,8 @@ mtu_note(__u32 way, __u32 mtu)
 
     if (scratch) {
         scratch->mtu_limits[way % MAPS_MTU_LIMITS]
-            = (__u64) way << 32 | (mtu + ETH_HLEN + MTU_TAG_LEN);
+            = (__u64) (way | MTU_HOOK) << 32 | (mtu + ETH_HLEN + MTU_TAG_LEN);
     }
-}
-
-/* Returns the device through which packets of 'op', an output, leave in the
- * end: from XDP to a port at tc they are redirected to another one. */
-static __always_inline __u32
-mtu_device(const struct xdp_op *op)
-{
-    __u32 port = op->u.output.port;
-    const struct xdp_target *target = bpf_map_lookup_elem(&xdp_targets, &port);
-
-    return (target && target->ifindex ? target->ifindex
-            : op->u.output.ifindex);
 }
 
 /* Returns the lesser one of 'mtu' and that of device 'ifindex', if there is
@@ -96,6 +87,23 @@ mtu_lesser(struct hook_md *ctx, __u32 ifindex, __u32 mtu)
 
     return (bpf_check_mtu(ctx, ifindex, &other, 0, 0) >= 0 && other < mtu
             ? other : mtu);
+}
+
+/* Returns the lesser one of 'mtu' and that of the device through which packets
+ * of 'op', an output, leave in the end.  From XDP to a port at tc they come to
+ * it through another one, which has to take them, too. */
+static __always_inline __u32
+mtu_lesser_way(struct hook_md *ctx, const struct xdp_op *op, __u32 mtu)
+{
+    __u32 ifindex = op->u.output.ifindex;
+    __u32 port = op->u.output.port;
+    const struct xdp_target *target = bpf_map_lookup_elem(&xdp_targets, &port);
+    __u32 last = target && target->ifindex ? target->ifindex : ifindex;
+
+    if (HOOK_DETOURS && last != ifindex) {
+        mtu = mtu_lesser(ctx, ifindex, mtu);
+    }
+    return mtu_lesser(ctx, last, mtu);
 }
 
 /* Returns true if no copy of the packet, of which no op of the flow in 'slot'
@@ -116,7 +124,7 @@ mtu_ask(struct hook_md *ctx, __u32 slot, __s64 len)
         const struct xdp_op *op = op_known(rest, next);
 
         if (op->type == XDP_OP_OUTPUT) {
-            mtu = mtu_lesser(ctx, mtu_device(op), mtu);
+            mtu = mtu_lesser_way(ctx, op, mtu);
         }
         next += 1 + op->n_data;
     }

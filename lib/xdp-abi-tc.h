@@ -71,8 +71,8 @@ struct xdp_companion_hdr {
 
 #define XDP_COMPANION_TYPE 0x88b5   /* IEEE 802, local experimental. */
 
-/* Bytes by which the MTU of a companion is larger than that of its port: for
- * that header, all words that may follow it, and VLAN tags. */
+/* Bytes that may be in front of a packet in a companion: that header, all
+ * words that may follow it, and VLAN tags. */
 #define XDP_COMPANION_ROOM 256
 
 #endif /* xdp-abi-tc.h */

@@ -33,6 +33,9 @@ VLOG_DEFINE_THIS_MODULE(xdp_companion);
 #define KIND "veth"
 #define NAME_PREFIX "ovstc"
 
+/* The MTU of companions where the kernel sets no lower limit. */
+#define MAX_MTU 65535
+
 /* The alias of a companion, with the name of its port and the token of its
  * process: its process id and a random number, which is also the group of all
  * its companions ("ip link set group"), with which they are deleted at
@@ -530,10 +533,10 @@ set_mtu(int ifindex, uint32_t mtu)
     return transact(&request);
 }
 
-/* Makes 'mtu', or what it can be at most, the MTU of both ends of 'c'.
- * Returns 0 or a positive errno value. */
-int
-xdp_companion_set_mtu(struct xdp_companion *c, uint32_t mtu)
+/* Gives both ends of 'c' the largest MTU that they can have, whatever that of
+ * the port is.  Returns 0 or a positive errno value. */
+static int
+set_largest_mtu(struct xdp_companion *c)
 {
     const int ends[] = { c->port_ifindex, c->socket_ifindex };
     struct link link;
@@ -544,20 +547,11 @@ xdp_companion_set_mtu(struct xdp_companion *c, uint32_t mtu)
     if (error) {
         return error;
     }
-    if (link.max_mtu) {
-        mtu = MIN(mtu, link.max_mtu);
+    c->mtu = link.max_mtu ? MIN(MAX_MTU, link.max_mtu) : MAX_MTU;
+    for (size_t i = 0; !error && i < ARRAY_SIZE(ends); i++) {
+        error = set_mtu(ends[i], c->mtu);
     }
-    if (mtu == c->mtu) {
-        return 0;
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
-        error = set_mtu(ends[i], mtu);
-        if (error) {
-            return error;
-        }
-    }
-    c->mtu = mtu;
-    return 0;
+    return error;
 }
 
 /* Takes the device 'ifindex' up.  Returns 0 or a positive errno value. */
@@ -593,12 +587,11 @@ xdp_companion_restore(const struct xdp_companion *c, int ifindex, int *error)
 }
 
 /* Attaches to 'c', which xdp_companion_create() made, the programs 'tc_fd', at
- * the port's end, and 'xdp_fd', at the other one, gives it 'mtu', or what it
- * can have at most, and takes it up.  Returns 0, or a positive errno value
- * with a message in '*errp'. */
+ * the port's end, and 'xdp_fd', at the other one, gives it its MTU, and takes
+ * it up.  Returns 0, or a positive errno value with a message in '*errp'. */
 int
 xdp_companion_start(struct xdp_companion *c, int tc_fd, int xdp_fd,
-                    uint32_t mtu, char **errp)
+                    char **errp)
 {
     LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
     int error;
@@ -614,7 +607,7 @@ xdp_companion_start(struct xdp_companion *c, int tc_fd, int xdp_fd,
                           c->socket_end, ovs_strerror(error));
         return error;
     }
-    error = xdp_companion_set_mtu(c, mtu);
+    error = set_largest_mtu(c);
     if (!error) {
         error = take_up(c->socket_ifindex);
     }

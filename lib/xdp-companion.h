@@ -41,8 +41,7 @@ void xdp_companion_remove_stale(void);
 int xdp_companion_create(const char *port, int n_queues,
                          struct xdp_companion **, char **errp);
 int xdp_companion_start(struct xdp_companion *, int tc_fd, int xdp_fd,
-                        uint32_t mtu, char **errp);
-int xdp_companion_set_mtu(struct xdp_companion *, uint32_t mtu);
+                        char **errp);
 bool xdp_companion_restore(const struct xdp_companion *, int ifindex,
                            int *error);
 void xdp_companion_destroy(struct xdp_companion *);

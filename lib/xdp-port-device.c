@@ -149,8 +149,6 @@ xdp_port_refresh_obstacle(struct xdp_netdev *port)
             .is_ethernet = true,
             .tags = XDP_TAGS_UNKNOWN,
         };
-    } else if (port->companion) {
-        xdp_port_tc_set_mtu(port, device.mtu);
     }
     set_peer(port, &device);
     obstacle = find_obstacle(port, &device, &help);

@@ -19,6 +19,7 @@
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/shash.h"
 #include "openvswitch/vlog.h"
+#include "packets.h"
 #include "timeval.h"
 #include "util.h"
 #include "xdp-companion.h"
@@ -80,6 +81,23 @@ xdp_port_socket_device(const struct netdev *netdev, int ifindex)
     }
     ovs_mutex_unlock(&xdp_mutex);
     return ifindex;
+}
+
+/* Returns how long a packet that the AF_XDP sockets of 'netdev' send may be.
+ * The kernel would drop a longer one without a word. */
+uint32_t
+xdp_port_max_sent(const struct netdev *netdev)
+{
+    const struct xdp_netdev *port;
+    uint32_t max = UINT32_MAX;
+
+    ovs_mutex_lock(&xdp_mutex);
+    port = xdp_netdev_lookup(netdev);
+    if (port && port->companion) {
+        max = port->companion->mtu + VLAN_ETH_HEADER_LEN;
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+    return max;
 }
 
 /* Returns the flags with which the AF_XDP sockets of device 'ifindex' must be

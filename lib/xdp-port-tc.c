@@ -253,8 +253,7 @@ make_companion(const struct xdp_netdev *port, const struct xdp_object *object,
         return error;
     }
     return xdp_companion_start(companion, fds.from_userspace,
-                               fds.to_userspace,
-                               device.mtu + XDP_COMPANION_ROOM, errp);
+                               fds.to_userspace, errp);
 }
 
 /* Attaches 'object', which has a flow table and programs for tc, to 'port' on
@@ -324,30 +323,6 @@ xdp_port_tc_find_companion(int ifindex)
         }
     }
     return NULL;
-}
-
-/* Makes the companion of 'port', which has one, fit a device with 'mtu'.
- * Releases 'xdp_mutex' meanwhile. */
-void
-xdp_port_tc_set_mtu(struct xdp_netdev *port, uint32_t mtu)
-{
-    struct xdp_companion *companion = port->companion;
-    struct xdp_companion copy = *companion;
-    int error;
-
-    ovs_mutex_unlock(&xdp_mutex);
-    error = xdp_companion_set_mtu(&copy, mtu + XDP_COMPANION_ROOM);
-    xdp_custody_lock();
-
-    companion->mtu = copy.mtu;
-    if (error) {
-        VLOG_WARN_RL(&rl, "%s: setting the MTU of the companion %s failed "
-                     "(%s)", port->name, companion->port_end,
-                     ovs_strerror(error));
-    }
-    xdp_flow_table_set_companion(port->object->table, port->number,
-                                 companion->port_ifindex,
-                                 max_packet(companion));
 }
 
 /* Makes the end 'ifindex' of the companion of 'port' again what it was before
