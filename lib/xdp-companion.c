@@ -566,20 +566,32 @@ take_up(int ifindex)
     return transact(&request);
 }
 
-/* Takes the end 'ifindex' of 'c', which xdp_companion_start() has started, up
- * again and gives it its MTU if somebody has changed that.  Returns true if
- * something had to be changed.  Stores in '*error' 0 or a positive errno
- * value. */
+/* Makes the end 'ifindex' of 'c', which xdp_companion_start() has started,
+ * what it was before somebody took it down, changed its MTU, or switched
+ * offloads on, with which packets would get through that are not as on the
+ * wire.  Returns true if something had to be changed.  Stores in '*error' 0 or
+ * a positive errno value. */
 bool
 xdp_companion_restore(const struct xdp_companion *c, int ifindex, int *error)
 {
     struct link link;
+    bool offloads;
 
     *error = query_link(ifindex, &link);
-    if (*error || (link.up && link.mtu == c->mtu)) {
+    if (*error) {
         return false;
     }
-    *error = link.mtu == c->mtu ? 0 : set_mtu(ifindex, c->mtu);
+    xdp_ethtool_find(ifindex, leaves_packets_unfinished, NULL, &offloads);
+    if (link.up && link.mtu == c->mtu && !offloads) {
+        return false;
+    }
+    if (offloads) {
+        *error = xdp_ethtool_switch_off(ifindex, leaves_packets_unfinished,
+                                        NULL);
+    }
+    if (!*error && link.mtu != c->mtu) {
+        *error = set_mtu(ifindex, c->mtu);
+    }
     if (!*error && !link.up) {
         *error = take_up(ifindex);
     }

@@ -51,7 +51,7 @@ void xdp_port_tc_destroy_companions(void) OVS_EXCLUDED(xdp_mutex);
 struct xdp_netdev *xdp_port_tc_find_companion(int ifindex)
     OVS_REQUIRES(xdp_mutex);
 void xdp_port_tc_restore(const struct xdp_netdev *, int ifindex)
-    OVS_REQUIRES(xdp_mutex);
+    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex);
 void xdp_port_tc_set_peer(const struct xdp_object *,
                           const struct xdp_netdev *)
     OVS_REQUIRES(xdp_mutex);

@@ -325,17 +325,23 @@ xdp_port_tc_find_companion(int ifindex)
     return NULL;
 }
 
-/* Makes the end 'ifindex' of the companion of 'port' again what it was before
- * somebody took it down, or changed its MTU: packets would get lost there. */
+/* Makes the end 'ifindex' of the companion of 'port', which has one, what it
+ * was before somebody changed it: packets would get lost there, or be broken.
+ * Releases 'xdp_mutex' meanwhile. */
 void
 xdp_port_tc_restore(const struct xdp_netdev *port, int ifindex)
 {
+    bool restored;
     int error;
 
-    if (xdp_companion_restore(port->companion, ifindex, &error)) {
+    ovs_mutex_unlock(&xdp_mutex);
+    restored = xdp_companion_restore(port->companion, ifindex, &error);
+    xdp_custody_lock();
+
+    if (restored) {
         VLOG_WARN_RL(&rl, "%s: somebody has taken down the companion %s of "
-                     "the port, or changed its MTU; undoing that: %s",
-                     port->name, port->companion->port_end,
+                     "the port, or changed its MTU or offloads; undoing that: "
+                     "%s", port->name, port->companion->port_end,
                      error ? ovs_strerror(error) : "done");
     }
 }
