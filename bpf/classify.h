@@ -23,10 +23,6 @@
 #define CLASSIFY_FIRST_RARE_WORD \
     (CLASSIFY_FIRST_TUNNEL_WORD + XDP_KEY_TUNNEL_BASIC_WORDS)
 
-/* Parts of the key that few flows match on. */
-#define CLASSIFY_FAR_PARTS (XDP_PART_EXTENDED | XDP_PART_TUNNEL \
-                            | XDP_PART_TUNNEL_RARE | XDP_PART_CT_TUPLE)
-
 /* The result of a search and what it is passed down to its steps. */
 struct classify_ctx {
     struct xdp_scratch *scratch;
@@ -39,70 +35,36 @@ struct classify_ctx {
 };
 
 /* Compares the packet's key with the words in the rest of the flow in 'slot',
- * as far as its 'parts' say that it has some.  Returns 0 if they match. */
+ * which has the mask 'mask_id'.  Returns 0 if they match.  Those of connection
+ * tracking are compared in any case: without them, they are zero.
+ *
+ * Not a part of the caller, which is so large that the verifier would get at
+ * its limit. */
 __noinline __u64
-classify_compare_rest(__u32 slot, __u32 parts)
+classify_compare_rest(__u32 slot, __u32 mask_id)
 {
-    struct xdp_flow_rest *rest = bpf_map_lookup_elem(&xdp_flow_rest, &slot);
-    struct xdp_scratch *scratch = parse_scratch();
-    const __u64 *tunnel, *ext, *ct;
+    const struct xdp_flow_rest *rest
+        = bpf_map_lookup_elem(&xdp_flow_rest, &slot);
+    const struct xdp_mask *mask = bpf_map_lookup_elem(&xdp_masks, &mask_id);
+    const struct xdp_scratch *scratch = parse_scratch();
+    const __u64 *ct;
     __u64 diff = 0;
 
-    if (!rest || !scratch) {
+    if (!rest || !mask || !scratch) {
         return 1;
     }
-    tunnel = &scratch->words[CLASSIFY_FIRST_TUNNEL_WORD];
-    ext = &scratch->words[XDP_KEY_BASIC_WORDS];
     ct = &scratch->words[CLASSIFY_FIRST_CT_WORD];
-    if (parts & XDP_PART_EXTENDED) {
-#pragma clang loop unroll(full)
-        for (int i = 0; i < XDP_KEY_EXT_WORDS; i++) {
-            diff |= (ext[i] & rest->ext_bits[i]) ^ rest->ext_words[i];
-        }
-    }
-    if (parts & XDP_PART_CT) {
-#pragma clang loop unroll(full)
-        for (int i = 0; i < XDP_KEY_CT_BASIC_WORDS; i++) {
-            diff |= (ct[i] & rest->ct_bits[i]) ^ rest->ct_words[i];
-        }
-    }
-    if (parts & XDP_PART_CT_TUPLE) {
-#pragma clang loop unroll(full)
-        for (int i = XDP_KEY_CT_BASIC_WORDS; i < XDP_KEY_CT_WORDS; i++) {
-            diff |= (ct[i] & rest->ct_bits[i]) ^ rest->ct_words[i];
-        }
-    }
-    if (parts & XDP_PART_TUNNEL) {
-#pragma clang loop unroll(full)
-        for (int i = 0; i < XDP_KEY_TUNNEL_BASIC_WORDS; i++) {
-            diff |= (tunnel[i] & rest->tunnel_bits[i]) ^ rest->tunnel_words[i];
-        }
-    }
-    if (parts & XDP_PART_TUNNEL_RARE) {
-#pragma clang loop unroll(full)
-        for (int i = XDP_KEY_TUNNEL_BASIC_WORDS; i < XDP_KEY_TUNNEL_WORDS;
-             i++) {
-            diff |= (tunnel[i] & rest->tunnel_bits[i]) ^ rest->tunnel_words[i];
-        }
-    }
-    return diff;
-}
-
-/* As classify_compare_rest(), for a flow that has XDP_PART_CT and none of
- * CLASSIFY_FAR_PARTS: what comes after most packets were tracked. */
-static __always_inline __u64
-classify_compare_ct(const struct xdp_scratch *scratch, __u32 slot)
-{
-    struct xdp_flow_rest *rest = bpf_map_lookup_elem(&xdp_flow_rest, &slot);
-    const __u64 *ct = &scratch->words[CLASSIFY_FIRST_CT_WORD];
-    __u64 diff = 0;
-
-    if (!rest) {
-        return 1;
-    }
 #pragma clang loop unroll(full)
     for (int i = 0; i < XDP_KEY_CT_BASIC_WORDS; i++) {
-        diff |= (ct[i] & rest->ct_bits[i]) ^ rest->ct_words[i];
+        diff |= (ct[i] & mask->ct_bits[i]) ^ rest->ct_words[i];
+    }
+#pragma clang loop unroll(disable)
+    for (__u32 i = 0; i < XDP_MASK_MAX_FAR_WORDS; i++) {
+        if (i >= mask->n_far) {
+            break;
+        }
+        diff |= ((scratch->words[mask->word[i] % MAPS_KEY_SPACE]
+                  & mask->bits[i]) ^ rest->far_words[i]);
     }
     return diff;
 }
@@ -139,9 +101,7 @@ classify_check_slot(struct xdp_scratch *scratch, __u32 slot, __u32 *validp)
         diff |= (scratch->words[i] & mask->basic[i]) ^ flow->words[i];
     }
     if (flow->parts & XDP_PART_REST) {
-        diff |= (flow->parts & CLASSIFY_FAR_PARTS
-                 ? classify_compare_rest(slot, flow->parts)
-                 : classify_compare_ct(scratch, slot));
+        diff |= classify_compare_rest(slot, mask_id);
     }
     return diff ? NULL : flow;
 }

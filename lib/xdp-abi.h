@@ -23,7 +23,7 @@
 
 /* To be incremented with every change that an older provider or an older
  * object would misunderstand. */
-#define XDP_ABI_VERSION 7
+#define XDP_ABI_VERSION 8
 
 /* Fixed limits.  What an operator can choose (flows, masks, ports) is the
  * 'max_entries' of the respective map instead. */
@@ -37,6 +37,7 @@
 #define XDP_KEY_TUNNEL_BASIC_WORDS 4 /* The first of them: all that there is
                                       * without options over IPv4. */
 #define XDP_MASK_MAX_WORDS  20  /* Words that one mask may touch. */
+#define XDP_MASK_MAX_FAR_WORDS 19 /* Of these, far ones: word 0 is none. */
 #define XDP_FLOW_MAX_OPS    16  /* Op slots of one flow. */
 #define XDP_FLOW_MAX_CTS    3   /* Of these, XDP_OP_CT. */
 #define XDP_MAX_GROUPS      1024 /* Sets of outputs, of which 0 is unused. */
@@ -218,14 +219,16 @@ enum xdp_layers_flags {
  * Constant while a flow or a port refers to it, or a program may be running
  * that has seen one that did. */
 struct xdp_mask {
-    __u64 basic[XDP_KEY_BASIC_WORDS];   /* The basic words as a whole, which
-                                         * is faster to compare. */
-
-    /* The words of the key that it touches, in ascending order. */
-    __u32 n_words;                      /* 1 to XDP_MASK_MAX_WORDS. */
-    __u32 pad;
+    /* The basic words as a whole, and those of connection tracking without the
+     * tuple, which is faster to compare. */
+    __u64 basic[XDP_KEY_BASIC_WORDS];
+    __u64 ct_bits[XDP_KEY_CT_BASIC_WORDS];
+    /* The words of the key that it touches: first the far ones, which are
+     * those that are not above, and then the others, in ascending order. */
     __u64 bits[XDP_MASK_MAX_WORDS];     /* Nonzero in the first n_words. */
     __u8 word[XDP_MASK_MAX_WORDS];      /* Index into the key. */
+    __u8 n_words;                       /* 1 to XDP_MASK_MAX_WORDS. */
+    __u8 n_far;                         /* Up to XDP_MASK_MAX_FAR_WORDS. */
 } __attribute__((aligned(64)));
 
 /* Ops, in the order in which people added them: the numbers are the contract.
@@ -419,9 +422,9 @@ union xdp_op_data {
  * 'valid' when it withdraws the flow and reuses the slot only when every
  * program run that may have found it, with 'valid' set, has ended.  A reader
  * that finds 'valid' set, has filled all 'parts', and whose packet's key
- * equals 'words' in all bits of the mask's 'basic', 'ext_words' in all of
- * 'ext_bits', and 'ct_words' and 'tunnel_words' likewise, may therefore run
- * 'ops'.
+ * equals 'words' in all bits of the mask's 'basic', 'ct_words' in all of
+ * 'ct_bits', and 'far_words' in those of the far words that the mask touches,
+ * may therefore run 'ops'.
  *
  * More than one output
  * --------------------
@@ -465,13 +468,10 @@ struct xdp_flow_rest {
     __u8 ct_ops[XDP_FLOW_MAX_CTS];  /* ...and in which slots. */
     __u16 push_op;                  /* The slot of XDP_OP_TNL_PUSH, or 0. */
     __u16 needs;                    /* See lib/xdp-abi-tc.h. */
+    /* Of the masked key.  Far ones as in 'word' of the mask. */
+    __u64 ct_words[XDP_KEY_CT_BASIC_WORDS];
     struct xdp_op ops[XDP_FLOW_MAX_OPS];
-    __u64 ext_bits[XDP_KEY_EXT_WORDS];
-    __u64 ext_words[XDP_KEY_EXT_WORDS];
-    __u64 ct_bits[XDP_KEY_CT_WORDS];
-    __u64 ct_words[XDP_KEY_CT_WORDS];
-    __u64 tunnel_bits[XDP_KEY_TUNNEL_WORDS];
-    __u64 tunnel_words[XDP_KEY_TUNNEL_WORDS];
+    __u64 far_words[XDP_MASK_MAX_FAR_WORDS];
 } __attribute__((aligned(64)));
 
 /* What a flow's ops are like.

@@ -27,14 +27,15 @@
 
 BUILD_ASSERT_DECL(sizeof(struct xdp_key) == XDP_KEY_WORDS * 8);
 
-/* Bytes of a key that a flow slot keeps in 'words', in 'ext_words', in
- * 'ct_words' and in 'tunnel_words', and where the last two begin. */
+/* Where the parts of a key begin. */
 #define TABLE_BASIC_SIZE (XDP_KEY_BASIC_WORDS * sizeof(uint64_t))
 #define TABLE_EXT_SIZE (XDP_KEY_EXT_WORDS * sizeof(uint64_t))
 #define TABLE_CT_SIZE (XDP_KEY_CT_WORDS * sizeof(uint64_t))
 #define TABLE_TUNNEL_SIZE (XDP_KEY_TUNNEL_WORDS * sizeof(uint64_t))
 #define TABLE_CT_OFS (TABLE_BASIC_SIZE + TABLE_EXT_SIZE)
 #define TABLE_TUNNEL_OFS (TABLE_CT_OFS + TABLE_CT_SIZE)
+#define TABLE_CT_WORD (XDP_KEY_BASIC_WORDS + XDP_KEY_EXT_WORDS)
+#define TABLE_CT_TUPLE_WORD (TABLE_CT_WORD + XDP_KEY_CT_BASIC_WORDS)
 BUILD_ASSERT_DECL(TABLE_CT_OFS == offsetof(struct xdp_key, ct_state));
 BUILD_ASSERT_DECL(TABLE_TUNNEL_OFS == offsetof(struct xdp_key, tun_ip_src));
 BUILD_ASSERT_DECL(TABLE_TUNNEL_OFS + TABLE_TUNNEL_SIZE
@@ -53,22 +54,27 @@ struct table_mask {
     uint64_t unused_since;      /* Epoch in which the last flow left. */
 };
 
+/* What a flow has had slots for before its present one. */
+struct table_history {
+    struct ovs_list old_slots;  /* Its "struct table_garbage"s. */
+    struct xdp_flow_table_stats base; /* From slots that are free again. */
+};
+
 /* A flow in the table. */
 struct xdp_table_flow {
     struct hmap_node node;      /* In 'flows_by_digest' of the table. */
     struct xdp_subtable_entry entry; /* In the subtable of its mask. */
-    uint32_t mask;
+    struct table_history *history; /* NULL if it was never modified. */
     uint32_t in_port;
+    uint16_t mask;
     uint8_t parts;              /* Of its actions. */
-    struct ovs_list old_slots;  /* Its "struct table_garbage"s. */
-    struct xdp_flow_table_stats base; /* From slots that are free again. */
 };
 
 /* A slot that programs may still look at. */
 struct table_garbage {
     struct ovs_list list_node;  /* In 'garbage' of the table. */
-    struct ovs_list flow_node;  /* In 'old_slots' of 'flow'. */
-    struct xdp_table_flow *flow; /* Whose statistics it has, or NULL. */
+    struct ovs_list flow_node;  /* In 'old_slots' of 'history'. */
+    struct table_history *history; /* Whose statistics it has, or NULL. */
     uint32_t slot;
     uint64_t epoch;
 };
@@ -203,6 +209,8 @@ void table_slot_set_valid(struct xdp_flow_table *, uint32_t slot, bool valid);
 void table_slot_fill(struct xdp_flow_table *, uint32_t slot, uint32_t mask_id,
                      const struct xdp_key *, const struct xdp_flow_actions *,
                      uint32_t group);
+void table_slot_get_key(const struct xdp_flow_table *, uint32_t slot,
+                        struct xdp_key *);
 void table_slot_retire(struct xdp_flow_table *, uint32_t slot,
                        struct xdp_table_flow *);
 void table_slot_retire_last(struct xdp_flow_table *, struct xdp_table_flow *);

@@ -343,7 +343,6 @@ xdp_flow_table_insert(struct xdp_flow_table *table,
     flow->mask = mask_id;
     flow->in_port = key->in_port;
     flow->parts = actions->parts;
-    ovs_list_init(&flow->old_slots);
     hmap_insert_fast(&table->flows_by_digest, &flow->node, hash);
     table_port_add_flow(table, flow->in_port, mask_id);
     table_port_add_parts(table, flow->in_port, flow->parts);
@@ -361,8 +360,6 @@ xdp_flow_table_modify(struct xdp_flow_table *table,
                       const struct xdp_flow_actions *actions)
 {
     const uint32_t old_slot = flow->entry.slot;
-    const struct xdp_flow_rest *old_rest = &table->rests[old_slot];
-    const struct xdp_flow *old = &table->flows[old_slot];
     struct table_group_choice group;
     enum xdp_table_error error;
     struct xdp_key key;
@@ -381,12 +378,7 @@ xdp_flow_table_modify(struct xdp_flow_table *table,
         return error;
     }
 
-    memcpy(&key, old->words, TABLE_BASIC_SIZE);
-    memcpy((char *) &key + TABLE_BASIC_SIZE, old_rest->ext_words,
-           TABLE_EXT_SIZE);
-    memcpy((char *) &key + TABLE_CT_OFS, old_rest->ct_words, TABLE_CT_SIZE);
-    memcpy((char *) &key + TABLE_TUNNEL_OFS, old_rest->tunnel_words,
-           TABLE_TUNNEL_SIZE);
+    table_slot_get_key(table, old_slot, &key);
     slot = table_slot_alloc(table);
     table_slot_fill(table, slot, flow->mask, &key, actions, group.id);
     /* No packet shall miss, so the new slot is valid before it is published.
@@ -420,7 +412,8 @@ xdp_flow_table_set_running(struct xdp_flow_table *table,
 }
 
 /* Removes 'flow', which becomes invalid, and stores its last statistics in
- * '*stats'.  Allocates no memory and frees none. */
+ * '*stats'.  Allocates no memory, and frees none of a flow that was never
+ * modified. */
 void
 xdp_flow_table_remove(struct xdp_flow_table *table,
                       struct xdp_table_flow *flow,
@@ -446,8 +439,11 @@ xdp_flow_table_remove(struct xdp_flow_table *table,
     }
 
     xdp_flow_table_get_stats(table, flow, stats);
-    LIST_FOR_EACH_POP (garbage, flow_node, &flow->old_slots) {
-        garbage->flow = NULL;
+    if (flow->history) {
+        LIST_FOR_EACH_POP (garbage, flow_node, &flow->history->old_slots) {
+            garbage->history = NULL;
+        }
+        free(flow->history);
     }
     table_slot_count_ports(table, flow->entry.slot, -1);
     table_slot_retire_last(table, flow);
@@ -462,10 +458,13 @@ xdp_flow_table_get_stats(const struct xdp_flow_table *table,
 {
     const struct table_garbage *garbage;
 
-    *stats = flow->base;
+    memset(stats, 0, sizeof *stats);
     table_slot_add_stats(table, flow->entry.slot, stats);
-    LIST_FOR_EACH (garbage, flow_node, &flow->old_slots) {
-        table_slot_add_stats(table, garbage->slot, stats);
+    if (flow->history) {
+        xdp_flow_table_stats_add(stats, &flow->history->base);
+        LIST_FOR_EACH (garbage, flow_node, &flow->history->old_slots) {
+            table_slot_add_stats(table, garbage->slot, stats);
+        }
     }
 }
 

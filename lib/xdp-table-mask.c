@@ -120,6 +120,22 @@ table_mask_find(const struct xdp_flow_table *table, const struct xdp_key *bits)
     return UINT32_MAX;
 }
 
+/* Adds to 'entry' those words of its mask, whose index is at least 'first' and
+ * less than 'end'. */
+static void
+add_words(struct xdp_mask *entry, const uint64_t *words, size_t first,
+          size_t end)
+{
+    for (size_t i = first; i < end; i++) {
+        if (words[i]) {
+            ovs_assert(entry->n_words < XDP_MASK_MAX_WORDS);
+            entry->word[entry->n_words] = i;
+            entry->bits[entry->n_words] = words[i];
+            entry->n_words++;
+        }
+    }
+}
+
 /* Makes 'id', from table_mask_find_unused(), the mask with 'bits'. */
 enum xdp_table_error
 table_mask_make(struct xdp_flow_table *table, uint32_t id,
@@ -145,13 +161,12 @@ table_mask_make(struct xdp_flow_table *table, uint32_t id,
     entry = &table->masks_map[id];
     memset(entry, 0, sizeof *entry);
     memcpy(entry->basic, words, sizeof entry->basic);
-    for (size_t i = 0; i < XDP_KEY_WORDS; i++) {
-        if (words[i]) {
-            ovs_assert(entry->n_words < XDP_MASK_MAX_WORDS);
-            entry->word[entry->n_words] = i;
-            entry->bits[entry->n_words] = words[i];
-            entry->n_words++;
-        }
-    }
+    memcpy(entry->ct_bits, &words[TABLE_CT_WORD], sizeof entry->ct_bits);
+    add_words(entry, words, XDP_KEY_BASIC_WORDS, TABLE_CT_WORD);
+    add_words(entry, words, TABLE_CT_TUPLE_WORD, XDP_KEY_WORDS);
+    ovs_assert(entry->n_words <= XDP_MASK_MAX_FAR_WORDS);
+    entry->n_far = entry->n_words;
+    add_words(entry, words, 0, XDP_KEY_BASIC_WORDS);
+    add_words(entry, words, TABLE_CT_WORD, TABLE_CT_TUPLE_WORD);
     return XDP_TABLE_OK;
 }

@@ -76,6 +76,8 @@ table_slot_fill(struct xdp_flow_table *table, uint32_t slot, uint32_t mask_id,
                 const struct xdp_flow_actions *actions, uint32_t group)
 {
     const struct xdp_key *mask = &table->masks[mask_id].bits;
+    const struct xdp_mask *mask_entry = &table->masks_map[mask_id];
+    const uint64_t *words = (const uint64_t *) key;
     struct xdp_flow_rest *rest = &table->rests[slot];
     struct xdp_flow *entry = &table->flows[slot];
 
@@ -109,16 +111,10 @@ table_slot_fill(struct xdp_flow_table *table, uint32_t slot, uint32_t mask_id,
             rest->push_op = i;
         }
     }
-    memcpy(rest->ext_bits, (const char *) mask + TABLE_BASIC_SIZE,
-           TABLE_EXT_SIZE);
-    memcpy(rest->ext_words, (const char *) key + TABLE_BASIC_SIZE,
-           TABLE_EXT_SIZE);
-    memcpy(rest->ct_bits, (const char *) mask + TABLE_CT_OFS, TABLE_CT_SIZE);
-    memcpy(rest->ct_words, (const char *) key + TABLE_CT_OFS, TABLE_CT_SIZE);
-    memcpy(rest->tunnel_bits, (const char *) mask + TABLE_TUNNEL_OFS,
-           TABLE_TUNNEL_SIZE);
-    memcpy(rest->tunnel_words, (const char *) key + TABLE_TUNNEL_OFS,
-           TABLE_TUNNEL_SIZE);
+    memcpy(rest->ct_words, &words[TABLE_CT_WORD], sizeof rest->ct_words);
+    for (size_t i = 0; i < mask_entry->n_far; i++) {
+        rest->far_words[i] = words[mask_entry->word[i]];
+    }
 
     table->slot_groups[slot] = group;
     table->groups[group].n_slots++;
@@ -128,19 +124,37 @@ table_slot_fill(struct xdp_flow_table *table, uint32_t slot, uint32_t mask_id,
     }
 }
 
+/* Stores in '*key' the masked key of the flow in 'slot', which has one. */
+void
+table_slot_get_key(const struct xdp_flow_table *table, uint32_t slot,
+                   struct xdp_key *key)
+{
+    const struct xdp_flow_rest *rest = &table->rests[slot];
+    const struct xdp_flow *entry = &table->flows[slot];
+    const struct xdp_mask *mask = &table->masks_map[entry->mask];
+    uint64_t *words = (uint64_t *) key;
+
+    memset(key, 0, sizeof *key);
+    memcpy(words, entry->words, sizeof entry->words);
+    memcpy(&words[TABLE_CT_WORD], rest->ct_words, sizeof rest->ct_words);
+    for (size_t i = 0; i < mask->n_far; i++) {
+        words[mask->word[i]] = rest->far_words[i];
+    }
+}
+
 /* Withdraws the unpublished 'slot' and makes it 'garbage', which counts for
- * 'flow', or for nobody if that is NULL. */
+ * the flow with 'history', or for nobody if that is NULL. */
 static void
 retire(struct xdp_flow_table *table, uint32_t slot,
-       struct xdp_table_flow *flow, struct table_garbage *garbage)
+       struct table_history *history, struct table_garbage *garbage)
 {
     table_slot_set_valid(table, slot, false);
-    garbage->flow = flow;
+    garbage->history = history;
     garbage->slot = slot;
     garbage->epoch = table->epoch;
     ovs_list_push_back(&table->garbage, &garbage->list_node);
-    if (flow) {
-        ovs_list_push_back(&flow->old_slots, &garbage->flow_node);
+    if (history) {
+        ovs_list_push_back(&history->old_slots, &garbage->flow_node);
     }
 }
 
@@ -150,7 +164,11 @@ void
 table_slot_retire(struct xdp_flow_table *table, uint32_t slot,
                   struct xdp_table_flow *flow)
 {
-    retire(table, slot, flow, xmalloc(sizeof(struct table_garbage)));
+    if (!flow->history) {
+        flow->history = xzalloc(sizeof *flow->history);
+        ovs_list_init(&flow->history->old_slots);
+    }
+    retire(table, slot, flow->history, xmalloc(sizeof(struct table_garbage)));
 }
 
 /* Withdraws the unpublished slot of 'flow', for good.  The memory of 'flow' is
@@ -299,8 +317,9 @@ xdp_flow_table_reclaim(struct xdp_flow_table *table, uint64_t epoch)
         if (!n_left--) {
             return true;
         }
-        if (garbage->flow) {
-            table_slot_add_stats(table, garbage->slot, &garbage->flow->base);
+        if (garbage->history) {
+            table_slot_add_stats(table, garbage->slot,
+                                 &garbage->history->base);
             ovs_list_remove(&garbage->flow_node);
         }
         table_slot_free(table, garbage->slot);

@@ -175,30 +175,58 @@ read_map(int fd, uint32_t index, void *value)
     return !bpf_map_lookup_elem(fd, &index, value);
 }
 
-/* Returns word 'i' of the mask in 'found'. */
-__u64 *
-slot_bits(struct found_flow *found, size_t i)
+/* Returns word 'i' of 'mask', as a program that compares the rest of a flow
+ * has it. */
+__u64
+mask_bits(const struct xdp_mask *mask, size_t i)
 {
-    size_t ext = i - XDP_KEY_BASIC_WORDS;
-    size_t ct = ext - XDP_KEY_EXT_WORDS;
+    size_t ct = i - XDP_KEY_BASIC_WORDS - XDP_KEY_EXT_WORDS;
 
-    return (i < XDP_KEY_BASIC_WORDS ? &found->mask.basic[i]
-            : ext < XDP_KEY_EXT_WORDS ? &found->rest.ext_bits[ext]
-            : ct < XDP_KEY_CT_WORDS ? &found->rest.ct_bits[ct]
-            : &found->rest.tunnel_bits[ct - XDP_KEY_CT_WORDS]);
+    if (i < XDP_KEY_BASIC_WORDS) {
+        return mask->basic[i];
+    } else if (ct < XDP_KEY_CT_BASIC_WORDS) {
+        return mask->ct_bits[ct];
+    }
+    for (size_t j = 0; j < mask->n_far; j++) {
+        if (mask->word[j] == i) {
+            return mask->bits[j];
+        }
+    }
+    return 0;
 }
 
-/* Returns word 'i' of the key in 'found'. */
+/* Returns where 'found' has word 'i' of the key, or NULL if it has none,
+ * because the mask does not touch it. */
 __u64 *
-slot_words(struct found_flow *found, size_t i)
+slot_word(struct found_flow *found, size_t i)
 {
-    size_t ext = i - XDP_KEY_BASIC_WORDS;
-    size_t ct = ext - XDP_KEY_EXT_WORDS;
+    size_t ct = i - XDP_KEY_BASIC_WORDS - XDP_KEY_EXT_WORDS;
 
-    return (i < XDP_KEY_BASIC_WORDS ? &found->flow.words[i]
-            : ext < XDP_KEY_EXT_WORDS ? &found->rest.ext_words[ext]
-            : ct < XDP_KEY_CT_WORDS ? &found->rest.ct_words[ct]
-            : &found->rest.tunnel_words[ct - XDP_KEY_CT_WORDS]);
+    if (i < XDP_KEY_BASIC_WORDS) {
+        return &found->flow.words[i];
+    } else if (ct < XDP_KEY_CT_BASIC_WORDS) {
+        return &found->rest.ct_words[ct];
+    }
+    for (size_t j = 0; j < found->mask.n_far; j++) {
+        if (found->mask.word[j] == i) {
+            return &found->rest.far_words[j];
+        }
+    }
+    return NULL;
+}
+
+/* Returns true if packets with the key 'words' match what is in 'found'. */
+static bool
+slot_matches(struct found_flow *found, const uint64_t words[XDP_KEY_WORDS])
+{
+    for (size_t i = 0; i < XDP_KEY_WORDS; i++) {
+        const __u64 *word = slot_word(found, i);
+
+        if (word && (words[i] & mask_bits(&found->mask, i)) != *word) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* Searches the maps of 'f' for the flow of a packet with 'key', the way a
@@ -242,11 +270,7 @@ fixture_find_mask(const struct fixture *f, const struct xdp_key *key,
             && read_map(f->fds.flows, slot, &flow->flow) && flow->flow.valid
             && read_map(f->fds.flow_rest, slot, &flow->rest)
             && read_map(f->fds.masks, flow->flow.mask, &flow->mask)) {
-            found = true;
-            for (size_t j = 0; j < XDP_KEY_WORDS; j++) {
-                found &= ((words[j] & *slot_bits(flow, j))
-                          == *slot_words(flow, j));
-            }
+            found = slot_matches(flow, words);
             if (flow->flow.parts & ~port.parts) {
                 fail("the port's parts lack some of the flow");
             }

@@ -50,8 +50,8 @@ void fixture_destroy(struct fixture *);
 bool fixture_reclaim(struct fixture *);
 
 /* What is in a table. */
-__u64 *slot_bits(struct found_flow *, size_t i);
-__u64 *slot_words(struct found_flow *, size_t i);
+__u64 mask_bits(const struct xdp_mask *, size_t i);
+__u64 *slot_word(struct found_flow *, size_t i);
 bool fixture_find(const struct fixture *, const struct xdp_key *,
                   uint32_t *slotp, struct found_flow *);
 bool fixture_find_mask(const struct fixture *, const struct xdp_key *,

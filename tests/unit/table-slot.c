@@ -15,6 +15,11 @@
 #include "unit.h"
 #include "util.h"
 
+/* Words of the key: those of connection tracking, without and with the
+ * tuple. */
+#define CT_WORD (XDP_KEY_BASIC_WORDS + XDP_KEY_EXT_WORDS)
+#define CT_TUPLE_WORD (CT_WORD + XDP_KEY_CT_BASIC_WORDS)
+
 /* A flow's slot is filled completely, and all of the rest is zero. */
 static void
 test_table_slot(void)
@@ -76,14 +81,28 @@ test_table_slot(void)
     expected.flow.mask = mask_id;
     expected.mask = tmask;
     for (size_t i = 0; i < XDP_KEY_WORDS; i++) {
-        *slot_bits(&expected, i) = bits[i];
-        *slot_words(&expected, i) = words[i] & bits[i];
-        if (bits[i]) {
-            CHECK(tmask.word[n] == i && tmask.bits[n] == bits[i]);
-            n++;
+        __u64 *word = slot_word(&expected, i);
+
+        CHECK(mask_bits(&tmask, i) == bits[i]);
+        CHECK(word || !bits[i]);
+        if (word) {
+            *word = words[i] & bits[i];
         }
+        n += bits[i] != 0;
     }
     CHECK(n == XDP_KEY_WORDS - 19 && tmask.n_words == n);
+
+    /* What a digest is of: far words and then the others. */
+    CHECK(tmask.n_far && tmask.n_far < n);
+    for (size_t i = 0; i < n; i++) {
+        bool is_far = (tmask.word[i] >= XDP_KEY_BASIC_WORDS
+                       && (tmask.word[i] < CT_WORD
+                           || tmask.word[i] >= CT_TUPLE_WORD));
+
+        CHECK(is_far == (i < tmask.n_far));
+        CHECK(tmask.bits[i] && tmask.bits[i] == bits[tmask.word[i]]);
+        CHECK(!i || i == tmask.n_far || tmask.word[i - 1] < tmask.word[i]);
+    }
     CHECK(!memcmp(&flow, &expected, sizeof flow));
 
     /* No ops. */
@@ -379,21 +398,27 @@ test_table_stats_kept(void)
     fixture_destroy(&f);
 }
 
-/* Flows that are removed keep their memory until their slots are free. */
+/* Flows take no more memory than they need, of their own and in each slot, for
+ * there may be a million.  Those that are removed keep theirs until their
+ * slots are free. */
 static void
 test_table_slot_memory(void)
 {
-    enum { N = 1000, TOLERANCE = 8 * N };
+    enum { N = 1000, TOLERANCE = 8 * N, MAX_FLOW = 80, MAX_SLOT = 512 };
     struct xdp_table_flow *flows[N];
     struct xdp_flow_table_stats s;
+    size_t start, before, after;
     struct fixture f;
-    size_t before, after;
 
+    CHECK(sizeof(struct xdp_flow) + sizeof(struct xdp_flow_rest) <= MAX_SLOT);
+    CHECK(sizeof(struct xdp_flow_stats) <= 32);
     fixture_init(&f, N, 4);
+    start = mallinfo2().uordblks;
     for (uint32_t i = 0; i < N; i++) {
         CHECK(!insert(&f, 1, i, 0, 1 + i, &flows[i]));
     }
     before = mallinfo2().uordblks;
+    CHECK(before - start < MAX_FLOW * N + TOLERANCE);
     for (uint32_t i = 0; i < N; i++) {
         xdp_flow_table_remove(f.table, flows[i], &s);
     }
