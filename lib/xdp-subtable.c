@@ -25,7 +25,7 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 /* Entries of a new subtable.  The next one is GROWTH times as large, and is
  * made when no more than a QUARTER of this one is left. */
 #define MIN_CAPACITY 1024
-#define GROWTH 8
+#define GROWTH 2
 #define QUARTER 4
 
 /* Milliseconds from a failure to the next try. */
