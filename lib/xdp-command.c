@@ -409,11 +409,12 @@ format_refused(struct custody_flow *flow, void *aux_)
         || (aux->name && strcmp(flow->port->name, aux->name))) {
         return CUSTODY_LOOK;
     }
-    minimatch_expand(&flow->match, &match);
+    custody_get_match(flow, &match);
     ds_put_format(s, "%s: ", flow->port->name);
     match_format(&match, NULL, s, OFP_DEFAULT_PRIORITY);
     ds_put_cstr(s, ", actions:");
-    format_odp_actions(s, flow->actions, flow->actions_len, NULL);
+    format_odp_actions(s, (const struct nlattr *) flow->actions->data,
+                       flow->actions->size, NULL);
     ds_put_format(s, ", not offloaded: %s%s%s\n",
                   xdp_reason_to_string(flow->reason),
                   flow->detail ? ": " : "",

@@ -168,22 +168,74 @@ custody_find(odp_port_t in_port, const ovs_u128 *ufid)
     return NULL;
 }
 
+/* Returns the bytes of the values of 'mini'. */
+static size_t
+values_size(const struct miniflow *mini)
+{
+    return miniflow_n_values(mini) * sizeof(uint64_t);
+}
+
 /* Makes a megaflow, refused for no reason yet. */
 struct custody_flow *
 custody_create(struct custody_port *port, const ovs_u128 *ufid,
                const struct match *match)
 {
-    struct custody_flow *flow = xzalloc(sizeof *flow);
     uint32_t hash = hash_ufid(ufid);
+    struct custody_flow *flow;
+    struct minimatch mini;
+    size_t size;
+
+    minimatch_init(&mini, match);
+    size = values_size(mini.flow);
+    flow = xzalloc(sizeof *flow + size);
+    memcpy(flow->key, miniflow_get_values(mini.flow), size);
+    flow->mask = xdp_blob_get(mini.mask, sizeof *mini.mask + size);
+    flow->tun_md = mini.tun_md;
+    mini.tun_md = NULL;
+    minimatch_destroy(&mini);
 
     flow->ufid = *ufid;
     flow->port = port;
-    minimatch_init(&flow->match, match);
     hmap_insert(get_table(hash), &flow->node, hash);
     ovs_list_push_back(&port->flows, &flow->port_node);
     port->n_flows++;
     ovs_list_push_back(&custody_refused[XDP_REASON_NONE], &flow->refused_node);
     return flow;
+}
+
+/* Stores what 'flow' matches on in '*match'. */
+void
+custody_get_match(const struct custody_flow *flow, struct match *match)
+{
+    const struct minimask *mask = (const struct minimask *) flow->mask->data;
+    struct {
+        struct miniflow mini;
+        uint64_t values[FLOW_U64S];
+    } key = { .mini = mask->masks };
+    struct minimatch mini = {
+        .flow = &key.mini,
+        .mask = CONST_CAST(struct minimask *, mask),
+        .tun_md = flow->tun_md,
+    };
+
+    memcpy(key.values, flow->key, values_size(&key.mini));
+    minimatch_expand(&mini, match);
+}
+
+/* Returns true if 'match' is what 'flow' matches on. */
+bool
+custody_has_match(const struct custody_flow *flow, const struct match *match)
+{
+    struct minimatch mini;
+    size_t size;
+    bool equal;
+
+    minimatch_init(&mini, match);
+    size = values_size(mini.flow);
+    equal = (xdp_blob_equals(flow->mask, mini.mask, sizeof *mini.mask + size)
+             && !memcmp(flow->key, miniflow_get_values(mini.flow), size));
+    minimatch_destroy(&mini);
+    return equal;
 }
 
 /* Stores the statistics of all of the life of 'flow' in '*stats'.  Counts the
@@ -197,7 +249,10 @@ custody_get_stats(struct custody_flow *flow,
     const struct nlattr *drop;
     uint64_t n_packets;
 
-    *stats = flow->base;
+    memset(stats, 0, sizeof *stats);
+    if (flow->base) {
+        *stats = *flow->base;
+    }
     if (flow->table_flow) {
         struct xdp_flow_table_stats current;
 
@@ -210,8 +265,8 @@ custody_get_stats(struct custody_flow *flow,
     flow->port->carried.n_bytes += stats->n_bytes - flow->n_bytes_read;
     flow->n_packets_read = stats->n_packets;
     flow->n_bytes_read = stats->n_bytes;
-    drop = n_packets ? nl_attr_find__(flow->actions, flow->actions_len,
-                                      OVS_ACTION_ATTR_DROP) : NULL;
+    drop = (n_packets ? custody_find_action(flow, OVS_ACTION_ATTR_DROP)
+            : NULL);
     if (drop) {
         xdp_coverage_dropped(nl_attr_get_u32(drop), n_packets);
         custody_wake();
@@ -281,14 +336,27 @@ void
 custody_enter(struct custody_flow *flow, struct xdp_flow_table *table,
               struct xdp_table_flow *table_flow, struct xdp_netdev *home)
 {
+    ovs_list_remove(&flow->refused_node);
     flow->table = table;
     flow->table_flow = table_flow;
     flow->home = home;
     home->n_homed++;
-    ovs_list_remove(&flow->refused_node);
     ovs_list_remove(&flow->port_node);
     ovs_list_push_front(&flow->port->flows, &flow->port_node);
     flow->port->n_offloaded++;
+}
+
+/* Notes that 'stats' are those of a stay of 'flow' in XDP. */
+static void
+add_to_base(struct custody_flow *flow,
+            const struct xdp_flow_table_stats *stats)
+{
+    if (!flow->base && stats->n_packets) {
+        flow->base = xzalloc(sizeof *flow->base);
+    }
+    if (flow->base) {
+        xdp_flow_table_stats_add(flow->base, stats);
+    }
 }
 
 /* Takes 'flow' out of XDP, if it is there. */
@@ -305,15 +373,13 @@ leave_table(struct custody_flow *flow)
     xdp_flow_table_remove(flow->table, flow->table_flow, &stats);
     custody_note_shortage(flow->table);
     flow->table_flow = NULL;
-    flow->table = NULL;
     flow->home->n_homed--;
-    flow->home = NULL;
     flow->stopped = flow->stale = false;
     ovs_list_push_back(&custody_refused[XDP_REASON_NONE], &flow->refused_node);
     ovs_list_remove(&flow->port_node);
     ovs_list_push_back(&port->flows, &flow->port_node);
     port->n_offloaded--;
-    xdp_flow_table_stats_add(&flow->base, &stats);
+    add_to_base(flow, &stats);
     custody_get_stats(flow, &stats);
     custody_wake();
 }
@@ -340,9 +406,13 @@ custody_delete(struct custody_flow *flow)
     ovs_list_remove(&flow->port_node);
     flow->port->n_flows--;
     custody_port_gc(flow->port);
-    minimatch_destroy(&flow->match);
-    free(flow->refs);
+    xdp_blob_unref(flow->mask);
+    free(flow->tun_md);
+    if (flow->has_many) {
+        free(flow->many.array);
+    }
     free(flow->detail);
-    free(flow->actions);
+    free(flow->base);
+    xdp_blob_unref(flow->actions);
     free(flow);
 }

@@ -177,8 +177,7 @@ evict_tunneled(struct custody_flow *flow, void *aux OVS_UNUSED)
 {
     if (!flow->table_flow
         || !(flow->port->tunnel
-             || nl_attr_find__(flow->actions, flow->actions_len,
-                               OVS_ACTION_ATTR_TUNNEL_POP))) {
+             || custody_find_action(flow, OVS_ACTION_ATTR_TUNNEL_POP))) {
         return CUSTODY_LOOK;
     }
     custody_withdraw(flow, XDP_REASON_NO_TABLE, NULL);

@@ -18,9 +18,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "netlink.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 #include "openvswitch/match.h"
+#include "util.h"
+#include "xdp-blob.h"
 #include "xdp-custody.h"
 #include "xdp-flow-table.h"
 #include "xdp-totals.h"
@@ -48,15 +51,15 @@ struct custody_port {
 /* The hold of a flow of the datapath on a megaflow. */
 struct custody_ref {
     uintptr_t holder;
-    bool stopping;              /* Last statistics read, deletion to come. */
-    struct nlattr *actions;     /* That it has put last, or NULL if these are
+    struct xdp_blob *actions;   /* That it has put last, or NULL if these are
                                  * those of the flow. */
-    size_t actions_len;
     uint64_t n_packets;         /* Its share of the statistics. */
     uint64_t n_bytes;
+    bool stopping;              /* Last statistics read, deletion to come. */
 };
 
-/* A megaflow. */
+/* A megaflow.  There may be a million of them, so what most of them do not
+ * have, or have in common, is elsewhere. */
 struct custody_flow {
     struct hmap_node node;      /* In 'custody_flows', by hash of 'ufid'. */
     ovs_u128 ufid;
@@ -64,35 +67,66 @@ struct custody_flow {
     struct ovs_list port_node;  /* In 'flows' of 'port'. */
     odp_port_t orig_in_port;    /* Behind a tunnel, where the packet came in
                                  * that the flow was made for. */
-    struct minimatch match;
-    struct nlattr *actions;
-    size_t actions_len;
-    struct custody_ref *refs;
-    size_t n_refs;
-    size_t allocated_refs;
+    uint32_t n_refs;
+    union {
+        struct custody_ref one; /* If 'n_refs' is never more than 1... */
+        struct {
+            struct custody_ref *array; /* ...and otherwise. */
+            size_t allocated;
+        } many;
+    };
+    bool has_many;              /* Which of them? */
 
-    /* In XDP, if 'table_flow' is nonnull. */
-    struct xdp_flow_table *table;
-    struct xdp_table_flow *table_flow;
-    struct xdp_netdev *home;    /* Whose table that is: the port's, or behind a
-                                 * tunnel that of some AF_XDP port. */
-    bool stopped;               /* Does it let no packets in? */
+    bool stopped;               /* In XDP, does it let no packets in? */
     bool stale;                 /* New actions came while it was stopped. */
-
-    /* Otherwise. */
-    struct ovs_list refused_node; /* In 'refused' or in 'retrying'. */
-    enum xdp_reason reason;
-    char *detail;               /* See "struct xdp_translation". */
-
     bool judged;                /* Is 'reason' more than its initial value? */
     bool was_offloaded;         /* Was it ever in XDP? */
+    uint8_t reason;             /* enum xdp_reason: why it is not in XDP. */
+    char *detail;               /* See "struct xdp_translation". */
 
-    struct xdp_flow_table_stats base; /* Of its earlier stays in XDP. */
+    struct xdp_blob *actions;   /* "struct nlattr"s.  NULL only while the
+                                 * megaflow is being made. */
+    struct xdp_table_flow *table_flow; /* In XDP, otherwise NULL. */
+    union {
+        struct {                /* In XDP. */
+            struct xdp_flow_table *table;
+            struct xdp_netdev *home; /* Whose table that is: the port's, or
+                                      * behind a tunnel that of some AF_XDP
+                                      * port. */
+        };
+        struct ovs_list refused_node; /* Otherwise: in 'refused' or in
+                                       * 'retrying'. */
+    };
+
+    struct xdp_flow_table_stats *base; /* Of its earlier stays in XDP, or NULL
+                                        * if no packets came then. */
     uint64_t n_packets_read;    /* Of all its life, when last looked at. */
     uint64_t n_bytes_read;
     uint64_t n_packets_shared;  /* Already in some share of the statistics. */
     uint64_t n_bytes_shared;
+
+    /* The match, as "struct minimatch" has it, without the map of the flow,
+     * which is that of the mask. */
+    struct xdp_blob *mask;      /* A "struct minimask". */
+    struct tun_metadata_allocation *tun_md; /* Or NULL. */
+    uint64_t key[];             /* Values of a "struct miniflow". */
 };
+
+/* Returns the 'n_refs' holds on 'flow'. */
+static inline struct custody_ref *
+custody_refs(const struct custody_flow *flow)
+{
+    return flow->has_many ? flow->many.array
+           : CONST_CAST(struct custody_ref *, &flow->one);
+}
+
+/* Returns the first action of 'flow' of OVS_ACTION_ATTR_* 'type', or NULL. */
+static inline const struct nlattr *
+custody_find_action(const struct custody_flow *flow, uint16_t type)
+{
+    return nl_attr_find__((const struct nlattr *) flow->actions->data,
+                          flow->actions->size, type);
+}
 
 extern struct hmap custody_ports OVS_GUARDED_BY(xdp_mutex);
 
@@ -139,6 +173,8 @@ struct custody_flow *custody_create(struct custody_port *,
                                     const struct match *)
     OVS_REQUIRES(xdp_mutex);
 void custody_delete(struct custody_flow *) OVS_REQUIRES(xdp_mutex);
+void custody_get_match(const struct custody_flow *, struct match *);
+bool custody_has_match(const struct custody_flow *, const struct match *);
 void custody_get_stats(struct custody_flow *, struct xdp_flow_table_stats *)
     OVS_REQUIRES(xdp_mutex);
 void custody_enter(struct custody_flow *, struct xdp_flow_table *,

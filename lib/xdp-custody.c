@@ -41,8 +41,8 @@ static struct custody_ref *
 find_ref(const struct custody_flow *flow, uintptr_t holder)
 {
     for (size_t i = 0; i < flow->n_refs; i++) {
-        if (flow->refs[i].holder == holder) {
-            return &flow->refs[i];
+        if (custody_refs(flow)[i].holder == holder) {
+            return &custody_refs(flow)[i];
         }
     }
     return NULL;
@@ -68,11 +68,19 @@ add_ref(struct custody_flow *flow, uintptr_t holder)
     struct custody_ref *ref = find_ref(flow, holder);
 
     if (!ref) {
-        if (flow->n_refs >= flow->allocated_refs) {
-            flow->refs = x2nrealloc(flow->refs, &flow->allocated_refs,
-                                    sizeof *flow->refs);
+        if (!flow->has_many && flow->n_refs) {
+            struct custody_ref *array = xmemdup(&flow->one, sizeof flow->one);
+
+            flow->many.array = array;
+            flow->many.allocated = 1;
+            flow->has_many = true;
         }
-        ref = &flow->refs[flow->n_refs++];
+        if (flow->has_many && flow->n_refs >= flow->many.allocated) {
+            flow->many.array = x2nrealloc(flow->many.array,
+                                          &flow->many.allocated,
+                                          sizeof *flow->many.array);
+        }
+        ref = &custody_refs(flow)[flow->n_refs++];
         *ref = (struct custody_ref) { .holder = holder };
     }
     return ref;
@@ -83,7 +91,7 @@ static bool
 all_stopping(const struct custody_flow *flow)
 {
     for (size_t i = 0; i < flow->n_refs; i++) {
-        if (!flow->refs[i].stopping) {
+        if (!custody_refs(flow)[i].stopping) {
             return false;
         }
     }
@@ -98,26 +106,23 @@ set_actions(struct custody_flow *flow, struct custody_ref *ref,
             const struct nlattr *actions, size_t actions_len)
     OVS_REQUIRES(xdp_mutex)
 {
-    bool differ = (flow->actions_len != actions_len
-                   || !flow->actions
-                   || memcmp(flow->actions, actions, actions_len));
+    bool differ = (!flow->actions
+                   || !xdp_blob_equals(flow->actions, actions, actions_len));
 
-    free(ref->actions);
+    xdp_blob_unref(ref->actions);
     ref->actions = NULL;
     if (!differ) {
         return false;
     }
     for (size_t i = 0; i < flow->n_refs; i++) {
-        struct custody_ref *other = &flow->refs[i];
+        struct custody_ref *other = &custody_refs(flow)[i];
 
         if (other != ref && !other->actions && flow->actions) {
-            other->actions = xmemdup(flow->actions, flow->actions_len);
-            other->actions_len = flow->actions_len;
+            other->actions = xdp_blob_ref(flow->actions);
         }
     }
-    free(flow->actions);
-    flow->actions = xmemdup(actions, actions_len);
-    flow->actions_len = actions_len;
+    xdp_blob_unref(flow->actions);
+    flow->actions = xdp_blob_get(actions, actions_len);
     return true;
 }
 
@@ -128,20 +133,21 @@ static void
 adopt_actions(struct custody_flow *flow)
     OVS_REQUIRES(xdp_mutex)
 {
-    struct custody_ref *ref = &flow->refs[0];
+    struct custody_ref *ref = &custody_refs(flow)[0];
     struct xdp_flow_table_stats stats;
-    struct nlattr *actions;
+    struct xdp_blob *actions;
 
     for (size_t i = 0; i < flow->n_refs; i++) {
-        if (!flow->refs[i].actions) {
+        if (!custody_refs(flow)[i].actions) {
             return;
         }
     }
     custody_get_stats(flow, &stats);
     actions = ref->actions;
     ref->actions = NULL;
-    set_actions(flow, ref, actions, ref->actions_len);
-    free(actions);
+    set_actions(flow, ref, (const struct nlattr *) actions->data,
+                actions->size);
+    xdp_blob_unref(actions);
     if (all_stopping(flow)) {
         flow->stale = true;
     } else {
@@ -199,8 +205,7 @@ withdraw_pushing(struct custody_flow *flow, void *aux OVS_UNUSED)
     OVS_REQUIRES(xdp_mutex)
 {
     if (!flow->table_flow
-        || !nl_attr_find__(flow->actions, flow->actions_len,
-                           OVS_ACTION_ATTR_TUNNEL_PUSH)) {
+        || !custody_find_action(flow, OVS_ACTION_ATTR_TUNNEL_PUSH)) {
         return CUSTODY_LOOK;
     }
     custody_withdraw(flow, XDP_REASON_ACTION, "tnl_push, to other ports");
@@ -223,19 +228,6 @@ xdp_custody_apply_source_ports(void)
     if (changed) {
         custody_for_each(withdraw_pushing, NULL);
     }
-}
-
-/* Returns true if 'flow' matches on other things than 'match'. */
-static bool
-has_other_match(const struct custody_flow *flow, const struct match *match)
-{
-    struct minimatch mini;
-    bool differs;
-
-    minimatch_init(&mini, match);
-    differs = !minimatch_equal(&flow->match, &mini);
-    minimatch_destroy(&mini);
-    return differs;
 }
 
 /* Puts the megaflow 'ufid' from 'in_port' of 'holder' into custody, or its new
@@ -261,7 +253,7 @@ xdp_custody_put(odp_port_t in_port, uintptr_t holder, const ovs_u128 *ufid,
         flow = custody_create(port, ufid, match);
     } else if (!flow || (!ours && !find_ref(flow, holder))) {
         goto out;
-    } else if (has_other_match(flow, match)) {
+    } else if (!custody_has_match(flow, match)) {
         VLOG_WARN_RL(&rl, "%s: two megaflows have the ufid "UUID_FMT"; only "
                      "the first one is offloaded", port->name,
                      UUID_ARGS((struct uuid *) ufid));
@@ -310,8 +302,8 @@ xdp_custody_delete(odp_port_t in_port, uintptr_t holder,
     xdp_custody_lock();
     ref = find_held(in_port, holder, ufid, &flow);
     if (ref) {
-        free(ref->actions);
-        *ref = flow->refs[--flow->n_refs];
+        xdp_blob_unref(ref->actions);
+        *ref = custody_refs(flow)[--flow->n_refs];
         if (flow->n_refs) {
             adopt_actions(flow);
             update_stopped(flow);

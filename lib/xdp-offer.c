@@ -151,7 +151,7 @@ find_home(const struct custody_flow *flow, struct xdp_netdev *xdp)
 static bool
 has_action(const struct custody_flow *flow, uint16_t type)
 {
-    return nl_attr_find__(flow->actions, flow->actions_len, type) != NULL;
+    return custody_find_action(flow, type) != NULL;
 }
 
 /* Where packets meet a flow. */
@@ -183,6 +183,18 @@ get_hooks(const struct xdp_netdev *xdp, const struct xdp_netdev *home)
     return hooks;
 }
 
+/* Translates the actions of 'flow', from 'xdp', for an object with 'caps', as
+ * translate() does. */
+static enum xdp_reason
+translate_actions(const struct custody_flow *flow, const struct xdp_caps *caps,
+                  struct xdp_netdev *xdp, struct xdp_translation *tr)
+    OVS_REQUIRES(xdp_mutex)
+{
+    return xdp_translate_actions((const struct nlattr *) flow->actions->data,
+                                 flow->actions->size, caps, lookup_target,
+                                 xdp, tr);
+}
+
 /* Appends to 'tr->detail' that 'flow' is refused for 'reason' at tc only, if
  * so: an object with 'caps' can do it at XDP. */
 static void
@@ -194,8 +206,7 @@ note_tc(const struct custody_flow *flow, struct xdp_netdev *xdp,
     struct xdp_translation at_xdp = *tr;
 
     if ((reason == XDP_REASON_ACTION || reason == XDP_REASON_OUTPUTS)
-        && xdp_translate_actions(flow->actions, flow->actions_len, caps,
-                                 lookup_target, xdp, &at_xdp) != reason) {
+        && translate_actions(flow, caps, xdp, &at_xdp) != reason) {
         size_t len = strlen(tr->detail);
 
         snprintf(tr->detail + len, sizeof tr->detail - len, " at tc");
@@ -228,7 +239,7 @@ translate(const struct custody_flow *flow, struct xdp_netdev *xdp,
          * those after it. */
         caps.max_outputs = 1;
     }
-    minimatch_expand(&flow->match, &match);
+    custody_get_match(flow, &match);
     if (!xdp->tunnel
         && (match.flow.recirc_id
             || has_action(flow, OVS_ACTION_ATTR_RECIRC)
@@ -240,8 +251,7 @@ translate(const struct custody_flow *flow, struct xdp_netdev *xdp,
     }
     reason = xdp_translate_match(&match, xdp->number, &caps, tr);
     if (!reason) {
-        reason = xdp_translate_actions(flow->actions, flow->actions_len,
-                                       &caps, lookup_target, xdp, tr);
+        reason = translate_actions(flow, &caps, xdp, tr);
     }
     if (hooks == HOOK_TC) {
         /* Copies are sent on the way: nobody has to make them differ. */

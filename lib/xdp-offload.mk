@@ -14,6 +14,8 @@ lib_xdp_files = \
 	lib/xdp-abi-conn.h \
 	lib/xdp-abi-tc.h \
 	lib/xdp-abi.h \
+	lib/xdp-blob.c \
+	lib/xdp-blob.h \
 	lib/xdp-command.c \
 	lib/xdp-command.h \
 	lib/xdp-companion.c \

@@ -11,6 +11,8 @@
 #include <config.h>
 
 #undef NDEBUG
+#include <malloc.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +26,7 @@
 #include "packets.h"
 #include "sset.h"
 #include "util.h"
+#include "xdp-blob.h"
 #include "xdp-custody-private.h"
 #include "xdp-port.h"
 
@@ -143,7 +146,8 @@ outputs_to(odp_port_t out_port)
 
     xdp_custody_lock();
     flow = custody_find(TUNNEL_PORT, &ufid);
-    found = flow && nl_attr_get_odp_port(flow->actions) == out_port;
+    found = (flow && nl_attr_get_odp_port((const struct nlattr *)
+                                          flow->actions->data) == out_port);
     xdp_custody_unlock();
     return found;
 }
@@ -357,6 +361,106 @@ test_walk(void)
     netdev_close(netdev);
 }
 
+/* A megaflow of UDP packets between two addresses takes no more memory than
+ * this, beside what it has in a flow table: there may be a million, and they
+ * have masks and actions in common. */
+#define MAX_MEMORY 304
+
+static void
+test_memory(void)
+{
+    struct netdev *netdev = open_tunnel("netdev");
+    struct ofpbuf actions;
+    size_t before, after;
+    uint64_t stub[8];
+
+    xdp_custody_port_added(TUNNEL_PORT, netdev);
+    CHECK(xdp_custody_netdev_enable(netdev));
+    ofpbuf_use_stub(&actions, stub, sizeof stub);
+    nl_msg_put_odp_port(&actions, OVS_ACTION_ATTR_OUTPUT, OTHER_PORT);
+    before = mallinfo2().uordblks;
+    for (unsigned int i = 0; i < N_MANY; i++) {
+        ovs_u128 id = { .u64 = { .lo = i, .hi = 6 } };
+        struct match match;
+
+        match_init_catchall(&match);
+        match.flow.in_port.odp_port = TUNNEL_PORT;
+        match.wc.masks.in_port.odp_port = u32_to_odp(UINT32_MAX);
+        match_set_recirc_id(&match, 0);
+        match_set_packet_type(&match, htonl(PT_ETH));
+        match_set_dl_type(&match, htons(ETH_TYPE_IP));
+        match_set_nw_frag(&match, 0);
+        match_set_nw_proto(&match, IPPROTO_UDP);
+        match_set_nw_src(&match, htonl(i));
+        match_set_tp_dst(&match, htons(i));
+        CHECK(xdp_custody_put(TUNNEL_PORT, 0, &id, &match, actions.data,
+                              actions.size, TUNNEL_PORT));
+    }
+    after = mallinfo2().uordblks;
+    CHECK(after - before <= (size_t) MAX_MEMORY * N_MANY);
+
+    for (unsigned int i = 0; i < N_MANY; i++) {
+        ovs_u128 id = { .u64 = { .lo = i, .hi = 6 } };
+
+        CHECK(xdp_custody_delete(TUNNEL_PORT, 0, &id));
+    }
+    /* The tables of megaflows stay as large as they are. */
+    CHECK(mallinfo2().uordblks < before + 64 * N_MANY);
+    xdp_custody_netdev_disable(netdev);
+    xdp_custody_port_removed(TUNNEL_PORT, "netdev");
+    netdev_close(netdev);
+}
+
+/* Pieces of memory are shared as long as there are not too many different
+ * ones, and come back to nothing. */
+static void
+check_blobs(void)
+    OVS_REQUIRES(xdp_mutex)
+{
+    enum { N = XDP_BLOB_MAX_SHARED + 10 };
+    struct xdp_blob **blobs = xcalloc(N, sizeof *blobs);
+
+    for (unsigned int i = 0; i < N; i++) {
+        uint32_t words[2] = { i, 1 };
+
+        blobs[i] = xdp_blob_get(words, i % 2 ? 8 : 4);
+        CHECK(xdp_blob_equals(blobs[i], words, i % 2 ? 8 : 4));
+        CHECK(!xdp_blob_equals(blobs[i], words, i % 2 ? 4 : 8));
+        words[0]++;
+        CHECK(!xdp_blob_equals(blobs[i], words, i % 2 ? 8 : 4));
+    }
+    for (unsigned int i = 0; i < N; i++) {
+        uint32_t words[2] = { i, 1 };
+        struct xdp_blob *other = xdp_blob_get(words, i % 2 ? 8 : 4);
+
+        CHECK((other == blobs[i]) == other->shared);
+        CHECK(i > N / 2 || other->shared);
+        CHECK(i < N - 10 || !other->shared);
+        xdp_blob_unref(other);
+        CHECK(xdp_blob_equals(blobs[i], words, i % 2 ? 8 : 4));
+    }
+    for (unsigned int i = 0; i < N; i++) {
+        xdp_blob_unref(blobs[i]);
+    }
+    xdp_blob_unref(NULL);
+
+    /* There is room again. */
+    blobs[0] = xdp_blob_get("", 0);
+    CHECK(blobs[0]->shared && xdp_blob_get("", 0) == blobs[0]
+          && blobs[0]->n_users == 2);
+    xdp_blob_unref(blobs[0]);
+    xdp_blob_unref(blobs[0]);
+    free(blobs);
+}
+
+static void
+test_blobs(void)
+{
+    xdp_custody_lock();
+    check_blobs();
+    xdp_custody_unlock();
+}
+
 int
 main(int argc OVS_UNUSED, char *argv[])
 {
@@ -371,6 +475,8 @@ main(int argc OVS_UNUSED, char *argv[])
         { "shared netdev", test_shared_netdev },
         { "kernel datapath", test_kernel_datapath },
         { "walk", test_walk },
+        { "memory", test_memory },
+        { "blobs", test_blobs },
     };
     const struct xdp_flow_table_limits limits = {
         .n_flows = 1, .n_slots = 1, .n_masks = 1, .n_ports = 64,
