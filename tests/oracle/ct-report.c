@@ -13,7 +13,7 @@
 #include "util.h"
 
 /* Packets with which everything should be met. */
-#define MIN_PACKETS 50000
+#define MIN_PACKETS 200000
 
 static const struct counter {
     enum xdp_counter index;

@@ -55,6 +55,10 @@ track_pool(void)
         struct flow *m = &pool[i].masks;
 
         rnd_mask(&m->ct_state, sizeof m->ct_state);
+        if (!m->ct_state) {
+            /* Parts that take few of the masks shall have it, too. */
+            m->ct_state = CS_TRACKED;
+        }
         rnd_mask(&m->ct_zone, sizeof m->ct_zone);
         rnd_mask(&m->ct_mark, sizeof m->ct_mark);
         if (i % 4) {
