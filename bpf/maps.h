@@ -44,7 +44,7 @@
 #define MAPS_KEPT_WORDS 8
 
 /* Ports and groups of which it is kept what fits: see mtu.h. */
-#define MAPS_MTU_LIMITS 8
+#define MAPS_MTU_LIMITS 16
 
 /* Set by the provider before the object is loaded; see xdp_digest_add(). */
 MAPS_HERE const volatile __u64 xdp_digest_secret[MAPS_KEY_SPACE];

@@ -40,6 +40,11 @@
 /* ...and what fits at this hook from what fits at the other one. */
 #define MTU_HOOK (HOOK_DETOURS ? 0x40000000 : 0)
 
+/* Where the limit of 'WAY' is kept: the hooks do not share a place, or packets
+ * that come in turn would have it asked for each time. */
+#define MTU_PLACE(WAY) ((WAY) % (MAPS_MTU_LIMITS / 2) \
+                        + (HOOK_DETOURS ? MAPS_MTU_LIMITS / 2 : 0))
+
 /* Returns the last op of 'rest', the output of a flow that has one. */
 static __always_inline const struct xdp_op *
 mtu_output(const struct xdp_flow_rest *rest)
@@ -60,7 +65,7 @@ mtu_way(const struct xdp_flow_rest *rest)
 static __always_inline bool
 mtu_known_to_fit(const struct xdp_scratch *scratch, __u32 way, __s64 len)
 {
-    __u64 limit = scratch->mtu_limits[way % MAPS_MTU_LIMITS];
+    __u64 limit = scratch->mtu_limits[MTU_PLACE(way)];
 
     return limit >> 32 == (way | MTU_HOOK) && len <= (__u32) limit;
 }
@@ -73,7 +78,7 @@ mtu_note(__u32 way, __u32 mtu)
     struct xdp_scratch *scratch = parse_scratch();
 
     if (scratch) {
-        scratch->mtu_limits[way % MAPS_MTU_LIMITS]
+        scratch->mtu_limits[MTU_PLACE(way)]
             = (__u64) (way | MTU_HOOK) << 32 | (mtu + ETH_HLEN + MTU_TAG_LEN);
     }
 }
