@@ -589,11 +589,16 @@ xdp_companion_restore(const struct xdp_companion *c, int ifindex, int *error)
         *error = xdp_ethtool_switch_off(ifindex, leaves_packets_unfinished,
                                         NULL);
     }
-    if (!*error && link.mtu != c->mtu) {
-        *error = set_mtu(ifindex, c->mtu);
+    /* Whatever fails, the rest is of use. */
+    if (link.mtu != c->mtu) {
+        int mtu_error = set_mtu(ifindex, c->mtu);
+
+        *error = *error ? *error : mtu_error;
     }
-    if (!*error && !link.up) {
-        *error = take_up(ifindex);
+    if (!link.up) {
+        int up_error = take_up(ifindex);
+
+        *error = *error ? *error : up_error;
     }
     return true;
 }

@@ -83,18 +83,19 @@ xdp_port_socket_device(const struct netdev *netdev, int ifindex)
     return ifindex;
 }
 
-/* Returns how long a packet that the AF_XDP sockets of 'netdev' send may be.
- * The kernel would drop a longer one without a word. */
+/* Returns how many bytes a packet that the AF_XDP sockets of 'netdev' send may
+ * have: as many as fit into a frame, 'frame_size', and into a companion, since
+ * the kernel drops what does not without a word. */
 uint32_t
-xdp_port_max_sent(const struct netdev *netdev)
+xdp_port_max_sent(const struct netdev *netdev, uint32_t frame_size)
 {
     const struct xdp_netdev *port;
-    uint32_t max = UINT32_MAX;
+    uint32_t max = frame_size;
 
     ovs_mutex_lock(&xdp_mutex);
     port = xdp_netdev_lookup(netdev);
     if (port && port->companion) {
-        max = port->companion->mtu + VLAN_ETH_HEADER_LEN;
+        max = MIN(max, port->companion->mtu + VLAN_ETH_HEADER_LEN);
     }
     ovs_mutex_unlock(&xdp_mutex);
     return max;

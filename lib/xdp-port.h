@@ -62,7 +62,7 @@ int xdp_port_attach(struct netdev *, int ifindex, uint32_t xdp_flags,
                     bool report_failures);
 bool xdp_port_takes_any_mtu(const struct netdev *);
 int xdp_port_socket_device(const struct netdev *, int ifindex);
-uint32_t xdp_port_max_sent(const struct netdev *);
+uint32_t xdp_port_max_sent(const struct netdev *, uint32_t frame_size);
 uint32_t xdp_port_socket_flags(int ifindex);
 int xdp_port_create_socket(struct xsk_socket **, const char *device,
                            uint32_t queue, struct xsk_umem *,
