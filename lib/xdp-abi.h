@@ -188,14 +188,14 @@ enum xdp_key_part {
     XDP_PART_TRANSPORT = 1 << 1, /* What is above IP. */
     XDP_PART_EXTENDED = 1 << 2,  /* The extended words. */
     XDP_PART_TUNNEL = 1 << 3,    /* The tunnel words, which no parser fills:
-                                  * a flow that has this is compared with the
-                                  * basic ones, too... */
-    XDP_PART_TUNNEL_RARE = 1 << 4, /* ...and one that has this with all. */
-    XDP_PART_CT = 1 << 5,        /* The words of connection tracking, as
-                                  * those of tunnels: the basic ones... */
-    XDP_PART_CT_TUPLE = 1 << 6,  /* ...and all. */
+                                  * the basic ones... */
+    XDP_PART_TUNNEL_RARE = 1 << 4, /* ...and the others. */
+    XDP_PART_CT = 1 << 5,        /* The words of connection tracking, which no
+                                  * parser fills either: the basic ones... */
+    XDP_PART_CT_TUPLE = 1 << 6,  /* ...and those of the tuple. */
     XDP_PART_REST = 1 << 7,      /* The mask has bits in words that "struct
-                                  * xdp_flow_rest" has.  The parts above may
+                                  * xdp_flow_rest" has, so there is something
+                                  * to compare there.  The parts above may
                                   * also be what ops need. */
 };
 

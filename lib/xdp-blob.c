@@ -11,8 +11,11 @@
 #include "hash.h"
 #include "util.h"
 
-/* Those that are shared. */
-static struct hmap blobs OVS_GUARDED_BY(xdp_mutex) = HMAP_INITIALIZER(&blobs);
+/* Those that are shared, by kind. */
+static struct hmap blobs[XDP_BLOB_N_KINDS] OVS_GUARDED_BY(xdp_mutex) = {
+    HMAP_INITIALIZER(&blobs[XDP_BLOB_MASK]),
+    HMAP_INITIALIZER(&blobs[XDP_BLOB_ACTIONS]),
+};
 
 /* Returns true if 'blob' is the 'size' bytes at 'data'. */
 bool
@@ -21,15 +24,15 @@ xdp_blob_equals(const struct xdp_blob *blob, const void *data, size_t size)
     return blob->size == size && !memcmp(blob->data, data, size);
 }
 
-/* Returns a blob of the 'size' bytes at 'data', which the caller must give
- * back. */
+/* Returns a blob of 'kind' of the 'size' bytes at 'data', which the caller
+ * must give back. */
 struct xdp_blob *
-xdp_blob_get(const void *data, size_t size)
+xdp_blob_get(enum xdp_blob_kind kind, const void *data, size_t size)
 {
     uint32_t hash = hash_bytes(data, size, 0);
     struct xdp_blob *blob;
 
-    HMAP_FOR_EACH_WITH_HASH (blob, node, hash, &blobs) {
+    HMAP_FOR_EACH_WITH_HASH (blob, node, hash, &blobs[kind]) {
         if (xdp_blob_equals(blob, data, size)) {
             return xdp_blob_ref(blob);
         }
@@ -37,10 +40,11 @@ xdp_blob_get(const void *data, size_t size)
     blob = xmalloc(sizeof *blob + size);
     blob->n_users = 1;
     blob->size = size;
-    blob->shared = hmap_count(&blobs) < XDP_BLOB_MAX_SHARED;
+    blob->kind = kind;
+    blob->shared = hmap_count(&blobs[kind]) < XDP_BLOB_MAX_SHARED;
     memcpy(blob->data, data, size);
     if (blob->shared) {
-        hmap_insert(&blobs, &blob->node, hash);
+        hmap_insert(&blobs[kind], &blob->node, hash);
     }
     return blob;
 }
@@ -59,7 +63,7 @@ xdp_blob_unref(struct xdp_blob *blob)
 {
     if (blob && !--blob->n_users) {
         if (blob->shared) {
-            hmap_remove(&blobs, &blob->node);
+            hmap_remove(&blobs[blob->kind], &blob->node);
         }
         free(blob);
     }

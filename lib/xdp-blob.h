@@ -24,15 +24,25 @@
 struct xdp_blob {
     struct hmap_node node;      /* Among those that are shared. */
     uint32_t n_users;
-    uint32_t size : 31;         /* Bytes of 'data'. */
+    uint32_t size : 30;         /* Bytes of 'data'. */
+    uint32_t kind : 1;          /* enum xdp_blob_kind. */
     uint32_t shared : 1;
     uint64_t data[];
 };
 
-/* Different ones that are shared at most. */
+/* What a blob is.  Equal ones of different kinds are different blobs, so that
+ * many of one kind do not keep the other from being shared. */
+enum xdp_blob_kind {
+    XDP_BLOB_MASK,
+    XDP_BLOB_ACTIONS,
+    XDP_BLOB_N_KINDS
+};
+
+/* Different ones of a kind that are shared at most. */
 #define XDP_BLOB_MAX_SHARED 4096
 
-struct xdp_blob *xdp_blob_get(const void *data, size_t size)
+struct xdp_blob *xdp_blob_get(enum xdp_blob_kind, const void *data,
+                              size_t size)
     OVS_REQUIRES(xdp_mutex);
 struct xdp_blob *xdp_blob_ref(struct xdp_blob *) OVS_REQUIRES(xdp_mutex);
 void xdp_blob_unref(struct xdp_blob *) OVS_REQUIRES(xdp_mutex);

@@ -189,7 +189,8 @@ custody_create(struct custody_port *port, const ovs_u128 *ufid,
     size = values_size(mini.flow);
     flow = xzalloc(sizeof *flow + size);
     memcpy(flow->key, miniflow_get_values(mini.flow), size);
-    flow->mask = xdp_blob_get(mini.mask, sizeof *mini.mask + size);
+    flow->mask = xdp_blob_get(XDP_BLOB_MASK, mini.mask,
+                              sizeof *mini.mask + size);
     flow->tun_md = mini.tun_md;
     mini.tun_md = NULL;
     minimatch_destroy(&mini);

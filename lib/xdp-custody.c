@@ -122,7 +122,7 @@ set_actions(struct custody_flow *flow, struct custody_ref *ref,
         }
     }
     xdp_blob_unref(flow->actions);
-    flow->actions = xdp_blob_get(actions, actions_len);
+    flow->actions = xdp_blob_get(XDP_BLOB_ACTIONS, actions, actions_len);
     return true;
 }
 

@@ -22,9 +22,13 @@ VLOG_DEFINE_THIS_MODULE(xdp_subtable);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
-/* Entries of a new subtable.  The next one is GROWTH times as large, and is
- * made when no more than a QUARTER of this one is left. */
+/* Entries of a new subtable.  The next one is GROWTH times as large, or
+ * FIRST_GROWTH times if this is a new one, and is made when no more than a
+ * QUARTER of this one is left.  An insertion that needs the one after it waits
+ * until programs use it, one grace period: before that, there must be room for
+ * as many entries as may come meanwhile, more than a thousand. */
 #define MIN_CAPACITY 1024
+#define FIRST_GROWTH 4
 #define GROWTH 2
 #define QUARTER 4
 
@@ -298,7 +302,9 @@ grow(struct xdp_subtable *st)
         if (time_msec() < st->retry_at) {
             return left ? 0 : st->error;
         }
-        st->next_capacity = MIN((uint64_t) st->capacity * GROWTH, st->limit);
+        st->next_capacity = MIN((uint64_t) st->capacity
+                                * (st->capacity <= MIN_CAPACITY
+                                   ? FIRST_GROWTH : GROWTH), st->limit);
         st->creation = creation_start(st->next_capacity);
     }
     if (st->creation) {

@@ -419,11 +419,12 @@ check_blobs(void)
 {
     enum { N = XDP_BLOB_MAX_SHARED + 10 };
     struct xdp_blob **blobs = xcalloc(N, sizeof *blobs);
+    struct xdp_blob *mask;
 
     for (unsigned int i = 0; i < N; i++) {
         uint32_t words[2] = { i, 1 };
 
-        blobs[i] = xdp_blob_get(words, i % 2 ? 8 : 4);
+        blobs[i] = xdp_blob_get(XDP_BLOB_ACTIONS, words, i % 2 ? 8 : 4);
         CHECK(xdp_blob_equals(blobs[i], words, i % 2 ? 8 : 4));
         CHECK(!xdp_blob_equals(blobs[i], words, i % 2 ? 4 : 8));
         words[0]++;
@@ -431,7 +432,8 @@ check_blobs(void)
     }
     for (unsigned int i = 0; i < N; i++) {
         uint32_t words[2] = { i, 1 };
-        struct xdp_blob *other = xdp_blob_get(words, i % 2 ? 8 : 4);
+        struct xdp_blob *other = xdp_blob_get(XDP_BLOB_ACTIONS, words,
+                                              i % 2 ? 8 : 4);
 
         CHECK((other == blobs[i]) == other->shared);
         CHECK(i > N / 2 || other->shared);
@@ -439,14 +441,20 @@ check_blobs(void)
         xdp_blob_unref(other);
         CHECK(xdp_blob_equals(blobs[i], words, i % 2 ? 8 : 4));
     }
+
+    /* For others there is. */
+    mask = xdp_blob_get(XDP_BLOB_MASK, "", 0);
+    CHECK(mask->shared);
+    xdp_blob_unref(mask);
+
     for (unsigned int i = 0; i < N; i++) {
         xdp_blob_unref(blobs[i]);
     }
     xdp_blob_unref(NULL);
 
     /* There is room again. */
-    blobs[0] = xdp_blob_get("", 0);
-    CHECK(blobs[0]->shared && xdp_blob_get("", 0) == blobs[0]
+    blobs[0] = xdp_blob_get(XDP_BLOB_ACTIONS, "", 0);
+    CHECK(blobs[0]->shared && xdp_blob_get(XDP_BLOB_ACTIONS, "", 0) == blobs[0]
           && blobs[0]->n_users == 2);
     xdp_blob_unref(blobs[0]);
     xdp_blob_unref(blobs[0]);
