@@ -17,7 +17,7 @@ xdp_test_tools = tests/xdp-counter
 EXTRA_PROGRAMS += $(xdp_test_tools)
 MOSTLYCLEANFILES += $(xdp_test_tools)
 
-tests_xdp_counter_SOURCES = tests/system/xdp-counter.c
+tests_xdp_counter_SOURCES = tests/xdp-counter.c
 tests_xdp_counter_LDADD = -lbpf -lelf -lz
 
 MOSTLYCLEANFILES += tests/oracle/*.o tests/oracle/*.d tests/unit/*.o \

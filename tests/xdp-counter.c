@@ -110,10 +110,13 @@ main(int argc, char *argv[])
     char path[PATH_MAX];
     struct dirent *entry;
     uint64_t sum = 0;
+    char *end = NULL;
+    uint32_t slot;
     size_t n = 0;
     DIR *dir;
 
-    if (argc != 3) {
+    slot = argc == 3 ? strtoul(argv[2], &end, 10) : 0;
+    if (!end || end == argv[2] || *end) {
         fprintf(stderr, "usage: xdp-counter PID SLOT\n");
         return EXIT_FAILURE;
     }
@@ -131,7 +134,7 @@ main(int argc, char *argv[])
                 fail(path);
             }
             ids[n++] = id;
-            sum += sum_of(id, strtoul(argv[2], NULL, 0));
+            sum += sum_of(id, slot);
         }
     }
     closedir(dir);
