@@ -43,7 +43,8 @@
 /* Words of a key that are kept for later passes: see hash.h. */
 #define MAPS_KEPT_WORDS 8
 
-/* Ports and groups of which it is kept what fits: see mtu.h. */
+/* Ports and groups of which it is kept what fits, half for each hook: see
+ * mtu.h. */
 #define MAPS_MTU_LIMITS 16
 
 /* Set by the provider before the object is loaded; see xdp_digest_add(). */

@@ -119,8 +119,10 @@ xdp_conntrack_expiration__(const struct xdp_conntrack *x,
                            long long int expiration)
 {
     const struct xdp_conn *entry = xdp_conn_table_get(&x->owner);
+    long long int shared = entry ? entry_expiration(x, entry) : LLONG_MIN;
 
-    return entry ? MAX(expiration, entry_expiration(x, entry)) : expiration;
+    /* MAX() would read it twice, while programs change it. */
+    return MAX(expiration, shared);
 }
 
 void
@@ -165,9 +167,10 @@ read_windows(const struct xdp_conn *entry, uint64_t windows[2],
     for (int i = 0; i < 2; i++) {
         const struct xdp_conn_dir *dir = &entry->dirs[i];
 
+        uint32_t max = __atomic_load_n(&dir->max_win, __ATOMIC_RELAXED);
+
         windows[i] = __atomic_load_n(&dir->window, __ATOMIC_RELAXED);
-        max_win[i] = MIN(__atomic_load_n(&dir->max_win, __ATOMIC_RELAXED),
-                         UINT16_MAX);
+        max_win[i] = MIN(max, UINT16_MAX);
     }
 }
 
