@@ -270,15 +270,20 @@ is_in_group(const struct link *link)
             && strtoul(number + 1, NULL, 16) == link->group);
 }
 
-/* Deletes the companions in this network namespace whose process has died. */
+/* Deletes the companions in this network namespace whose process has died,
+ * once in the life of this one. */
 void
 xdp_companion_remove_stale(void)
 {
+    static struct ovsthread_once once = OVSTHREAD_ONCE_INITIALIZER;
     struct ofpbuf request, reply, buf;
     size_t n = 0, allocated = 0;
     struct link *links = NULL;
     struct nl_dump dump;
 
+    if (!ovsthread_once_start(&once)) {
+        return;
+    }
     start_request(&request, RTM_GETLINK, 0, 0);
     nl_dump_start(&dump, NETLINK_ROUTE, &request);
     ofpbuf_uninit(&request);
@@ -310,6 +315,7 @@ xdp_companion_remove_stale(void)
         }
     }
     free(links);
+    ovsthread_once_done(&once);
 }
 
 /* Called when the process ends: deletes its companions. */
@@ -409,14 +415,29 @@ make_pair(struct xdp_companion *c, const char *alias, int n_queues)
     return error;
 }
 
-/* Has IPv6 give no address to the device 'ifindex', if there is IPv6.  Returns
- * 0 or a positive errno value. */
+/* Has IPv6 give no address to the device 'name', whose index is 'ifindex', and
+ * send nothing there, if there is IPv6: a machine that forwards would report
+ * its groups, without an address, to the port.  Returns 0 or a positive errno
+ * value. */
 static int
-keep_ipv6_off(int ifindex)
+keep_ipv6_off(const char *name, int ifindex)
 {
+    char *file = xasprintf("/proc/sys/net/ipv6/conf/%s/disable_ipv6", name);
+    FILE *stream = fopen(file, "w");
     struct ofpbuf request;
     size_t spec, inet6;
     int error;
+
+    /* Not everybody who may make devices may write there. */
+    if (!stream || fputs("1", stream) < 0 || fflush(stream)) {
+        VLOG(errno == ENOENT ? VLL_DBG : VLL_INFO,
+             "%s: %s; what the kernel sends there by IPv6 comes from the port",
+             file, ovs_strerror(errno));
+    }
+    if (stream) {
+        fclose(stream);
+    }
+    free(file);
 
     start_request(&request, RTM_SETLINK, 0, ifindex);
     spec = nl_msg_start_nested(&request, IFLA_AF_SPEC);
@@ -439,6 +460,23 @@ leaves_packets_unfinished(const char *name, const void *aux OVS_UNUSED)
                 || strstr(name, "vlan") || strstr(name, "gso")));
 }
 
+/* Implements xdp_ethtool_func: is 'name' GRO? */
+static bool
+is_gro(const char *name, const void *aux OVS_UNUSED)
+{
+    return !strcmp(name, "rx-gro");
+}
+
+/* Has the port's end of 'c' merge packets, or not.  Returns 0 or a positive
+ * errno value. */
+int
+xdp_companion_set_gro(struct xdp_companion *c, bool on)
+{
+    c->gro = on;
+    return (on ? xdp_ethtool_switch_on(c->port_ifindex, "rx-gro")
+            : xdp_ethtool_switch_off(c->port_ifindex, is_gro, NULL));
+}
+
 /* Makes the device 'name' an end of a companion.  Stores its index in
  * '*ifindex'.  Returns 0 or a positive errno value. */
 static int
@@ -447,7 +485,7 @@ prepare_end(const char *name, int *ifindex)
     int error;
 
     *ifindex = if_nametoindex(name);
-    error = *ifindex ? keep_ipv6_off(*ifindex) : errno;
+    error = *ifindex ? keep_ipv6_off(name, *ifindex) : errno;
     return (error ? error
             : xdp_ethtool_switch_off(*ifindex, leaves_packets_unfinished,
                                      NULL));
@@ -512,7 +550,7 @@ xdp_companion_create(const char *port, int n_queues,
 
     /* Then packets can be redirected to the other end, and those that come in
      * there go on as large ones.  Without it they go through userspace. */
-    error = xdp_ethtool_switch_on(c->port_ifindex, "rx-gro");
+    error = xdp_companion_set_gro(c, true);
     if (error) {
         VLOG_INFO("switching on GRO of the companion %s failed (%s)",
                   c->port_end, ovs_strerror(error));
@@ -567,22 +605,28 @@ take_up(int ifindex)
 }
 
 /* Makes the end 'ifindex' of 'c', which xdp_companion_start() has started,
- * what it was before somebody took it down, changed its MTU, or switched
+ * what it was before somebody took it down, changed its MTU, switched
  * offloads on, with which packets would get through that are not as on the
- * wire.  Returns true if something had to be changed.  Stores in '*error' 0 or
- * a positive errno value. */
+ * wire, or GRO off, without which the kernel would drop what XDP sends there.
+ * Returns true if something had to be changed.  Stores in '*error' 0 or a
+ * positive errno value. */
 bool
 xdp_companion_restore(const struct xdp_companion *c, int ifindex, int *error)
 {
+    bool offloads, lacks_gro = false;
     struct link link;
-    bool offloads;
+    bool gro;
 
     *error = query_link(ifindex, &link);
     if (*error) {
         return false;
     }
     xdp_ethtool_find(ifindex, leaves_packets_unfinished, NULL, &offloads);
-    if (link.up && link.mtu == c->mtu && !offloads) {
+    if (ifindex == c->port_ifindex && c->gro
+        && !xdp_ethtool_find(ifindex, is_gro, NULL, &gro)) {
+        lacks_gro = !gro;
+    }
+    if (link.up && link.mtu == c->mtu && !offloads && !lacks_gro) {
         return false;
     }
     if (offloads) {
@@ -590,6 +634,11 @@ xdp_companion_restore(const struct xdp_companion *c, int ifindex, int *error)
                                         NULL);
     }
     /* Whatever fails, the rest is of use. */
+    if (lacks_gro) {
+        int gro_error = xdp_ethtool_switch_on(ifindex, "rx-gro");
+
+        *error = *error ? *error : gro_error;
+    }
     if (link.mtu != c->mtu) {
         int mtu_error = set_mtu(ifindex, c->mtu);
 

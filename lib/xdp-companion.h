@@ -33,6 +33,7 @@ struct xdp_companion {
     int port_ifindex;
     int socket_ifindex;
     uint32_t mtu;               /* Of both ends. */
+    bool gro;                   /* Is the port's end to merge packets? */
     struct xdp_tc tc;           /* The program on the port's end... */
     int link_fd;                /* ...and the link of the other one's. */
 };
@@ -44,6 +45,7 @@ int xdp_companion_start(struct xdp_companion *, int tc_fd, int xdp_fd,
                         char **errp);
 bool xdp_companion_restore(const struct xdp_companion *, int ifindex,
                            int *error);
+int xdp_companion_set_gro(struct xdp_companion *, bool on);
 void xdp_companion_destroy(struct xdp_companion *);
 
 #endif /* xdp-companion.h */

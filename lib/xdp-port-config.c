@@ -15,7 +15,6 @@
 #include "netdev-provider.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
-#include "ovs-thread.h"
 #include "smap.h"
 #include "util.h"
 #include "xdp-companion.h"
@@ -34,18 +33,13 @@ int
 xdp_port_set_config(struct netdev *netdev, const struct smap *args,
                     char **errp)
 {
-    static struct ovsthread_once once = OVSTHREAD_ONCE_INITIALIZER;
     bool vlan_visible = smap_get_bool(args, "xdp-vlan-visible", false);
     const char *option = smap_get(args, "xdp-obj");
     struct xdp_netdev *port;
     char *message = NULL;
     int error = 0;
 
-    if (ovsthread_once_start(&once)) {
-        xdp_companion_remove_stale();
-        ovsthread_once_done(&once);
-    }
-
+    xdp_companion_remove_stale();
     if (option && !option[0]) {
         option = NULL;
     }

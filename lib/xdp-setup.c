@@ -13,6 +13,7 @@
 #include "smap.h"
 #include "util.h"
 #include "xdp-command.h"
+#include "xdp-companion.h"
 #include "xdp-conn-table.h"
 #include "xdp-custody.h"
 #include "xdp-flow-table.h"
@@ -132,6 +133,7 @@ xdp_setup_configure(bool on, const struct smap *other_config)
                                           false),
     };
 
+    xdp_companion_remove_stale();
     xdp_conn_table_configure(get_limit(other_config, "xdp-max-conns", 0,
                                        XDP_CONN_MAX, XDP_CONN_DEFAULT_MAX));
     xdp_port_configure(on, &limits);
