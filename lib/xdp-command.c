@@ -200,6 +200,9 @@ show_port(const struct xdp_netdev *xdp, struct ds *s)
     ds_put_format(s, "  queues: %d\n", xdp->netdev->n_rxq);
     ds_put_format(s, "  takes redirected packets: %s\n",
                   xdp->can_be_target ? "yes" : "no");
+    if (xdp->peer_has_program) {
+        ds_put_cstr(s, "  other end: has an XDP program\n");
+    }
     if (!xdp->object->has_table) {
         return;
     }

@@ -214,13 +214,53 @@ xdp_netdev_target_device(const struct xdp_netdev *port)
             : port->ifindex);
 }
 
-/* Returns true if packets that come in on 'from' can be redirected to
- * 'to'. */
+/* Returns true if some of the packets that come in on 'port' do so at tc, or
+ * on any port if that is NULL.  On a tunnel, they may come in on any port. */
+static bool
+may_be_tc(const struct xdp_netdev *port)
+    OVS_REQUIRES(xdp_mutex)
+{
+    const struct xdp_netdev *other;
+
+    if (port && !port->tunnel) {
+        return xdp_netdev_is_tc(port);
+    }
+    HMAP_FOR_EACH (other, node, &ports) {
+        if (xdp_netdev_is_tc(other)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Returns true if packets that come in on 'from' can be redirected to 'to':
+ * also if they reach there what is behind the device as they are on the wire.
+ * At tc they may be unfinished, and through a companion they get there as
+ * well. */
 bool
 xdp_netdev_takes_from(const struct xdp_netdev *to,
                       const struct xdp_netdev *from)
 {
+    if (to->leaves_unfinished && (xdp_netdev_is_tc(to) || may_be_tc(from))) {
+        return false;
+    }
     return to->can_be_target || always_sends_like_others(from);
+}
+
+/* Returns, in memory that the caller frees, what to do about packets that
+ * 'port' would leave unfinished, or NULL if there is nothing. */
+char *
+xdp_netdev_unfinished_help(const struct xdp_netdev *port)
+{
+    if (!port->leaves_unfinished || !may_be_tc(NULL)) {
+        return NULL;
+    }
+    return xasprintf("the other end runs an XDP program, which would get "
+                     "packets from ports at tc with unfinished checksums and "
+                     "without VLAN tags, so flows from these ports to this "
+                     "one stay in userspace: have the kernel finish them "
+                     "(ethtool -K %s tx off txvlan off tx-vlan-stag-hw-insert "
+                     "off)", port->name);
 }
 
 /* Numbers. */

@@ -95,6 +95,8 @@ struct xdp_netdev {
     int peer_away;              /* ...but then in another one, by its index
                                  * there, or 0... */
     struct eth_addr peer_mac;   /* ...with this address, if that is known. */
+    bool peer_has_program;      /* See "struct xdp_view". */
+    bool leaves_unfinished;
     const char *obstacle;       /* Why no flow of the port may be in XDP
                                  * whatever the object can do, or NULL. */
     char *obstacle_help;        /* The same at length, with what to do. */
@@ -132,6 +134,8 @@ bool xdp_netdev_may_be_generic(const struct xdp_netdev *)
     OVS_REQUIRES(xdp_mutex);
 bool xdp_netdev_takes_from(const struct xdp_netdev *to,
                            const struct xdp_netdev *from)
+    OVS_REQUIRES(xdp_mutex);
+char *xdp_netdev_unfinished_help(const struct xdp_netdev *)
     OVS_REQUIRES(xdp_mutex);
 
 /* Numbers. */

@@ -28,11 +28,17 @@ static void
 warn_target(struct xdp_netdev *xdp)
     OVS_REQUIRES(xdp_mutex)
 {
+    char *help;
+
     if (xdp->target_warned) {
         return;
     }
     xdp->target_warned = true;
-    if (xdp->companion) {
+    help = xdp_netdev_unfinished_help(xdp);
+    if (help) {
+        VLOG_WARN("%s: %s", xdp->name, help);
+        free(help);
+    } else if (xdp->companion) {
         VLOG_WARN("%s: packets cannot be redirected to this port, so flows "
                   "that output to it stay in userspace.  Turn GRO of its "
                   "companion on again (ethtool -K %s gro on).", xdp->name,

@@ -117,11 +117,45 @@ set_peer(struct xdp_netdev *port, const struct xdp_view *device)
     port->peer = device->peer;
     port->peer_away = device->peer_away;
     port->peer_mac = device->peer_mac;
+    port->peer_has_program = device->peer_has_program;
     LIST_FOR_EACH (object, list_node, xdp_object_list()) {
         if (object->has_table) {
             xdp_port_tc_set_peer(object, port);
         }
     }
+}
+
+/* Notes whether packets reach a program behind 'port' unfinished, as 'device'
+ * says, and has flows that lead there leave XDP, or come back, if they have
+ * to.  Releases 'xdp_mutex' meanwhile. */
+static void
+set_unfinished(struct xdp_netdev *port, const struct xdp_view *device)
+    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
+{
+    size_t position = 0;
+
+    if (port->leaves_unfinished == device->leaves_unfinished) {
+        return;
+    }
+    port->leaves_unfinished = device->leaves_unfinished;
+    netdev_change_seq_changed(port->netdev);
+    if (port->leaves_unfinished) {
+        char *help = xdp_netdev_unfinished_help(port);
+
+        if (help) {
+            VLOG_WARN("%s: %s", netdev_get_name(port->netdev), help);
+            port->target_warned = true;
+            free(help);
+        }
+        while (xdp_custody_evict_leading_some(port, &position)) {
+            xdp_custody_unlock();
+            xdp_custody_lock();
+        }
+    } else {
+        port->target_warned = false;
+        xdp_custody_kick(XDP_RETRY_TARGETS);
+    }
+    xdp_port_tc_set_gro(port);
 }
 
 /* Looks at the device of 'port', which is attached, and has the flows of the
@@ -151,6 +185,7 @@ xdp_port_refresh_obstacle(struct xdp_netdev *port)
         };
     }
     set_peer(port, &device);
+    set_unfinished(port, &device);
     obstacle = find_obstacle(port, &device, &help);
     if (nullable_string_is_equal(port->obstacle_help, help)) {
         free(help);
@@ -204,10 +239,11 @@ xdp_port_check_device(struct xdp_netdev *port)
 void
 xdp_port_format_problems(const struct xdp_netdev *port, struct ds *s)
 {
+    char *unfinished = xdp_netdev_unfinished_help(port);
     char *tc_problem = xdp_port_tc_problem(port);
     const char *problems[] = {
         port->rejected, port->problem, port->device_problem,
-        port->obstacle_help, tc_problem
+        port->obstacle_help, tc_problem, unfinished
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(problems); i++) {
@@ -216,4 +252,5 @@ xdp_port_format_problems(const struct xdp_netdev *port, struct ds *s)
         }
     }
     free(tc_problem);
+    free(unfinished);
 }

@@ -52,6 +52,8 @@ struct xdp_netdev *xdp_port_tc_find_companion(int ifindex)
     OVS_REQUIRES(xdp_mutex);
 void xdp_port_tc_restore(const struct xdp_netdev *, int ifindex)
     OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex);
+void xdp_port_tc_set_gro(const struct xdp_netdev *)
+    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex);
 void xdp_port_tc_set_peer(const struct xdp_object *,
                           const struct xdp_netdev *)
     OVS_REQUIRES(xdp_mutex);

@@ -249,7 +249,10 @@ make_companion(const struct xdp_netdev *port, const struct xdp_object *object,
     error = set_ends(object->table, number, companion, true);
     if (error) {
         *errp = xasprintf("making the companion known to the object failed "
-                          "(%s)", ovs_strerror(error));
+                          "(%s)%s", ovs_strerror(error),
+                          error == E2BIG
+                          ? "; raise other_config:xdp-max-ports and restart "
+                            "ovs-vswitchd" : "");
         return error;
     }
     return xdp_companion_start(companion, fds.from_userspace,
@@ -346,13 +349,37 @@ xdp_port_tc_restore(const struct xdp_netdev *port, int ifindex)
     }
 }
 
+/* Has the companion of 'port', if it has one, merge the packets of TCP that
+ * userspace sends, unless that would leave their checksums unfinished for a
+ * program behind the device.  Releases 'xdp_mutex' meanwhile. */
+void
+xdp_port_tc_set_gro(const struct xdp_netdev *port)
+{
+    bool on = !port->leaves_unfinished;
+    int error;
+
+    if (!port->companion) {
+        return;
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+    error = xdp_companion_set_gro(port->companion, on);
+    xdp_custody_lock();
+
+    if (error) {
+        VLOG_WARN_RL(&rl, "%s: switching GRO of the companion %s %s failed "
+                     "(%s)", port->name, port->companion->port_end,
+                     on ? "on" : "off", ovs_strerror(error));
+    }
+}
+
 /* Has the programs at tc of 'object', which has a flow table, put packets to
  * 'port' into the other end of its device, if they may. */
 void
 xdp_port_tc_set_peer(const struct xdp_object *object,
                      const struct xdp_netdev *port)
 {
-    bool known = port->peer_away && !eth_addr_is_zero(port->peer_mac);
+    bool known = (port->peer_away && !eth_addr_is_zero(port->peer_mac)
+                  && !port->peer_has_program);
 
     xdp_flow_table_set_peer(object->table, port->number,
                             known ? &port->peer_mac : NULL);

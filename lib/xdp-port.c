@@ -185,6 +185,8 @@ xdp_port_take_out(struct xdp_netdev *port)
     port->zerocopy = false;
     port->peer_away = 0;
     port->peer_mac = eth_addr_zero;
+    port->peer_has_program = false;
+    port->leaves_unfinished = false;
     port->n_too_large = 0;
     port->obstacle = NULL;
     xdp_port_replace_string(&port->obstacle_help, NULL);

@@ -59,15 +59,38 @@ get_tags(int ifindex, const char *kind, int peer)
     return XDP_TAGS_UNKNOWN;
 }
 
-/* Fills in what '*device' says of another network namespace, where the other
- * end 'link' of a pair is if 'netnsid' says so. */
+/* Implements xdp_ethtool_func: is 'name' something that the device leaves to
+ * "hardware", so that packets get into it unfinished? */
+static bool
+leaves_unfinished(const char *name, const void *aux OVS_UNUSED)
+{
+    return (!strncmp(name, "tx-", 3)
+            && (strstr(name, "checksum") || strstr(name, "vlan")));
+}
+
+/* Returns true if 'xdp', IFLA_XDP of a device, says that it has a program that
+ * is not run in generic mode. */
+static bool
+has_program(const struct nlattr *xdp)
+{
+    const struct nlattr *a = (xdp
+                              ? nl_attr_find_nested(xdp, IFLA_XDP_ATTACHED)
+                              : NULL);
+    uint8_t attached = a ? nl_attr_get_u8(a) : XDP_ATTACHED_NONE;
+
+    return attached != XDP_ATTACHED_NONE && attached != XDP_ATTACHED_SKB;
+}
+
+/* Fills in what '*device', of index 'ifindex', says of the other end 'link' of
+ * a pair, which is in another network namespace if 'netnsid' says so. */
 static void
-query_away(bool is_pair, const struct nlattr *link,
+query_peer(int ifindex, bool is_pair, const struct nlattr *link,
            const struct nlattr *netnsid, struct xdp_view *device)
 {
     static const struct nl_policy policy[] = {
         [IFLA_ADDRESS] = { .type = NL_A_UNSPEC,
                            .min_len = sizeof(struct eth_addr) },
+        [IFLA_XDP] = { .type = NL_A_NESTED, .optional = true },
     };
     struct nlattr *attrs[ARRAY_SIZE(policy)];
     struct ofpbuf request, *reply;
@@ -75,24 +98,35 @@ query_away(bool is_pair, const struct nlattr *link,
 
     device->peer_away = 0;
     device->peer_mac = eth_addr_zero;
-    if (!is_pair || !link || !netnsid) {
+    device->peer_has_program = false;
+    device->leaves_unfinished = false;
+    if (!is_pair || !link) {
         return;
     }
 
-    device->peer_away = nl_attr_get_u32(link);
     ofpbuf_init(&request, 0);
     nl_msg_put_nlmsghdr(&request, sizeof *ifi, RTM_GETLINK, NLM_F_REQUEST);
     ifi = ofpbuf_put_zeros(&request, sizeof *ifi);
-    ifi->ifi_index = device->peer_away;
-    nl_msg_put_u32(&request, IFLA_IF_NETNSID, nl_attr_get_u32(netnsid));
+    ifi->ifi_index = nl_attr_get_u32(link);
+    if (netnsid) {
+        device->peer_away = ifi->ifi_index;
+        nl_msg_put_u32(&request, IFLA_IF_NETNSID, nl_attr_get_u32(netnsid));
+    }
     if (!nl_transact(NETLINK_ROUTE, &request, &reply)) {
         if (nl_policy_parse(reply, NLMSG_HDRLEN + sizeof *ifi, policy, attrs,
                             ARRAY_SIZE(policy))) {
-            device->peer_mac = nl_attr_get_eth_addr(attrs[IFLA_ADDRESS]);
+            if (netnsid) {
+                device->peer_mac = nl_attr_get_eth_addr(attrs[IFLA_ADDRESS]);
+            }
+            device->peer_has_program = has_program(attrs[IFLA_XDP]);
         }
         ofpbuf_delete(reply);
     }
     ofpbuf_uninit(&request);
+    if (device->peer_has_program) {
+        xdp_ethtool_find(ifindex, leaves_unfinished, NULL,
+                         &device->leaves_unfinished);
+    }
 }
 
 /* Asks what the device 'ifindex' is like.  Returns 0 or a positive errno
@@ -135,7 +169,7 @@ xdp_view_query(int ifindex, struct xdp_view *device)
         device->is_ethernet = ifi->ifi_type == ARPHRD_ETHER;
         device->is_pair = kind && (!strcmp(kind, "veth")
                                    || !strcmp(kind, "netkit"));
-        query_away(device->is_pair, attrs[IFLA_LINK],
+        query_peer(ifindex, device->is_pair, attrs[IFLA_LINK],
                    attrs[IFLA_LINK_NETNSID], device);
         device->mtu = nl_attr_get_u32(attrs[IFLA_MTU]);
         device->peer = (attrs[IFLA_LINK] && !attrs[IFLA_LINK_NETNSID]

@@ -42,6 +42,12 @@ struct xdp_view {
                                  * namespace, otherwise 0... */
     struct eth_addr peer_mac;   /* ...and its address, zero if unknown. */
     enum xdp_view_tags tags;
+    bool peer_has_program;      /* Does the other end run an XDP program where
+                                 * packets that skip the device would not meet
+                                 * it?  (In generic mode they do.) */
+    bool leaves_unfinished;     /* If so, does the device give that packets
+                                 * with unfinished checksums, or without the
+                                 * tags that are beside them? */
 };
 
 int xdp_view_query(int ifindex, struct xdp_view *);

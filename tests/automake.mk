@@ -49,6 +49,7 @@ xdp_test_objects = \
 	tests/xdp-bad-version.bpf.o \
 	tests/xdp-bad-xsks-type.bpf.o \
 	tests/xdp-ct-slow.bpf.o \
+	tests/xdp-drop.bpf.o \
 	tests/xdp-good-fewer-fields.bpf.o \
 	tests/xdp-good-no-machine.bpf.o \
 	tests/xdp-good-no-metadata.bpf.o \
