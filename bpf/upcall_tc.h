@@ -14,6 +14,7 @@
 #include "hook.h"
 #include "maps.h"
 #include "parse_common.h"
+#include "shorten_tc.h"
 #include "stats.h"
 #include "upcall_meta.h"
 #include "vlan_tc.h"
@@ -149,14 +150,30 @@ upcall_companion(__u32 port)
     return companion;
 }
 
+/* Returns true if the longest packet that becomes of this one in 'companion',
+ * of 'len' bytes and with 'front_len' bytes in front of them, gets through, or
+ * if only a part of it does, and the packet is that now. */
+static __always_inline bool
+upcall_fits(struct hook_md *ctx, const struct upcall_companion *companion,
+            __u64 len, __u64 front_len)
+{
+    if (len + front_len <= companion->max) {
+        return true;
+    }
+    if (!shorten(ctx) || hook_whole_len(ctx) + front_len > companion->max) {
+        return false;
+    }
+    stats_count_rare(XDP_COUNTER_SHORTENED);
+    return true;
+}
+
 /* Sends the packet into 'companion', of a port with 'stats', or drops it if
- * the longest packet that becomes of it there, of 'len' bytes, does not get
- * through. */
+ * it does not fit, as 'fits' says. */
 static __always_inline int
 upcall_redirect(struct hook_md *ctx, const struct upcall_companion *companion,
-                struct xdp_port_stats *stats, __u64 len)
+                struct xdp_port_stats *stats, bool fits)
 {
-    if (len > companion->max) {
+    if (!fits) {
         stats_count_rare(XDP_COUNTER_DROP_TOO_LARGE);
         stats_add_to(&stats->too_large, 1);
         return HOOK_DROP;
@@ -178,6 +195,7 @@ upcall(struct hook_md *ctx, __u32 port)
     struct xdp_port_stats *stats;
     struct upcall_front front;
     __u64 len = hook_len(ctx);
+    bool fits;
 
     if (!scratch) {
         return HOOK_DROP;
@@ -192,17 +210,20 @@ upcall(struct hook_md *ctx, __u32 port)
     companion = upcall_companion(port);
     if (!scratch->pass) {
         return (companion.ifindex
-                ? upcall_redirect(ctx, &companion, stats, len)
+                ? upcall_redirect(ctx, &companion, stats,
+                                  upcall_fits(ctx, &companion, len, 0))
                 : upcall_pass(stats));
     }
     front = upcall_front(scratch);
-    len += (sizeof(struct xdp_companion_hdr) + front.tunnel_len
-            + front.words_len);
-    if (!companion.ifindex || !upcall_put_header(ctx, scratch, &front)) {
+    fits = upcall_fits(ctx, &companion, len, (sizeof(struct xdp_companion_hdr)
+                                              + front.tunnel_len
+                                              + front.words_len));
+    if (!companion.ifindex
+        || (fits && !upcall_put_header(ctx, scratch, &front))) {
         stats_count_rare(XDP_COUNTER_DROP_RECIRC);
         return HOOK_DROP;
     }
-    return upcall_redirect(ctx, &companion, stats, len);
+    return upcall_redirect(ctx, &companion, stats, fits);
 }
 
 /* As upcall(), for a packet that just came in on 'port', and without a look at
@@ -219,7 +240,8 @@ upcall_untouched(struct hook_md *ctx, __u32 port)
     }
     return (companion.ifindex
             ? upcall_redirect(ctx, &companion, stats,
-                              len ? len : hook_whole_len(ctx))
+                              upcall_fits(ctx, &companion,
+                                          len ? len : hook_whole_len(ctx), 0))
             : upcall_pass(stats));
 }
 

@@ -79,6 +79,7 @@ static const char *counter_names[XDP_COUNTER_MAX] = {
     [XDP_COUNTER_DROP_TOO_LARGE] = "dropped, too large for userspace",
     [XDP_COUNTER_GSO_TUNNEL] = "handed to userspace, segments in a tunnel",
     [XDP_COUNTER_MPLS_ODD] = "handed to userspace, no place for a label",
+    [XDP_COUNTER_SHORTENED] = "handed to userspace, the first piece of TCP",
     [XDP_COUNTER_SET_VLAN] = "VLAN tags overwritten",
 };
 
