@@ -735,8 +735,7 @@ enum xdp_counter {
     XDP_COUNTER_MPLS_ODD = 50,      /* Label behind other than tags: upcall. */
 
     XDP_COUNTER_SET_VLAN = 51,      /* VLAN tags overwritten. */
-    XDP_COUNTER_SHORTENED = 52,     /* At tc: sent into a companion as their
-                                     * first piece, too large as a whole. */
+    XDP_COUNTER_SHORTENED = 52,     /* First piece of TCP, at tc: upcall. */
     XDP_COUNTER_MAX
 };
 
