@@ -10,7 +10,7 @@ set -e
 export OVS_RUNDIR=/run/ovs OVS_LOGDIR=/run/ovs OVS_DBDIR=/run/ovs
 export OVS_SYSCONFDIR=/run/ovs OVS_PKGDATADIR=/ovs
 LOG=$OVS_RUNDIR/ovs-vswitchd.log
-PINGS=50
+PINGS=30
 
 # Seconds to wait for something that is soon there on a quiet machine.
 PATIENCE=120
@@ -96,7 +96,7 @@ traffic_start () {
 #
 # Sends N pings, of which all must be answered.
 traffic_ping () {
-    ip netns exec left ping -c "$1" -i 0.1 -W $PATIENCE "${2:-10.1.1.2}" > /tmp/ping ||
+    ip netns exec left ping -c "$1" -i 0.05 -W $PATIENCE "${2:-10.1.1.2}" > /tmp/ping ||
         { cat /tmp/ping; die "ping fails"; }
     cat /tmp/ping
     grep -q ", $1 packets received" /tmp/ping || die "pings were lost"
