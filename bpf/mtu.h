@@ -3,12 +3,12 @@
  * What is too large for a device that it is to be sent by.
  *
  * The kernel drops a packet that is redirected to a device and longer than the
- * device's MTU, an Ethernet header, and a VLAN tag (one that is beside it not
- * counted), and nobody is told.  A packet may get too long by what is pushed,
- * or may have come in through a port with a larger MTU.  Sent by userspace it
- * may arrive nevertheless, since nothing but the device looks at it there.  So
- * this looks before anything happens to the packet, and what is too large is
- * left to userspace.
+ * device's MTU, an Ethernet header, and a VLAN tag, and nobody is told.  It
+ * does not count a tag that is beside the packet.  A packet may get too long
+ * by what is pushed, or may have come in through a port with a larger MTU.
+ * Sent by userspace it may arrive nevertheless, since nothing but the device
+ * looks at it there.  So this looks before anything happens to the packet, and
+ * what is too large is left to userspace.
  *
  * Asking the kernel takes as long as finding a flow.  So the scratch has, for
  * some ports and groups of outputs, what is known to fit in this tick of the
@@ -144,8 +144,12 @@ static __always_inline bool
 mtu_fits(struct hook_md *ctx, const struct xdp_scratch *scratch,
          const struct xdp_flow_rest *rest, __u32 slot)
 {
-    __s64 len = (__s64) hook_len(ctx) + rest->growth;
+    __s64 len = (__s64) hook_len(ctx), tag_len = hook_tag_len(ctx);
 
+    /* Without a push, the packet is not longer than it is now without the tag
+     * beside it, which may be the one that is popped. */
+    len += (rest->needs & XDP_NEEDS_NO_TAG_ROOM && rest->growth > -tag_len
+            ? -tag_len : rest->growth);
     return (len <= MTU_LEAST
             || mtu_known_to_fit(scratch, mtu_way(rest), len)
             || mtu_ask(ctx, slot, len));

@@ -55,6 +55,9 @@ enum xdp_flow_needs {
                                      * POP_MPLS. */
     XDP_NEEDS_PLAIN = 1 << 1,       /* Nothing but tags in front of its network
                                      * header: PUSH_MPLS and POP_MPLS. */
+    XDP_NEEDS_NO_TAG_ROOM = 1 << 2, /* Nothing for the tag beside the packet:
+                                     * as no op pushes anything, it stays
+                                     * there, or goes, and does not count. */
 };
 
 /* What packets have in front of them on their way through a companion, unless

@@ -161,17 +161,25 @@ uint32_t
 xdp_op_needs(const struct xdp_flow_actions *actions)
 {
     uint32_t needs = 0;
+    bool pushes = false;
 
     for (size_t i = 0; i < actions->n_ops; i += 1 + actions->ops[i].n_data) {
-        switch (actions->ops[i].type) {
+        const struct xdp_op *op = &actions->ops[i];
+
+        switch (op->type) {
         case XDP_OP_METER:
             needs |= XDP_NEEDS_SINGLE;
+            break;
+        case XDP_OP_PUSH_VLAN:
+        case XDP_OP_TNL_PUSH:
+            pushes = true;
             break;
         case XDP_OP_PUSH_MPLS:
         case XDP_OP_POP_MPLS:
             needs |= XDP_NEEDS_SINGLE | XDP_NEEDS_PLAIN;
+            pushes |= op->type == XDP_OP_PUSH_MPLS;
             break;
         }
     }
-    return needs;
+    return needs | (pushes ? 0 : XDP_NEEDS_NO_TAG_ROOM);
 }

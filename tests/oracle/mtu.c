@@ -73,7 +73,9 @@ static int
 expected_fates(const struct tested_flow *t, const struct frame *f,
                const struct executed *executed)
 {
-    size_t most = f->size + count_pushed(&t->ops);
+    size_t n_pushed = count_pushed(&t->ops);
+    size_t most = (n_pushed ? f->size + n_pushed
+                   : f->size - tag_beside_len(f->data, f->size));
     int fates = FATE_LEAVES;
 
     for (size_t i = 0; i < executed->n_copies; i++) {

@@ -302,15 +302,25 @@ test_op_flags_needs(void)
         .n_ops = 5,
     };
 
-    CHECK(!xdp_op_needs(&actions));
+    CHECK(xdp_op_needs(&actions) == XDP_NEEDS_NO_TAG_ROOM);
     actions.ops[3].type = XDP_OP_METER;
-    CHECK(xdp_op_needs(&actions) == XDP_NEEDS_SINGLE);
+    CHECK(xdp_op_needs(&actions)
+          == (XDP_NEEDS_SINGLE | XDP_NEEDS_NO_TAG_ROOM));
     actions.ops[3].type = XDP_OP_PUSH_MPLS;
     CHECK(xdp_op_needs(&actions) == (XDP_NEEDS_SINGLE | XDP_NEEDS_PLAIN));
     actions.ops[3].type = XDP_OP_POP_MPLS;
-    CHECK(xdp_op_needs(&actions) == (XDP_NEEDS_SINGLE | XDP_NEEDS_PLAIN));
-    actions.n_ops = 3;
+    CHECK(xdp_op_needs(&actions)
+          == (XDP_NEEDS_SINGLE | XDP_NEEDS_PLAIN | XDP_NEEDS_NO_TAG_ROOM));
+    actions.ops[3].type = XDP_OP_PUSH_VLAN;
     CHECK(!xdp_op_needs(&actions));
+    actions.ops[3].type = XDP_OP_TNL_PUSH;
+    CHECK(!xdp_op_needs(&actions));
+    actions.ops[3].type = XDP_OP_SET_VLAN;
+    CHECK(xdp_op_needs(&actions) == XDP_NEEDS_NO_TAG_ROOM);
+    actions.ops[3].type = XDP_OP_POP_VLAN;
+    CHECK(xdp_op_needs(&actions) == XDP_NEEDS_NO_TAG_ROOM);
+    actions.n_ops = 3;
+    CHECK(xdp_op_needs(&actions) == XDP_NEEDS_NO_TAG_ROOM);
 }
 
 /* Actions of megaflows. */

@@ -14,6 +14,7 @@
 #include "packets.h"
 #include "unit.h"
 #include "util.h"
+#include "xdp-abi-tc.h"
 
 /* Words of the key: those of connection tracking, without and with the
  * tuple. */
@@ -110,6 +111,7 @@ test_table_slot(void)
     CHECK(!xdp_flow_table_modify(f.table, tf, &actions));
     memset(expected.rest.ops, 0, sizeof expected.rest.ops);
     expected.rest.n_ops = 0;
+    expected.rest.needs = XDP_NEEDS_NO_TAG_ROOM;
     CHECK(fixture_find(&f, &key, &slot, &flow));
     CHECK(flow.flow.valid && flow.flow.valid != expected.flow.valid);
     expected.flow.valid = flow.flow.valid;
