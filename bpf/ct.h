@@ -360,6 +360,19 @@ ct_check(struct hook_md *ctx, const struct xdp_flow_rest *rest, __u32 slot)
     return reason;
 }
 
+/* Returns true if ct_check() has found out for one of the 'n' XDP_OP_CT of the
+ * flow that it changes addresses or ports. */
+static __always_inline bool
+ct_translates(const struct xdp_scratch *scratch, __u32 n)
+{
+    __u32 what = 0;
+
+    for (__u32 i = 0; i < XDP_FLOW_MAX_CTS && i < n; i++) {
+        what |= scratch->ct_results[i].what;
+    }
+    return what & CT_TRANSLATE;
+}
+
 /* Returns what ct_check() has found out for the op in slot 'i' of 'rest'. */
 static __always_inline const struct xdp_ct_result *
 ct_result(const struct xdp_scratch *scratch, const struct xdp_flow_rest *rest,

@@ -61,6 +61,13 @@ enum hook_csum {
 /* Of a VLAN tag. */
 #define HOOK_TAG_LEN 4
 
+/* An inner header of which the kernel says that it is too long, but only if it
+ * could make room for another one. */
+#define HOOK_TUNNEL_PROBE (BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 \
+                           | BPF_F_ADJ_ROOM_ENCAP_L4_UDP \
+                           | BPF_F_ADJ_ROOM_FIXED_GSO \
+                           | BPF_F_ADJ_ROOM_ENCAP_L2(255))
+
 /* 'gso_size' of packets whose segments have no common length. */
 #define HOOK_GSO_BY_FRAGS 0xffff
 
@@ -385,6 +392,16 @@ hook_is_unfinished(struct hook_md *ctx)
     }
     *p = old;
     return false;
+}
+
+/* Asks the kernel to take the packet for one in a tunnel, which fails: with
+ * -EINVAL, because of an inner header that is too long, only if that was the
+ * reason, and with -EALREADY if it does that already.  Returns the error.
+ * Pointers into the packet are void afterwards. */
+static __always_inline long
+hook_probe_tunnel(struct hook_md *ctx)
+{
+    return bpf_skb_adjust_room(ctx, 1, BPF_ADJ_ROOM_MAC, HOOK_TUNNEL_PROBE);
 }
 
 /* Runs the program for later passes.  Returns if that fails. */

@@ -20,6 +20,7 @@
 #include "stats.h"
 
 #ifdef HOOK_TC
+#include "csum_own.h"
 #include "upcall_tc.h"
 #else
 #include "upcall.h"
@@ -141,6 +142,14 @@ run_flow(struct hook_md *ctx, struct xdp_scratch *scratch, __u32 in_port,
             return upcall(ctx, in_port);
         }
     }
+#ifdef HOOK_TC
+    if ((rest->needs & XDP_NEEDS_OWN_CSUM
+         || ct_translates(scratch, rest->n_cts))
+        && !csum_is_own(ctx)) {
+        stats_count_rare(XDP_COUNTER_CSUM_INNER);
+        return upcall(ctx, in_port);
+    }
+#endif
 #if HOOK_HAS_ALL_OPS
     if (flow->flags & XDP_FLOW_COPIES_DIFFER && !outputs_reserve(ctx)) {
         stats_count_rare(XDP_COUNTER_NO_METADATA);

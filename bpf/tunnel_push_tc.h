@@ -30,13 +30,6 @@
 /* Flags of a header with a checksum. */
 #define TUNNEL_PUSH_CSUM (XDP_TUNNEL_PUSH_UDP_CSUM | XDP_TUNNEL_PUSH_GRE_CSUM)
 
-/* An inner header of which the kernel says that it is too long, but only if it
- * could make room for another one. */
-#define TUNNEL_PUSH_PROBE (BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 \
-                           | BPF_F_ADJ_ROOM_ENCAP_L4_UDP \
-                           | BPF_F_ADJ_ROOM_FIXED_GSO \
-                           | BPF_F_ADJ_ROOM_ENCAP_L2(255))
-
 /* There is something left to do; beside flags of bpf_skb_store_bytes(). */
 #define TUNNEL_PUSH_MORE 0x100
 
@@ -83,7 +76,7 @@ tunnel_can_push(struct hook_md *ctx, const struct xdp_flow_rest *rest)
         || (flags & TUNNEL_PUSH_EACH && ctx->gso_size)) {
         return false;
     }
-    error = bpf_skb_adjust_room(ctx, 1, BPF_ADJ_ROOM_MAC, TUNNEL_PUSH_PROBE);
+    error = hook_probe_tunnel(ctx);
     if (error != -EINVAL) {
         if (error != -TUNNEL_PUSH_ENOTSUPP || ctx->gso_size
             || (ctx->vlan_present && parse_is_vlan((__be16) ctx->protocol))) {

@@ -58,6 +58,10 @@ enum xdp_flow_needs {
     XDP_NEEDS_NO_TAG_ROOM = 1 << 2, /* Nothing for the tag beside the packet:
                                      * as no op pushes anything, it stays
                                      * there, or goes, and does not count. */
+    XDP_NEEDS_OWN_CSUM = 1 << 3,    /* With UDP, no unfinished checksum but
+                                     * that of UDP, of which SET_IPV4,
+                                     * SET_IPV6_SRC, SET_IPV6_DST and SET_UDP
+                                     * change what it covers. */
 };
 
 /* What packets have in front of them on their way through a companion, unless

@@ -733,9 +733,9 @@ enum xdp_counter {
     XDP_COUNTER_DROP_TOO_LARGE = 48, /* For companion or socket; no flow. */
     XDP_COUNTER_GSO_TUNNEL = 49,    /* Those too odd for a tunnel: upcall. */
     XDP_COUNTER_MPLS_ODD = 50,      /* Label behind other than tags: upcall. */
-
     XDP_COUNTER_SET_VLAN = 51,      /* VLAN tags overwritten. */
     XDP_COUNTER_SHORTENED = 52,     /* First piece of TCP, at tc: upcall. */
+    XDP_COUNTER_CSUM_INNER = 53,    /* Unfinished inner checksum: upcall. */
     XDP_COUNTER_MAX
 };
 

@@ -81,6 +81,8 @@ static const char *counter_names[XDP_COUNTER_MAX] = {
     [XDP_COUNTER_MPLS_ODD] = "handed to userspace, no place for a label",
     [XDP_COUNTER_SHORTENED] = "handed to userspace, the first piece of TCP",
     [XDP_COUNTER_SET_VLAN] = "VLAN tags overwritten",
+    [XDP_COUNTER_CSUM_INNER]
+        = "handed to userspace, unfinished inner checksum",
 };
 
 /* Appends the state of 'object' to 's'. */

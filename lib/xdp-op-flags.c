@@ -6,6 +6,7 @@
 #include "xdp-op-flags.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "packets.h"
 #include "util.h"
@@ -165,10 +166,20 @@ xdp_op_needs(const struct xdp_flow_actions *actions)
 
     for (size_t i = 0; i < actions->n_ops; i += 1 + actions->ops[i].n_data) {
         const struct xdp_op *op = &actions->ops[i];
+        union xdp_op_data mask;
 
         switch (op->type) {
         case XDP_OP_METER:
             needs |= XDP_NEEDS_SINGLE;
+            break;
+        case XDP_OP_SET_IPV4:
+            memcpy(&mask, op + 1, sizeof mask);
+            needs |= mask.ipv4.src | mask.ipv4.dst ? XDP_NEEDS_OWN_CSUM : 0;
+            break;
+        case XDP_OP_SET_IPV6_SRC:
+        case XDP_OP_SET_IPV6_DST:
+        case XDP_OP_SET_UDP:
+            needs |= XDP_NEEDS_OWN_CSUM;
             break;
         case XDP_OP_PUSH_VLAN:
         case XDP_OP_TNL_PUSH:

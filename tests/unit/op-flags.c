@@ -323,6 +323,45 @@ test_op_flags_needs(void)
     CHECK(xdp_op_needs(&actions) == XDP_NEEDS_NO_TAG_ROOM);
 }
 
+/* What changes what a checksum of UDP covers, and what does not. */
+static void
+test_op_flags_csum(void)
+{
+    static const struct {
+        enum xdp_op_type type;
+        uint32_t src, dst;      /* Of the mask of SET_IPV4. */
+        bool needs;
+    } cases[] = {
+        { XDP_OP_SET_ETHERNET, 0, 0, false },
+        { XDP_OP_SET_IPV4, 0, 0, false },
+        { XDP_OP_SET_IPV4, 1, 0, true },
+        { XDP_OP_SET_IPV4, 0, 1, true },
+        { XDP_OP_SET_IPV6, 0, 0, false },
+        { XDP_OP_SET_IPV6_SRC, 0, 0, true },
+        { XDP_OP_SET_IPV6_DST, 0, 0, true },
+        { XDP_OP_SET_TCP, 0, 0, false },
+        { XDP_OP_SET_UDP, 0, 0, true },
+        { XDP_OP_CT, 0, 0, false },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        union xdp_op_data mask = {
+            .ipv4 = { .src = cases[i].src, .dst = cases[i].dst, .ttl = 0xff }
+        };
+        struct xdp_flow_actions actions = {
+            .ops = { { .type = cases[i].type, .n_data = 1 } },
+            .n_ops = 3,
+        };
+
+        memcpy(&actions.ops[1], &mask, sizeof mask);
+        actions.ops[2].type = XDP_OP_OUTPUT;
+        if (!(xdp_op_needs(&actions) & XDP_NEEDS_OWN_CSUM)
+            != !cases[i].needs) {
+            fail("case %"PRIuSIZE, i);
+        }
+    }
+}
+
 /* Actions of megaflows. */
 enum action {
     ACTION_OUTPUT_1, ACTION_OUTPUT_2, ACTION_PUSH_VLAN, ACTION_POP_VLAN,
@@ -460,6 +499,7 @@ const struct unit_case unit_op_flags[] = {
     { "op-flags-lists", test_op_flags_lists, NEED_NOTHING },
     { "op-flags-no-tpid", test_op_flags_no_tpid, NEED_NOTHING },
     { "op-flags-needs", test_op_flags_needs, NEED_NOTHING },
+    { "op-flags-csum", test_op_flags_csum, NEED_NOTHING },
     { "op-flags-translated", test_op_flags_translated, NEED_NOTHING },
     { NULL, NULL, 0 }
 };
