@@ -4,9 +4,10 @@
  * family "ethtool" (Documentation/networking/ethtool-netlink.rst of the
  * kernel).
  *
- * For lib/xdp-view.c and lib/xdp-companion.c.  Thread safety: all functions
- * may be called from any thread, with any lock.  They ask the kernel, which
- * may have to wait for whoever is just changing a device.
+ * For lib/xdp-view.c, lib/xdp-port-device.c and lib/xdp-companion.c.  Thread
+ * safety: all functions may be called from any thread, with any lock.  They
+ * ask the kernel, which may have to wait for whoever is just changing a
+ * device.
  */
 
 #ifndef XDP_ETHTOOL_H

@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <net/if.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "netdev-provider.h"
 #include "openvswitch/dynamic-string.h"
@@ -19,6 +20,7 @@
 #include "util.h"
 #include "xdp-custody.h"
 #include "xdp-device.h"
+#include "xdp-ethtool.h"
 #include "xdp-program.h"
 #include "xdp-view.h"
 
@@ -65,11 +67,20 @@ get_tags_help(const struct xdp_netdev *port, const struct xdp_view *device)
     return ds_steal_cstr(&s);
 }
 
+/* Implements xdp_ethtool_func: does the device have its GRO put whole packets
+ * together, as lists? */
+static bool
+is_gro_list(const char *name, const void *aux OVS_UNUSED)
+{
+    return !strcmp(name, "rx-gro-list");
+}
+
 /* Returns why no flow of 'port', whose device is 'device', may be in XDP, with
- * what to do in '*help', or NULL. */
+ * what to do in '*help', or NULL.  'gro_list' says whether is_gro_list() is
+ * true of a feature of the device, if that matters. */
 static const char *
 find_obstacle(const struct xdp_netdev *port, const struct xdp_view *device,
-              char **help)
+              bool gro_list, char **help)
     OVS_REQUIRES(xdp_mutex)
 {
     uint32_t max_mtu = (XDP_PORT_MAX_MTU
@@ -83,7 +94,18 @@ find_obstacle(const struct xdp_netdev *port, const struct xdp_view *device,
         return "device without Ethernet frames";
     }
     if (xdp_netdev_is_tc(port)) {
-        return NULL;
+        if (!gro_list) {
+            return NULL;
+        }
+        /* The kernel makes packets of such a list again with all that the
+         * second one and those after it had in their network headers, but for
+         * addresses and ports, and not all kernels change even those. */
+        *help = xasprintf("the device puts packets together in lists, of "
+                          "which nobody can change more than the first one, "
+                          "so flows of this port stay in userspace: switch "
+                          "that off (ethtool -K %s rx-gro-list off)",
+                          netdev_get_name(port->netdev));
+        return "packets in lists (rx-gro-list)";
     }
     if (device->mtu > max_mtu) {
         /* XDP would forward what userspace never gets to see: the traffic
@@ -164,6 +186,7 @@ set_unfinished(struct xdp_netdev *port, const struct xdp_view *device)
 void
 xdp_port_refresh_obstacle(struct xdp_netdev *port)
 {
+    bool tc = xdp_netdev_is_tc(port), gro_list = false;
     size_t position = 0;
     struct xdp_view device;
     const char *obstacle;
@@ -172,6 +195,10 @@ xdp_port_refresh_obstacle(struct xdp_netdev *port)
 
     ovs_mutex_unlock(&xdp_mutex);
     error = xdp_view_query(port->ifindex, &device);
+    if (tc) {
+        /* A device of which nobody knows the features has none. */
+        xdp_ethtool_find(port->ifindex, is_gro_list, NULL, &gro_list);
+    }
     xdp_custody_lock();
 
     if (error == ENODEV) {
@@ -186,7 +213,7 @@ xdp_port_refresh_obstacle(struct xdp_netdev *port)
     }
     set_peer(port, &device);
     set_unfinished(port, &device);
-    obstacle = find_obstacle(port, &device, &help);
+    obstacle = find_obstacle(port, &device, gro_list, &help);
     if (nullable_string_is_equal(port->obstacle_help, help)) {
         free(help);
         return;
