@@ -248,7 +248,11 @@ hook_bytes(struct hook_md *ctx)
  * knows what they are like.
  *
  * UDP without a number of segments may become fragments of IP: only packets of
- * virtual machines can be like that, and they have no number. */
+ * virtual machines can be like that, and they have no number.
+ *
+ * Of what a container has put into a tunnel of its own, the headers that count
+ * are those in front of the tunnel's.  The kernel does not say how long the
+ * others are, and each segment has as many of these as of those. */
 __noinline int
 hook_take_segments(struct hook_md *ctx, __u64 union_word)
 {
@@ -287,7 +291,7 @@ hook_take_segments(struct hook_md *ctx, __u64 union_word)
             return false;
         }
         len = l4_ofs + (bpf_ntohs(ctl) >> 12) * 4;
-        if (len < l4_ofs + sizeof(struct tcphdr) || len >= ctx->len) {
+        if (len < l4_ofs + sizeof(struct tcphdr)) {
             return false;
         }
         n = (ctx->len - len + size - 1) / size;
@@ -297,12 +301,18 @@ hook_take_segments(struct hook_md *ctx, __u64 union_word)
 
     case IPPROTO_UDP:
         len = l4_ofs + sizeof(struct udphdr);
-        if (!n || len >= ctx->len) {
-            return false;
-        }
+        break;
+
+    case IPPROTO_GRE:
+    case IPPROTO_IPIP:
+    case IPPROTO_IPV6:
+        len = l4_ofs;
         break;
 
     default:
+        return false;
+    }
+    if (!n || len >= ctx->len) {
         return false;
     }
     scratch->segments = n;

@@ -26,7 +26,7 @@
 #include "run.h"
 #include "util.h"
 
-static unsigned long int n_wholes, n_odds, n_labeled;
+static unsigned long int n_wholes, n_odds, n_labeled, n_tunnels;
 
 /* What a packet with several segments is to count as. */
 struct segments {
@@ -35,6 +35,34 @@ struct segments {
     uint64_t n_packets;
     uint64_t n_bytes;
 };
+
+/* The IP protocols of tunnels that a container may have, but for UDP. */
+static const uint8_t tunnels[] = { IPPROTO_GRE, IPPROTO_IPIP, IPPROTO_IPV6 };
+
+static bool
+is_tunnel(uint8_t proto)
+{
+    return memchr(tunnels, proto, sizeof tunnels) != NULL;
+}
+
+/* Makes the packet 'f' one of IPv4 with something that looks like a tunnel. */
+static void
+make_tunnel(struct frame *f)
+{
+    struct dp_packet packet;
+    struct ip_header *ip;
+    struct flow flow;
+
+    make_packet(f, KIND_IP_OTHER, rnd(3));
+    dp_packet_use_const(&packet, f->data, f->size);
+    pkt_metadata_init(&packet.md, u32_to_odp(ODP_BASE));
+    flow_extract(&packet, &flow);
+    ip = dp_packet_l3(&packet);
+    if (ip && flow.dl_type == htons(ETH_TYPE_IP)) {
+        ip->ip_proto = tunnels[rnd(ARRAY_SIZE(tunnels))];
+    }
+    dp_packet_uninit(&packet);
+}
 
 /* Returns what 'f' is to count as for 't' if segments have 'size' bytes behind
  * their headers, and the kernel says that there are 'n'. */
@@ -72,6 +100,9 @@ expect(const struct tested_flow *t, const struct frame *f, uint32_t size,
     } else if (flow.nw_proto == IPPROTO_UDP && n
                && l4_ofs + UDP_HEADER_LEN < f->size) {
         headers = l4_ofs + UDP_HEADER_LEN;
+    } else if (is_tunnel(flow.nw_proto) && n && l4_ofs < f->size) {
+        headers = l4_ofs;
+        n_tunnels++;
     } else {
         return s;
     }
@@ -159,6 +190,8 @@ test_one(unsigned long int index)
     init_tested(&t, &devices[rnd(n_devices)]);
     if (one_in(4)) {
         make_any_packet(&f, index);
+    } else if (one_in(8)) {
+        make_tunnel(&f);
     } else {
         make_packet(&f, kinds[rnd(ARRAY_SIZE(kinds))], rnd(3));
     }
@@ -232,7 +265,8 @@ test_segments(void)
         return;
     }
     run_cases(n_actions / 2 + 20, test_one);
-    if (n_actions >= 500 && (!n_wholes || !n_odds || !n_labeled)) {
+    if (n_actions >= 500 && (!n_wholes || !n_odds || !n_labeled
+                             || !n_tunnels)) {
         failure("never happened: packets of all kinds");
     }
     end_part("segments", "%lu packets of several segments, %lu of them left "
