@@ -706,7 +706,6 @@ enum xdp_counter {
                                      * upcall. */
     XDP_COUNTER_NESTED = 33,        /* CPU busy with another packet: upcall. */
     XDP_COUNTER_CT = 34,            /* XDP_OP_CT run. */
-
     /* Why packets of flows with XDP_OP_CT went to userspace. */
     XDP_COUNTER_CT_NO_ENTRY = 35,   /* No connection in 'xdp_conns'. */
     XDP_COUNTER_CT_FLAGS = 36,      /* TCP flags other than ACK and PSH. */
