@@ -289,12 +289,13 @@ classify(struct xdp_scratch *scratch, const struct xdp_port *port,
         __u64 hash = classify_hash(scratch, port);
         __u32 hint;
 
-        index = scratch->hints_base + (hash >> 1 >> xdp_hint_shift);
+        index = scratch->hints_base + (hash >> 1 >> scratch->hint_shift);
         bucket = bpf_map_lookup_elem(&xdp_hints, &index);
         if (!bucket) {
             return NULL;
         }
-        tag = ((__u32) (hash >> 1 >> (xdp_hint_shift - MAPS_HINT_TAG_BITS))
+        tag = ((__u32) (hash >> 1
+                        >> (scratch->hint_shift - MAPS_HINT_TAG_BITS))
                << MAPS_HINT_SLOT_BITS);
         hint = bucket->hints[0] ^ tag;
         if (!classify_is_hint(hint)) {

@@ -188,6 +188,16 @@ MAPS_HERE struct {
     __type(value, struct xdp_hints_bucket);
 } xdp_hints SEC(".maps");
 
+/* How often the part of a CPU in 'xdp_hints' is folded in two: only so much of
+ * its beginning is in use.  The provider changes this at any time. */
+MAPS_HERE struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __type(key, __u32);
+    __type(value, __u64);
+} xdp_hint_folds SEC(".maps");
+
 /* See xdp_mask_hits_index(). */
 MAPS_HERE struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -393,9 +403,11 @@ struct xdp_scratch {
     __u64 tick;
     __u64 now;
     __u32 stats_base;           /* First index into 'xdp_flow_stats'. */
-    __u32 hints_base;           /* First index into 'xdp_hints'. */
+    __u32 hints_base;           /* First index into 'xdp_hints'... */
+    __u32 hint_shift;           /* ...and how a hash becomes one from there. */
     __u32 cpu;
     __u32 fence;                /* Always 0: see order.h. */
+    __u32 busy;                 /* Is a run at it?  See guard.h. */
 
     struct xdp_train train;
 
@@ -403,13 +415,10 @@ struct xdp_scratch {
      * group, in the upper ones. */
     __u64 mtu_limits[MAPS_MTU_LIMITS];
 
-    __u32 busy;                 /* Is a run at it?  See guard.h. */
-
     /* If the packet stands for several: see hook_tc.h. */
     __u32 segments;             /* How many... */
     __u32 headers_len;          /* ...and the length of what each begins with,
                                  * VLAN tags included. */
-    __u32 pad;
 };
 
 MAPS_HERE struct {
@@ -423,7 +432,8 @@ MAPS_HERE struct {
 MAPS_CONSTANT(__u32, xdp_n_flows, 1);
 
 /* Buckets that each CPU has in 'xdp_hints', 2**(63 - xdp_hint_shift), or 0 for
- * not looking there; and random odd numbers for the hash. */
+ * not looking there; and random odd numbers for the hash.  How many of the
+ * buckets are in use, 'xdp_hint_folds' says. */
 MAPS_CONSTANT(__u32, xdp_n_hint_buckets, 1);
 MAPS_CONSTANT(__u32, xdp_hint_shift, 63);
 MAPS_HERE const volatile __u64 xdp_hint_secret[MAPS_KEY_SPACE];

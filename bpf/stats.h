@@ -53,6 +53,21 @@ stats_count_rare(__u32 counter)
     return 0;
 }
 
+/* Takes over how much of the hint cache is in use.  Whatever 'xdp_hint_folds'
+ * has, a hint leads only to a slot that is compared with the packet, and an
+ * index beyond the map to none. */
+static __always_inline void
+stats_take_hint_shift(struct xdp_scratch *scratch)
+{
+    if (xdp_n_hint_buckets) {
+        __u32 zero = 0;
+        const volatile __u64 *folds = bpf_map_lookup_elem(&xdp_hint_folds,
+                                                          &zero);
+
+        scratch->hint_shift = xdp_hint_shift + (folds ? *folds : 0);
+    }
+}
+
 /* Brings what 'scratch' knows of the clock and of the CPU up to date.  To be
  * called before anything else asks for it.
  *
@@ -73,6 +88,7 @@ stats_tick(struct xdp_scratch *scratch)
         scratch->now = bpf_ktime_get_coarse_ns();
         scratch->stats_base = cpu * xdp_n_flows;
         scratch->hints_base = cpu * xdp_n_hint_buckets;
+        stats_take_hint_shift(scratch);
 
         /* A number in 'valid' may come back some day, but not so soon. */
         scratch->train.ifindex = 0;

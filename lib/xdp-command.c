@@ -120,7 +120,8 @@ show_object(const struct xdp_object *object, struct ds *s)
                   limits->n_flows);
     ds_put_format(s, "  masks: %"PRIu32" of %"PRIu32"\n", n_masks,
                   limits->n_masks);
-    ds_put_format(s, "  hints of a CPU: %"PRIu32"\n", limits->n_hints);
+    ds_put_format(s, "  hints of a CPU: %"PRIu32" of %"PRIu32"\n",
+                  xdp_flow_table_n_hints(object->table), limits->n_hints);
     ds_put_format(s, "  groups of outputs: %"PRIu32" of %d\n", n_groups,
                   XDP_MAX_GROUPS - 1);
     for (size_t i = 0; i < XDP_COUNTER_MAX; i++) {

@@ -5,7 +5,8 @@
  *
  * Calls go one way: flows (xdp-flow-table.c) use slots, groups, ports and
  * masks; slots, groups and ports use masks; groups tell what is for tc; order
- * and reports use what is there.
+ * and reports use what is there, and so do hints, which flows tell when there
+ * are more of these.
  *
  * Thread safety: that of lib/xdp-flow-table.h.
  */
@@ -105,6 +106,18 @@ struct table_group {
     uint64_t unused_since;      /* Epoch in which the last slot left. */
 };
 
+/* How much of the hint cache is in use, and why. */
+struct table_hints {
+    uint32_t n_used;            /* Hints of a CPU: a power of 2, or 0. */
+    uint32_t n_crowding;        /* Flows when the packets of some found no
+                                 * room for their hints, and there became
+                                 * more of these, or 0. */
+    bool settling;              /* Has 'n_used' changed since the walks were
+                                 * last looked at? */
+    uint64_t n_walks;           /* How many there were then... */
+    uint64_t n_lookups;         /* ...and what may have led to one. */
+};
+
 struct xdp_flow_table {
     struct xdp_flow_table_maps fds;
     struct xdp_flow_table_limits limits;
@@ -119,6 +132,8 @@ struct xdp_flow_table {
     struct xdp_port *ports_map;
     uint64_t *mask_hits;        /* NULL if the object does not count them. */
     struct xdp_target *targets; /* NULL if it has no programs for tc. */
+    uint32_t *hint_folds;       /* NULL if it does not ask how much of the
+                                 * hint cache is in use. */
 
     struct table_mask *masks;   /* By mask id. */
     struct hmap masks_by_bits;
@@ -133,6 +148,7 @@ struct xdp_flow_table {
     uint32_t n_free_slots;
     uint32_t n_flows;
     uint64_t n_made;            /* Masks and groups, so far. */
+    struct table_hints hints;
     uint32_t last_valid;        /* Last number given to a slot's 'valid'. */
     struct ovs_list garbage;    /* Oldest first. */
     bool lists_busy;            /* Are there lists of masks that programs may
@@ -201,6 +217,10 @@ enum xdp_table_error table_group_make(struct xdp_flow_table *,
 /* For programs at tc: xdp-table-tc.c. */
 void table_tc_set_target(struct xdp_flow_table *, uint32_t port,
                          uint32_t ifindex);
+
+/* How much of the hint cache is in use: xdp-table-hints.c. */
+void table_hints_init(struct xdp_flow_table *);
+void table_hints_grow(struct xdp_flow_table *);
 
 /* Slots: xdp-table-slot.c. */
 uint32_t table_slot_alloc(struct xdp_flow_table *);

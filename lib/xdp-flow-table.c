@@ -156,6 +156,16 @@ xdp_flow_table_create(const struct xdp_flow_table_maps *fds,
         }
     }
 
+    if (fds->hint_folds) {
+        table->hint_folds = map_memory(fds->hint_folds, "xdp_hint_folds", 1,
+                                       sizeof(uint64_t),
+                                       PROT_READ | PROT_WRITE, errp);
+        if (!table->hint_folds) {
+            goto error;
+        }
+    }
+    table_hints_init(table);
+
     if (fds->targets) {
         table->targets = map_memory(fds->targets, "xdp_targets",
                                     limits->n_ports, sizeof *table->targets,
@@ -229,6 +239,7 @@ xdp_flow_table_destroy(struct xdp_flow_table *table)
                  sizeof *table->ports_map);
     unmap_memory(table->mask_hits, (size_t) XDP_MASK_HITS * table->n_cpus,
                  sizeof *table->mask_hits);
+    unmap_memory(table->hint_folds, 1, sizeof(uint64_t));
     unmap_memory(table->targets, table->limits.n_ports,
                  sizeof *table->targets);
     hmap_destroy(&table->masks_by_bits);
@@ -348,6 +359,7 @@ xdp_flow_table_insert(struct xdp_flow_table *table,
     table_port_add_parts(table, flow->in_port, flow->parts);
     table_slot_count_ports(table, slot, 1);
     table->n_flows++;
+    table_hints_grow(table);
     *flowp = flow;
     return XDP_TABLE_OK;
 }

@@ -6,7 +6,8 @@
  * This module knows neither OVS flows nor network devices.  Whoever
  * offers flows (lib/xdp-offer.c) has translated them (lib/xdp-translate.h);
  * lib/xdp-netdev.c and lib/xdp-port*.c tell of ports, lib/xdp-worker.c has
- * slots freed and masks sorted, lib/xdp-custody*.c and lib/xdp-command.c ask.
+ * slots freed, masks sorted and hints fitted, lib/xdp-custody*.c and
+ * lib/xdp-command.c ask.
  *
  * Thread safety
  * =============
@@ -51,6 +52,10 @@ struct xdp_flow_table_maps {
     /* Only of an object that counts where walks over masks end, otherwise
      * 0. */
     int mask_hits;      /* xdp_mask_hits */
+
+    /* Only of an object that asks how much of its hint cache is in use,
+     * otherwise 0. */
+    int hint_folds;     /* xdp_hint_folds */
 
     /* Only of an object that has programs for tc, otherwise 0. */
     int targets;        /* xdp_targets */
@@ -131,6 +136,7 @@ void xdp_flow_table_set_vlan_limit(struct xdp_flow_table *, uint32_t port,
 uint32_t xdp_flow_table_port_n_masks(const struct xdp_flow_table *,
                                      uint32_t port);
 bool xdp_flow_table_sort_masks(struct xdp_flow_table *, bool begin);
+void xdp_flow_table_fit_hints(struct xdp_flow_table *);
 
 /* Flows. */
 enum xdp_table_error xdp_flow_table_insert(
@@ -165,6 +171,7 @@ void xdp_flow_table_usage(const struct xdp_flow_table *, uint32_t *n_flows,
                           uint32_t *n_masks, uint32_t *n_groups);
 const struct xdp_flow_table_limits *xdp_flow_table_get_limits(
     const struct xdp_flow_table *);
+uint32_t xdp_flow_table_n_hints(const struct xdp_flow_table *);
 uint64_t xdp_flow_table_n_made(const struct xdp_flow_table *);
 void xdp_flow_table_get_counters(const struct xdp_flow_table *,
                                  uint64_t counters[XDP_COUNTER_MAX]);

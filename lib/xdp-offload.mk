@@ -89,6 +89,7 @@ lib_xdp_files = \
 	lib/xdp-swap.c \
 	lib/xdp-swap.h \
 	lib/xdp-table-group.c \
+	lib/xdp-table-hints.c \
 	lib/xdp-table-mask.c \
 	lib/xdp-table-port.c \
 	lib/xdp-table-slot.c \

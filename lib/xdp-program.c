@@ -195,6 +195,10 @@ create_table(struct bpf_object *bpf, const struct xdp_caps *caps,
             bpf, xdp_contract_maps[XDP_MAP_MASK_HITS].name)) {
         maps.mask_hits = table_map_fd(bpf, XDP_MAP_MASK_HITS);
     }
+    if (bpf_object__find_map_by_name(
+            bpf, xdp_contract_maps[XDP_MAP_HINT_FOLDS].name)) {
+        maps.hint_folds = table_map_fd(bpf, XDP_MAP_HINT_FOLDS);
+    }
     if (xdp_contract_has_tc(caps)) {
         maps.targets = table_map_fd(bpf, XDP_MAP_TARGETS);
         maps.companions = table_map_fd(bpf, XDP_MAP_COMPANIONS);

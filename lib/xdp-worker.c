@@ -26,8 +26,8 @@
  * wait for a grace period at most, in ms. */
 #define RETRY_INTERVAL 200
 
-/* How often the masks of the ports are put into the order of their use, in
- * ms. */
+/* How often the masks of the ports are put into the order of their use, and
+ * the hint caches are fitted to theirs, in ms. */
 #define SORT_INTERVAL 1000
 
 /* How often megaflows are tried again that a system call has failed for, in
@@ -122,6 +122,22 @@ sort_masks(void)
     } while (more);
 }
 
+/* Fits the hint caches to what they are used for. */
+static void
+fit_hints(void)
+    OVS_EXCLUDED(xdp_mutex)
+{
+    struct xdp_object *object;
+
+    xdp_custody_lock();
+    LIST_FOR_EACH (object, list_node, xdp_object_list()) {
+        if (object->has_table) {
+            xdp_flow_table_fit_hints(object->table);
+        }
+    }
+    xdp_custody_unlock();
+}
+
 /* Has the datapath offer the flows of the ports that got our flow API. */
 static void
 offer_new_ports(void)
@@ -164,6 +180,7 @@ worker_main(void *monitor_)
 
             if (time_msec() >= next_sort) {
                 sort_masks();
+                fit_hints();
                 xdp_port_check_losses();
                 next_sort = time_msec() + SORT_INTERVAL;
             }

@@ -142,6 +142,9 @@ can_happen(size_t event)
     case EVENT_HINT_HIT:
         return n_hints;
 
+    case EVENT_FOLD_HINTS:
+        return n_hints > XDP_MIN_HINTS;
+
     default:
         return true;
     }

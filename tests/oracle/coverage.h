@@ -119,6 +119,7 @@ extern unsigned long int tags_count[MAX_TAGS + 1];
     EVENT(SUBTABLE_HIT, "found in a subtable")      \
     EVENT(MISS, "found nowhere")                    \
     EVENT(BAD_HINTS, "hint cache overwritten")      \
+    EVENT(FOLD_HINTS, "hint cache resized")         \
     EVENT(RECLAIM, "slots reclaimed")
 
 enum event {

@@ -2,7 +2,8 @@
 /*
  * Part "race": packets run while another thread inserts, modifies and removes
  * flows as fast as it can, and a third one makes the slots of the latter free
- * again and sorts the masks of the ports, as the provider's threads do.
+ * again and sorts the masks of the ports, as the provider's threads do.  The
+ * hint cache becomes larger and smaller meanwhile.
  *
  * All flows that ever are in the table, the universe, are disjoint, and OVS's
  * classifier says which of them a packet belongs to.  Each insertion and
@@ -522,6 +523,9 @@ test_race(void)
             for (uint32_t j = 0; j < repeats; j++) {
                 run_race_packet(p, false);
                 n_runs++;
+            }
+            if (i % 100 == 50) {
+                event_count[EVENT_FOLD_HINTS] += fold_hints();
             }
             if (bad_hints && i % 100 == 0) {
                 event_count[EVENT_BAD_HINTS]++;

@@ -383,6 +383,29 @@ scramble_hints(uint32_t n)
     }
 }
 
+/* Has programs use a random part of the hint cache, from the next tick of the
+ * clock on, as the provider does when it fits it to the flows.  Returns false
+ * if the cache is too small for that. */
+bool
+fold_hints(void)
+{
+    static int fd = -1;
+    uint32_t zero = 0;
+    uint64_t folds;
+
+    if (n_hints <= XDP_MIN_HINTS) {
+        return false;
+    }
+    folds = rnd(log_2_floor(n_hints / XDP_MIN_HINTS) + 1);
+    if (fd < 0) {
+        fd = open_map("xdp_hint_folds");
+    }
+    if (bpf_map_update_elem(fd, &zero, &folds, BPF_ANY)) {
+        ovs_fatal(errno, "writing the map xdp_hint_folds failed");
+    }
+    return true;
+}
+
 /* Checks that the counters have grown by 'expected' from 'before' to
  * 'after'.  Otherwise stores the name of one that has not and by how much it
  * has grown. */

@@ -41,6 +41,7 @@ bool key_is_marked(void);
 void set_hints(enum set_hints);
 uint64_t passes_in_train(const uint64_t before[XDP_COUNTER_MAX]);
 void scramble_hints(uint32_t n);
+bool fold_hints(void);
 void set_target(uint32_t port, bool enable);
 void break_target(uint32_t port, bool broken);
 bool check_counters_between(const uint64_t before[XDP_COUNTER_MAX],

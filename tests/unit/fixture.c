@@ -59,6 +59,7 @@ fixture_close(struct fixture *f)
     close(f->fds.port_stats);
     close(f->fds.counters);
     close(f->fds.mask_hits);
+    close(f->fds.hint_folds);
     if (f->fds.targets) {
         close(f->fds.targets);
         close(f->fds.companions);
@@ -109,6 +110,8 @@ fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_masks,
     f->fds.mask_hits = create_map(BPF_MAP_TYPE_ARRAY, 8,
                                   XDP_MASK_HITS * f->n_cpus, BPF_F_MMAPABLE,
                                   -1);
+    f->fds.hint_folds = create_map(BPF_MAP_TYPE_ARRAY, 8, 1, BPF_F_MMAPABLE,
+                                   -1);
     f->fds.targets = create_map(BPF_MAP_TYPE_ARRAY, sizeof(struct xdp_target),
                                 n_ports, BPF_F_MMAPABLE, -1);
     f->fds.companions = create_map(BPF_MAP_TYPE_HASH, 4, 2 * n_ports, 0, -1);

@@ -47,6 +47,7 @@ extern const struct unit_case unit_subtable[];
 extern const struct unit_case unit_swap[];
 extern const struct unit_case unit_table[];
 extern const struct unit_case unit_table_group[];
+extern const struct unit_case unit_table_hints[];
 extern const struct unit_case unit_table_mask[];
 extern const struct unit_case unit_table_pieces[];
 extern const struct unit_case unit_table_refusals[];
