@@ -132,7 +132,7 @@ struct xdp_flow_table {
     struct xdp_port *ports_map;
     uint64_t *mask_hits;        /* NULL if the object does not count them. */
     struct xdp_target *targets; /* NULL if it has no programs for tc. */
-    uint32_t *hint_folds;       /* NULL if it does not ask how much of the
+    uint64_t *hint_folds;       /* NULL if it does not ask how much of the
                                  * hint cache is in use. */
 
     struct table_mask *masks;   /* By mask id. */

@@ -35,8 +35,8 @@ set_used(struct xdp_flow_table *table, uint32_t n)
 {
     table->hints.n_used = n;
     table->hints.settling = true;
-    table_publish(table->hint_folds,
-                  log_2_floor(table->limits.n_hints) - log_2_floor(n));
+    *(volatile uint64_t *) table->hint_folds
+        = log_2_floor(table->limits.n_hints) - log_2_floor(n);
 }
 
 /* Returns how many hints 'table' should have in use for its flows. */
