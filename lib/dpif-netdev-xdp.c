@@ -115,8 +115,8 @@ dpif_netdev_xdp_stop(struct dp_netdev_flow *flow)
     }
 }
 
-/* Adds what XDP has carried of 'flow' to '*stats', and says in '*attrs', if
- * that is nonnull, if it is in XDP. */
+/* Adds what XDP has carried of 'flow' to '*stats', which has the packets of
+ * userspace, and says in '*attrs', if that is nonnull, if it is in XDP. */
 void
 dpif_netdev_xdp_add_status(struct dp_netdev_flow *flow,
                            struct dpif_flow_stats *stats,
@@ -127,7 +127,8 @@ dpif_netdev_xdp_add_status(struct dp_netdev_flow *flow,
 
     if (!dpif_netdev_xdp_is_known(flow)
         || !xdp_custody_get(flow->flow.in_port.odp_port, get_holder(flow),
-                            &flow->mega_ufid, &carried, &offloaded)) {
+                            &flow->mega_ufid, stats->n_packets, &carried,
+                            &offloaded)) {
         return;
     }
     stats->n_packets += carried.n_packets;

@@ -345,6 +345,8 @@ xdp_command_show_all(struct ds *s)
     ds_put_format(s, "flows offered: %"PRIu64"\n", custody_totals.n_offered);
     ds_put_format(s, "flows offloaded: %"PRIu64"\n",
                   custody_totals.n_offloaded);
+    ds_put_format(s, "flows displaced by busier ones: %"PRIu64"\n",
+                  custody_totals.n_displaced);
     xdp_conn_report_totals(s);
     LIST_FOR_EACH (object, list_node, xdp_object_list()) {
         show_object(object, s);

@@ -14,6 +14,7 @@
 #include "util.h"
 #include "xdp-program.h"
 
+COVERAGE_DEFINE(xdp_flow_displaced);
 COVERAGE_DEFINE(xdp_flow_offered);
 COVERAGE_DEFINE(xdp_flow_offloaded);
 COVERAGE_DEFINE(xdp_flow_retried);
@@ -39,6 +40,7 @@ struct counts {
     uint64_t offered;
     uint64_t offloaded;
     uint64_t retried;
+    uint64_t displaced;
     uint64_t refused[XDP_N_REASONS];
     uint64_t dropped[XLATE_MAX + 1]; /* By reason; the last is for all that
                                       * are unknown. */
@@ -65,6 +67,13 @@ void
 xdp_coverage_retried(void)
 {
     kept.retried++;
+}
+
+/* Counts a megaflow that had to leave XDP for a busier one. */
+void
+xdp_coverage_displaced(void)
+{
+    kept.displaced++;
 }
 
 /* Counts the refusal of a megaflow. */
@@ -151,6 +160,7 @@ xdp_coverage_publish(void)
     COVERAGE_ADD(xdp_flow_offered, counts.offered);
     COVERAGE_ADD(xdp_flow_offloaded, counts.offloaded);
     COVERAGE_ADD(xdp_flow_retried, counts.retried);
+    COVERAGE_ADD(xdp_flow_displaced, counts.displaced);
     for (int i = XDP_REASON_NONE + 1; i < XDP_N_REASONS; i++) {
         add_refused(i, counts.refused[i]);
     }

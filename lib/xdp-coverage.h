@@ -22,6 +22,7 @@
 void xdp_coverage_offered(void) OVS_REQUIRES(xdp_mutex);
 void xdp_coverage_offloaded(void) OVS_REQUIRES(xdp_mutex);
 void xdp_coverage_retried(void) OVS_REQUIRES(xdp_mutex);
+void xdp_coverage_displaced(void) OVS_REQUIRES(xdp_mutex);
 void xdp_coverage_refused(enum xdp_reason) OVS_REQUIRES(xdp_mutex);
 void xdp_coverage_dropped(uint32_t drop_reason, uint64_t n_packets)
     OVS_REQUIRES(xdp_mutex);

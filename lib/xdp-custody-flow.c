@@ -345,6 +345,9 @@ custody_enter(struct custody_flow *flow, struct xdp_flow_table *table,
     ovs_list_remove(&flow->port_node);
     ovs_list_push_front(&flow->port->flows, &flow->port_node);
     flow->port->n_offloaded++;
+    flow->moved_at = custody_seconds();
+    flow->n_sampled = 0;
+    flow->rate = 0;
 }
 
 /* Notes that 'stats' are those of a stay of 'flow' in XDP. */
@@ -376,6 +379,7 @@ leave_table(struct custody_flow *flow)
     flow->table_flow = NULL;
     flow->home->n_homed--;
     flow->stopped = flow->stale = false;
+    flow->moved_at = custody_seconds();
     ovs_list_push_back(&custody_refused[XDP_REASON_NONE], &flow->refused_node);
     ovs_list_remove(&flow->port_node);
     ovs_list_push_back(&port->flows, &flow->port_node);

@@ -3,9 +3,10 @@
  * What the parts of custody, lib/xdp-custody*.c, lib/xdp-offer.c and
  * lib/xdp-command.c, share about megaflows.  Not to be included elsewhere.
  *
- * Calls go one way: what puts and retries megaflows (xdp-custody.c) uses what
- * offers them (xdp-offer.c), ports that come and go (-port.c) use what leaves
- * with them (-leave.c), and all of that uses what is known (-flow.c) and what
+ * Calls go one way: what puts and retries megaflows (xdp-custody.c), and what
+ * displaces them (-displace.c), uses what offers them (xdp-offer.c), ports
+ * that come and go (-port.c) use what leaves with them (-leave.c), and all of
+ * that uses what is known (-flow.c), how busy they are (-rate.c), and what
  * wakes up the worker (-wake.c).
  *
  * Thread safety: 'xdp_mutex' protects everything.
@@ -55,6 +56,11 @@ struct custody_ref {
                                  * those of the flow. */
     uint64_t n_packets;         /* Its share of the statistics. */
     uint64_t n_bytes;
+    uint32_t n_heard;           /* Packets that it has had in userspace, when
+                                 * it last said so... */
+    uint32_t heard_at;          /* ...as time_msec(). */
+    uint32_t rate;              /* Of these: see custody_hear(). */
+    uint8_t n_times_heard;      /* Up to 3: then 'rate' is one. */
     bool stopping;              /* Last statistics read, deletion to come. */
 };
 
@@ -75,13 +81,23 @@ struct custody_flow {
             size_t allocated;
         } many;
     };
-    bool has_many;              /* Which of them? */
+    bool has_many : 1;          /* Which of them? */
 
-    bool stopped;               /* In XDP, does it let no packets in? */
-    bool stale;                 /* New actions came while it was stopped. */
-    bool judged;                /* Is 'reason' more than its initial value? */
-    bool was_offloaded;         /* Was it ever in XDP? */
+    bool stopped : 1;           /* In XDP, does it let no packets in? */
+    bool stale : 1;             /* New actions came while it was stopped. */
+    bool judged : 1;            /* Is 'reason' more than its initial value? */
+    bool was_offloaded : 1;     /* Was it ever in XDP? */
     uint8_t reason;             /* enum xdp_reason: why it is not in XDP. */
+
+    /* For who displaces whom, see xdp-custody-displace.c. */
+    uint8_t n_vain;             /* Stays in XDP that were of little use. */
+    uint16_t moved_at;          /* When it came into XDP, or left, in
+                                 * custody_seconds(). */
+    uint32_t n_sampled;         /* In XDP: packets of this stay, when last
+                                 * looked at. */
+    uint32_t rate;              /* Packets a minute that XDP carries, or could
+                                 * carry, when last looked at. */
+
     char *detail;               /* See "struct xdp_translation". */
 
     struct xdp_blob *actions;   /* "struct nlattr"s.  NULL only while the
@@ -94,8 +110,8 @@ struct custody_flow {
                                       * behind a tunnel that of some AF_XDP
                                       * port. */
         };
-        struct ovs_list refused_node; /* Otherwise: in 'refused' or in
-                                       * 'retrying'. */
+        struct ovs_list refused_node; /* Otherwise: in 'refused',
+                                       * 'retrying' or 'busy'. */
     };
 
     struct xdp_flow_table_stats *base; /* Of its earlier stays in XDP, or NULL
@@ -120,6 +136,18 @@ custody_refs(const struct custody_flow *flow)
            : CONST_CAST(struct custody_ref *, &flow->one);
 }
 
+/* Returns true if all holders of 'flow' are about to go. */
+static inline bool
+custody_all_stopping(const struct custody_flow *flow)
+{
+    for (size_t i = 0; i < flow->n_refs; i++) {
+        if (!custody_refs(flow)[i].stopping) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Returns the first action of 'flow' of OVS_ACTION_ATTR_* 'type', or NULL. */
 static inline const struct nlattr *
 custody_find_action(const struct custody_flow *flow, uint16_t type)
@@ -127,6 +155,10 @@ custody_find_action(const struct custody_flow *flow, uint16_t type)
     return nl_attr_find__((const struct nlattr *) flow->actions->data,
                           flow->actions->size, type);
 }
+
+/* The slowest megaflow that is worth the place of another one, in packets a
+ * minute. */
+#define CUSTODY_MIN_RATE (8 * 60)
 
 extern struct hmap custody_ports OVS_GUARDED_BY(xdp_mutex);
 
@@ -141,6 +173,10 @@ extern struct hmap custody_flows[CUSTODY_TABLES] OVS_GUARDED_BY(xdp_mutex);
 #define CUSTODY_LOOK 1
 #define CUSTODY_WORK 16
 #define CUSTODY_BUDGET (XDP_CUSTODY_BATCH * CUSTODY_WORK)
+
+/* How many megaflows the making of a mask or group counts for: a map is made
+ * for it, and a thread publishes that. */
+#define CUSTODY_MADE_COST 16
 
 /* Megaflows that are not in XDP, by their reason, the longest there first. */
 extern struct ovs_list custody_refused[XDP_N_REASONS]
@@ -185,6 +221,16 @@ void custody_withdraw(struct custody_flow *, enum xdp_reason,
 void custody_set_reason(struct custody_flow *, enum xdp_reason,
                         const char *detail) OVS_REQUIRES(xdp_mutex);
 
+/* xdp-custody-rate.c. */
+uint16_t custody_seconds(void);
+void custody_hear(struct custody_flow *, struct custody_ref *,
+                  uint64_t n_packets) OVS_REQUIRES(xdp_mutex);
+uint32_t custody_heard_rate(const struct custody_flow *)
+    OVS_REQUIRES(xdp_mutex);
+void custody_sample(struct custody_flow *, uint32_t elapsed, bool first)
+    OVS_REQUIRES(xdp_mutex);
+bool custody_any_waiting(bool forget) OVS_REQUIRES(xdp_mutex);
+
 /* xdp-custody-leave.c. */
 bool custody_port_withdraw_some(struct custody_port *, enum xdp_reason)
     OVS_REQUIRES(xdp_mutex);
@@ -192,6 +238,8 @@ bool custody_has_vlan_limit(void) OVS_REQUIRES(xdp_mutex);
 
 /* xdp-offer.c. */
 void xdp_offer(struct custody_flow *) OVS_REQUIRES(xdp_mutex);
+const struct xdp_flow_table *xdp_offer_table(const struct custody_flow *)
+    OVS_REQUIRES(xdp_mutex);
 bool xdp_offer_takes_metadata(const struct xdp_netdev *)
     OVS_REQUIRES(xdp_mutex);
 

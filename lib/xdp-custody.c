@@ -26,10 +26,6 @@ VLOG_DEFINE_THIS_MODULE(xdp_custody);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
-/* How many megaflows the making of a mask or group counts for: a map is made
- * for it, and a thread publishes that. */
-#define MADE_COST 16
-
 /* Refused megaflows that xdp_custody_retry() is about to try. */
 static struct ovs_list retrying OVS_GUARDED_BY(xdp_mutex)
     = OVS_LIST_INITIALIZER(&retrying);
@@ -86,18 +82,6 @@ add_ref(struct custody_flow *flow, uintptr_t holder)
     return ref;
 }
 
-/* Returns true if all holders of 'flow' are about to go. */
-static bool
-all_stopping(const struct custody_flow *flow)
-{
-    for (size_t i = 0; i < flow->n_refs; i++) {
-        if (!custody_refs(flow)[i].stopping) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* Gives 'flow' the 'actions' that the holder of 'ref' has put last.  The other
  * holders keep in mind what they had, until they put the same.  Returns false
  * if they are what 'flow' had. */
@@ -148,7 +132,7 @@ adopt_actions(struct custody_flow *flow)
     set_actions(flow, ref, (const struct nlattr *) actions->data,
                 actions->size);
     xdp_blob_unref(actions);
-    if (all_stopping(flow)) {
+    if (custody_all_stopping(flow)) {
         flow->stale = true;
     } else {
         flow->stopped = flow->stale = false;
@@ -161,7 +145,7 @@ static void
 update_stopped(struct custody_flow *flow)
     OVS_REQUIRES(xdp_mutex)
 {
-    bool stopped = all_stopping(flow);
+    bool stopped = custody_all_stopping(flow);
 
     if (flow->table_flow && flow->stopped != stopped) {
         flow->stopped = stopped;
@@ -268,7 +252,7 @@ xdp_custody_put(odp_port_t in_port, uintptr_t holder, const ovs_u128 *ufid,
     if (set_actions(flow, add_ref(flow, holder), actions, actions_len)
         || !flow->table_flow) {
         flow->orig_in_port = orig_in_port;
-        if (all_stopping(flow)) {
+        if (custody_all_stopping(flow)) {
             flow->stale = true;
         } else {
             flow->stopped = flow->stale = false;
@@ -336,14 +320,16 @@ xdp_custody_stop(odp_port_t in_port, uintptr_t holder,
     xdp_custody_unlock();
 }
 
-/* Stores in '*stats' what 'holder' has to report of the megaflow 'ufid' from
- * 'in_port': the packets and bytes of its share, which are those that it had
- * and what came since any holder was asked for last, so that all shares add up
- * to the total, whichever of them come and go.  '*offloaded' tells whether the
- * megaflow is in XDP.  Returns false if 'holder' has no hold on it. */
+/* Stores in '*stats' what 'holder', which has had 'n_packets' in userspace,
+ * has to report of the megaflow 'ufid' from 'in_port' beside these: the
+ * packets and bytes of its share, which are those that it had and what came
+ * since any holder was asked for last, so that all shares add up to the total,
+ * whichever of them come and go.  '*offloaded' tells whether the megaflow is
+ * in XDP.  Returns false if 'holder' has no hold on it. */
 bool
 xdp_custody_get(odp_port_t in_port, uintptr_t holder, const ovs_u128 *ufid,
-                struct dpif_flow_stats *stats, bool *offloaded)
+                uint64_t n_packets, struct dpif_flow_stats *stats,
+                bool *offloaded)
 {
     struct custody_flow *flow;
     struct custody_ref *ref;
@@ -366,6 +352,7 @@ xdp_custody_get(odp_port_t in_port, uintptr_t holder, const ovs_u128 *ufid,
         stats->used = total.used;
         stats->tcp_flags = total.tcp_flags;
         *offloaded = flow->table_flow != NULL;
+        custody_hear(flow, ref, n_packets);
     }
     xdp_custody_unlock();
     return ref != NULL;
@@ -468,7 +455,7 @@ retry_one(enum xdp_reason reason)
                                              struct custody_flow,
                                              refused_node);
 
-    if (!flow->n_refs || all_stopping(flow)) {
+    if (!flow->n_refs || custody_all_stopping(flow)) {
         ovs_list_remove(&flow->refused_node);
         ovs_list_push_back(&custody_refused[reason], &flow->refused_node);
         return true;
@@ -505,7 +492,7 @@ retry_some(enum xdp_reason reason)
 
     for (uint64_t cost = 0; cost < XDP_CUSTODY_BATCH && more; cost++) {
         more = !ovs_list_is_empty(&retrying) && retry_one(reason);
-        cost += MADE_COST * (count_made() - n_made);
+        cost += CUSTODY_MADE_COST * (count_made() - n_made);
         n_made = count_made();
     }
     return more;

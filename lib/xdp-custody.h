@@ -131,8 +131,8 @@ bool xdp_custody_delete(odp_port_t in_port, uintptr_t holder,
 void xdp_custody_stop(odp_port_t in_port, uintptr_t holder,
                       const ovs_u128 *ufid);
 bool xdp_custody_get(odp_port_t in_port, uintptr_t holder,
-                     const ovs_u128 *ufid, struct dpif_flow_stats *,
-                     bool *offloaded);
+                     const ovs_u128 *ufid, uint64_t n_packets,
+                     struct dpif_flow_stats *, bool *offloaded);
 
 /* For lib/xdp-port*.c. */
 bool xdp_custody_evict_some(const struct xdp_netdev *, size_t *position)
@@ -154,6 +154,8 @@ void xdp_custody_apply_source_ports(void) OVS_EXCLUDED(xdp_mutex);
 void xdp_custody_room_freed(void) OVS_REQUIRES(xdp_mutex);
 uint32_t xdp_custody_take_wanted(void);
 void xdp_custody_retry(uint32_t reasons);
+bool xdp_custody_displace(void);
+void xdp_custody_displace_wait(void);
 uint64_t xdp_custody_seq(void);
 void xdp_custody_wait(uint64_t seq);
 uint64_t xdp_custody_shortage_seq(void);

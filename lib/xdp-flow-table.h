@@ -162,6 +162,8 @@ void xdp_flow_table_stats_add(struct xdp_flow_table_stats *dst,
 
 /* Reuse of what programs may still look at. */
 bool xdp_flow_table_is_short(const struct xdp_flow_table *);
+bool xdp_flow_table_is_full(const struct xdp_flow_table *);
+bool xdp_flow_table_can_exchange(const struct xdp_flow_table *);
 bool xdp_flow_table_begin_reclaim(struct xdp_flow_table *, uint64_t *epoch);
 int xdp_flow_table_wait(const struct xdp_flow_table *);
 bool xdp_flow_table_reclaim(struct xdp_flow_table *, uint64_t epoch);

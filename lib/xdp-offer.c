@@ -272,6 +272,17 @@ translate(const struct custody_flow *flow, struct xdp_netdev *xdp,
     return reason;
 }
 
+/* Returns the table that 'flow' is in, or would be in if nothing else were in
+ * the way, or NULL. */
+const struct xdp_flow_table *
+xdp_offer_table(const struct custody_flow *flow)
+{
+    const struct xdp_netdev *home = find_home(flow,
+                                              custody_port_xdp(flow->port));
+
+    return has_table(home) ? home->object->table : NULL;
+}
+
 /* Puts 'flow' into XDP, or its new actions if it is there, or takes it out and
  * notes why it cannot be there. */
 void

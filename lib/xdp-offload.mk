@@ -34,10 +34,12 @@ lib_xdp_files = \
 	lib/xdp-contract.h \
 	lib/xdp-coverage.c \
 	lib/xdp-coverage.h \
+	lib/xdp-custody-displace.c \
 	lib/xdp-custody-flow.c \
 	lib/xdp-custody-leave.c \
 	lib/xdp-custody-port.c \
 	lib/xdp-custody-private.h \
+	lib/xdp-custody-rate.c \
 	lib/xdp-custody-wake.c \
 	lib/xdp-custody.c \
 	lib/xdp-custody.h \

@@ -263,6 +263,24 @@ xdp_flow_table_is_short(const struct xdp_flow_table *table)
             && !ovs_list_is_empty(&table->garbage));
 }
 
+/* Returns true if there are as many flows as 'table' may hold. */
+bool
+xdp_flow_table_is_full(const struct xdp_flow_table *table)
+{
+    return table->n_flows >= table->limits.n_flows;
+}
+
+/* Returns true if a flow may be removed and another one inserted at once:
+ * there are free slots, more than half of those that modifications of a full
+ * table rely on. */
+bool
+xdp_flow_table_can_exchange(const struct xdp_flow_table *table)
+{
+    const struct xdp_flow_table_limits *limits = &table->limits;
+
+    return table->n_free_slots > (limits->n_slots - limits->n_flows) / 2;
+}
+
 /* If there is garbage, or a list of masks that was replaced, ends the epoch,
  * stores its number in '*epoch', and returns true: after
  * xdp_flow_table_wait(), xdp_flow_table_reclaim() can free what there is of

@@ -28,6 +28,7 @@ xdp_totals_init(struct xdp_totals *totals)
 {
     totals->n_offered = 0;
     totals->n_offloaded = 0;
+    totals->n_displaced = 0;
     hmap_init(&totals->reasons);
 }
 

@@ -27,6 +27,7 @@ struct ds;
 struct xdp_totals {
     uint64_t n_offered;         /* Megaflows. */
     uint64_t n_offloaded;       /* Of them, those that ever were in XDP. */
+    uint64_t n_displaced;       /* How often one left for a busier one. */
     struct hmap reasons;        /* Of the rest. */
 };
 

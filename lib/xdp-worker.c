@@ -207,7 +207,9 @@ worker_main(void *monitor_)
             pending = true;
         }
         last_shortage = shortage;
+        xdp_custody_displace();
 
+        xdp_custody_displace_wait();
         xdp_custody_shortage_wait(shortage);
         xdp_features_monitor_wait(monitor);
         if (pending) {

@@ -101,7 +101,7 @@ holds(odp_port_t in_port, unsigned int pmd_id)
     struct dpif_flow_stats stats;
     bool offloaded;
 
-    return xdp_custody_get(in_port, pmd_id, &ufid, &stats, &offloaded);
+    return xdp_custody_get(in_port, pmd_id, &ufid, 0, &stats, &offloaded);
 }
 
 /* A megaflow lives until the last thread that has it has deleted it. */

@@ -161,7 +161,7 @@ flows_read(const struct flow_set *set)
         struct dpif_flow_stats stats;
         bool offloaded;
 
-        if (!xdp_custody_get(set->in->odp_port, PMD_ID, &ufid, &stats,
+        if (!xdp_custody_get(set->in->odp_port, PMD_ID, &ufid, 0, &stats,
                              &offloaded)) {
             ovs_fatal(0, "reading flow %"PRIu32" failed", set->first + i);
         }

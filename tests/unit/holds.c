@@ -5,33 +5,26 @@
  * What counts is how many of them a hold has moved.  With --times, it prints
  * for how long the lock was held, too.
  *
- * Ports and their devices are made up; the object with its table is real.
+ * Ports and their devices are made up (see megaflows.h).
  */
 
 #include <config.h>
 
 #undef NDEBUG
-#include <errno.h>
 #include <linux/if_link.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "dpif.h"
-#include "hash.h"
 #include "loopback.h"
+#include "megaflows.h"
 #include "netdev-native-tnl.h"
 #include "netdev-provider.h"
-#include "netlink.h"
-#include "odp-netlink.h"
 #include "openvswitch/dynamic-string.h"
-#include "openvswitch/match.h"
-#include "openvswitch/ofpbuf.h"
 #include "ovs-thread.h"
-#include "packets.h"
-#include "sset.h"
 #include "timeval.h"
 #include "unit.h"
 #include "util.h"
@@ -58,10 +51,10 @@ static unsigned int n_holds[32];
 static long long int taken_at, longest;
 static uint64_t taken_at_cpu, longest_cpu;
 
-/* The object of all ports, how many masks and groups its table had made, and
- * how many of them in one hold at most. */
-static const struct xdp_object *object;
+/* How many masks and groups the table had made, and megaflows been displaced,
+ * and how many in one hold at most. */
 static uint64_t n_last_made, max_made;
+static uint64_t n_first_displaced, n_last_displaced, max_displaced;
 
 /* If nonnull, a port, and how often it was seen to be open to flows without an
  * obstacle. */
@@ -135,7 +128,8 @@ __wrap_ovs_mutex_unlock(const struct ovs_mutex *mutex)
     if (mutex == &xdp_mutex && watching) {
         long long int usec = time_usec() - taken_at;
         uint64_t cpu = cpu_usec() - taken_at_cpu;
-        uint64_t n_made = xdp_flow_table_n_made(object->table);
+        uint64_t n_made = xdp_flow_table_n_made(megaflows_object->table);
+        uint64_t n_displaced = custody_totals.n_displaced;
         size_t n = custody_n_offloaded();
 
         n_holds[usec > 0 ? log_2_floor(MIN(usec, INT32_MAX)) : 0]++;
@@ -145,6 +139,8 @@ __wrap_ovs_mutex_unlock(const struct ovs_mutex *mutex)
         n_last = n;
         max_made = MAX(max_made, n_made - n_last_made);
         n_last_made = n_made;
+        max_displaced = MAX(max_displaced, n_displaced - n_last_displaced);
+        n_last_displaced = n_displaced;
         n_open += watched_netdev && is_open(watched_netdev);
         if (watched_report) {
             unsigned int n_ports = count_new_ports(watched_report);
@@ -164,7 +160,9 @@ watch(void)
     longest = longest_cpu = 0;
     max_moved = 0;
     max_made = 0;
-    n_last_made = xdp_flow_table_n_made(object->table);
+    max_displaced = 0;
+    n_first_displaced = n_last_displaced = custody_totals.n_displaced;
+    n_last_made = xdp_flow_table_n_made(megaflows_object->table);
     n_open = 0;
     n_last = custody_n_offloaded();
     watching = true;
@@ -187,302 +185,6 @@ unwatch(const char *what)
     }
 }
 
-/* Ports. */
-
-#define N_PORTS 3               /* Then comes a tunnel. */
-#define TUNNEL N_PORTS
-#define PORT_NO(I) u32_to_odp(101 + (I))
-
-static struct netdev netdevs[N_PORTS + 1];
-
-/* Returns the port of number 'i'. */
-static struct xdp_netdev *
-get_port(size_t i)
-    OVS_REQUIRES(xdp_mutex)
-{
-    return xdp_netdev_lookup(&netdevs[i]);
-}
-
-/* Returns the number of the device of port 'i', which there is not. */
-static int
-get_ifindex(size_t i)
-{
-    return 1000001 + i;
-}
-
-/* Makes port 'i' one of the datapath. */
-static struct custody_port *
-add_custody_port(size_t i)
-    OVS_REQUIRES(xdp_mutex)
-{
-    struct custody_port *port = xzalloc(sizeof *port);
-
-    netdevs[i].name = xasprintf("hold%"PRIuSIZE, i);
-    netdevs[i].netdev_class = &netdev_afxdp_class;
-    port->odp_port = PORT_NO(i);
-    port->name = xstrdup(netdevs[i].name);
-    port->netdev = &netdevs[i];
-    port->enabled = true;
-    ovs_list_init(&port->flows);
-    xdp_totals_init(&port->totals);
-    hmap_insert(&custody_ports, &port->node,
-                hash_int(odp_to_u32(port->odp_port), 0));
-    return port;
-}
-
-/* Forgets port 'i', whose megaflows are gone. */
-static void
-remove_custody_port(size_t i)
-    OVS_REQUIRES(xdp_mutex)
-{
-    struct custody_port *port = custody_port_find(PORT_NO(i));
-
-    if (port) {
-        if (port->tunnel) {
-            xdp_netdev_remove_tunnel(port->tunnel);
-        }
-        port->netdev = NULL;
-        custody_port_gc(port);
-    }
-    free(netdevs[i].name);
-}
-
-/* Makes port 'i', to which 'new_object' is attached. */
-static void
-add_port(size_t i, struct xdp_object *new_object)
-    OVS_REQUIRES(xdp_mutex)
-{
-    struct xdp_netdev *xdp = xzalloc(sizeof *xdp);
-
-    add_custody_port(i);
-    xdp->name = xstrdup(netdevs[i].name);
-    xdp->netdev = &netdevs[i];
-    xdp->ifindex = get_ifindex(i);
-    xdp->link_fd = -1;
-    xdp->tc = XDP_TC_NONE;
-    xdp->xdp_flags = XDP_FLAGS_DRV_MODE;
-    xdp->can_be_target = true;
-    ovs_assert(xdp_netdev_alloc_number(xdp->ifindex, &xdp->number));
-    ovs_assert(!xdp_flow_table_add_port(new_object->table, xdp->number,
-                                        xdp->ifindex,
-                                        xdp_netdev_vlan_limit()));
-    xdp_object_ref(new_object);
-    xdp->object = new_object;
-    xdp_netdev_insert(xdp);
-}
-
-/* Makes the tunnel. */
-static void
-add_tunnel(void)
-    OVS_REQUIRES(xdp_mutex)
-{
-    struct custody_port *port = add_custody_port(TUNNEL);
-
-    port->tunnel = xdp_netdev_add_tunnel(port->name, XDP_TUNNEL_VXLAN);
-    ovs_assert(port->tunnel);
-}
-
-/* Removes port 'i', whose megaflows are gone. */
-static void
-remove_port(size_t i)
-    OVS_REQUIRES(xdp_mutex)
-{
-    struct xdp_netdev *xdp = get_port(i);
-
-    remove_custody_port(i);
-    xdp_port_take_out(xdp);
-    xdp_netdev_remove(xdp);
-    free(xdp->name);
-    free(xdp->device_problem);
-    free(xdp->obstacle_help);
-    free(xdp);
-}
-
-/* Megaflows. */
-
-/* Returns the ufid of megaflow 'i'. */
-static ovs_u128
-get_ufid(unsigned int i)
-{
-    return (ovs_u128) { .u64 = { .lo = i, .hi = 4 } };
-}
-
-/* Do megaflows lead into the tunnel, and come from there? */
-static bool tunneled;
-
-/* Do they push the header of one? */
-static bool pushing;
-
-/* How many masks do they have? */
-static unsigned int n_masks = 1;
-
-/* Is the offload off when they come? */
-static bool late;
-
-/* Returns the port from which megaflow 'i' comes, every other from 0 and the
- * rest from 2.  They lead to the next one, 1 or 0.  If 'tunneled', the former
- * pop the header of a tunnel, and the latter come from that. */
-static size_t
-get_in_port(unsigned int i)
-{
-    return i % 2 ? (tunneled ? TUNNEL : 2) : 0;
-}
-
-/* Appends the push of a VXLAN header to 'actions'. */
-static void
-put_tnl_push(struct ofpbuf *actions)
-{
-    static const uint8_t header[] = {
-        [12] = 0x08, [14] = 0x45, [23] = IPPROTO_UDP, [36] = 0x12, 0xb5,
-        [42] = 8, [49] = 0
-    };
-    struct ovs_action_push_tnl push;
-
-    memset(&push, 0, sizeof push);
-    push.tnl_type = OVS_VPORT_TYPE_VXLAN;
-    push.header_len = sizeof header;
-    memcpy(push.header, header, sizeof header);
-    nl_msg_put_unspec(actions, OVS_ACTION_ATTR_TUNNEL_PUSH, &push,
-                      offsetof(struct ovs_action_push_tnl, header)
-                      + sizeof header);
-}
-
-/* Puts megaflow 'i'. */
-static bool
-put(unsigned int i)
-{
-    ovs_u128 ufid = get_ufid(i);
-    size_t in_port = get_in_port(i);
-    struct ofpbuf actions;
-    uint64_t stub[8];
-    struct match match;
-    bool taken;
-
-    match_init_catchall(&match);
-    match.flow.in_port.odp_port = PORT_NO(in_port);
-    match.wc.masks.in_port.odp_port = u32_to_odp(UINT32_MAX);
-    match_set_dl_type(&match, htons(ETH_TYPE_IP));
-    match_set_nw_dst(&match, htonl(i));
-    match_set_nw_src_masked(&match, 0, htonl(i % n_masks));
-    ofpbuf_use_stub(&actions, stub, sizeof stub);
-    if (pushing) {
-        put_tnl_push(&actions);
-    }
-    if (tunneled && !in_port) {
-        nl_msg_put_odp_port(&actions, OVS_ACTION_ATTR_TUNNEL_POP,
-                            PORT_NO(TUNNEL));
-    } else {
-        nl_msg_put_odp_port(&actions, OVS_ACTION_ATTR_OUTPUT,
-                            PORT_NO((in_port + 1) % N_PORTS));
-    }
-    taken = xdp_custody_put(PORT_NO(in_port), 1, &ufid, &match, actions.data,
-                            actions.size, PORT_NO(0));
-    ofpbuf_uninit(&actions);
-    return taken;
-}
-
-/* Deletes megaflow 'i'. */
-static bool
-delete(unsigned int i)
-{
-    ovs_u128 ufid = get_ufid(i);
-
-    return xdp_custody_delete(PORT_NO(get_in_port(i)), 1, &ufid);
-}
-
-/* Switches the offload on or off, and does nothing about it. */
-static void
-set_offload(bool on)
-{
-    struct xdp_flow_table_limits limits;
-
-    ovs_mutex_lock(&xdp_mutex);
-    limits = *xdp_netdev_get_limits();
-    xdp_netdev_set_offload(on, &limits);
-    ovs_mutex_unlock(&xdp_mutex);
-}
-
-/* Removes megaflows and ports. */
-static void
-end(void)
-{
-    const struct xdp_flow_table_limits none = { .n_flows = 0 };
-
-    for (unsigned int i = 0; i < holds_flows; i++) {
-        if (!delete(i)) {
-            fail("megaflow %u not in custody", i);
-        }
-    }
-    xdp_port_lock_config();
-    for (size_t i = 0; i < N_PORTS; i++) {
-        remove_port(i);
-    }
-    remove_custody_port(TUNNEL);
-    xdp_port_unlock_config();
-    xdp_port_configure(false, &none);
-    tunneled = pushing = false;
-    n_masks = 1;
-    late = false;
-}
-
-/* Makes ports and megaflows, all of which are in XDP, or none if 'late'.
- * Returns false, with the case failed, if that cannot be. */
-static bool
-begin(void)
-{
-    struct sset types = SSET_INITIALIZER(&types);
-    struct xdp_flow_table_limits limits = {
-        .n_flows = holds_flows + 1, .n_slots = 2 * holds_flows,
-        .n_masks = XDP_PORT_MAX_MASKS, .n_ports = 1024, .n_hints = 1024,
-    };
-    struct xdp_object *new_object;
-    char *message;
-    int error;
-
-    /* Either makes the offload known, by the version of OVS. */
-    netdev_run();
-    dp_enumerate_types(&types);
-    sset_destroy(&types);
-    xdp_port_configure(true, &limits);
-    xdp_custody_apply_source_ports();
-
-    ovs_mutex_lock(&xdp_mutex);
-    if (!hmap_is_empty(&custody_ports)) {
-        message = xstrdup("an earlier case has left its ports");
-        error = EBUSY;
-    } else {
-        error = xdp_object_get(object_path, &limits, NULL, &new_object,
-                               &message);
-    }
-    if (!error) {
-        for (size_t i = 0; i < N_PORTS; i++) {
-            add_port(i, new_object);
-        }
-        add_tunnel();
-        xdp_port_put_object(new_object);
-        object = new_object;
-    } else {
-        fail("%s", message);
-        free(message);
-    }
-    ovs_mutex_unlock(&xdp_mutex);
-    if (error) {
-        return false;
-    }
-
-    set_offload(!late);
-    for (unsigned int i = 0; i < holds_flows && !error; i++) {
-        error = !put(i);
-    }
-    set_offload(true);
-    if (xdp_custody_n_offloaded() != (late ? 0 : holds_flows)) {
-        fail("only %"PRIu64" megaflows in XDP", xdp_custody_n_offloaded());
-        end();
-        error = EINVAL;
-    }
-    return !error;
-}
-
 /* Cases. */
 
 /* The device of a port is deleted that half of the megaflows come from, and
@@ -492,26 +194,26 @@ test_holds_gone(void)
 {
     bool attached;
 
-    if (!begin()) {
+    if (!megaflows_begin()) {
         return;
     }
     watch();
-    xdp_port_handle_event(XDP_FEATURES_GONE, get_ifindex(0));
+    xdp_port_handle_event(XDP_FEATURES_GONE, megaflows_ifindex(0));
     unwatch("device gone");
     CHECK(!xdp_custody_n_offloaded());
     CHECK(max_moved && max_moved <= MAX_MOVED);
     ovs_mutex_lock(&xdp_mutex);
-    attached = get_port(0)->object;
+    attached = megaflows_port(0)->object;
     ovs_mutex_unlock(&xdp_mutex);
     CHECK(!attached);
-    end();
+    megaflows_end();
 }
 
 /* The datapath removes such a port. */
 static void
 test_holds_removed(void)
 {
-    if (!begin()) {
+    if (!megaflows_begin()) {
         return;
     }
     watch();
@@ -519,7 +221,7 @@ test_holds_removed(void)
     unwatch("port removed");
     CHECK(!xdp_custody_n_offloaded());
     CHECK(max_moved && max_moved <= MAX_MOVED);
-    end();
+    megaflows_end();
 }
 
 /* A tunnel goes to another driver. */
@@ -528,12 +230,12 @@ test_holds_tunnel(void)
 {
     bool is_tunnel;
 
-    tunneled = true;
-    if (!begin()) {
+    megaflows.tunneled = true;
+    if (!megaflows_begin()) {
         return;
     }
     watch();
-    xdp_custody_netdev_disable(&netdevs[TUNNEL]);
+    xdp_custody_netdev_disable(&megaflow_netdevs[TUNNEL]);
     unwatch("tunnel disabled");
     CHECK(!xdp_custody_n_offloaded());
     CHECK(max_moved && max_moved <= MAX_MOVED);
@@ -541,7 +243,7 @@ test_holds_tunnel(void)
     is_tunnel = custody_port_find(PORT_NO(TUNNEL))->tunnel;
     ovs_mutex_unlock(&xdp_mutex);
     CHECK(!is_tunnel);
-    end();
+    megaflows_end();
 }
 
 /* A port takes no redirected packets any more: its device, which there is not,
@@ -551,21 +253,21 @@ test_holds_target(void)
 {
     bool can_be_target;
 
-    if (!begin()) {
+    if (!megaflows_begin()) {
         return;
     }
     watch();
-    xdp_port_handle_event(XDP_FEATURES_CHANGED, get_ifindex(0));
+    xdp_port_handle_event(XDP_FEATURES_CHANGED, megaflows_ifindex(0));
     unwatch("no target");
     ovs_mutex_lock(&xdp_mutex);
-    can_be_target = get_port(0)->can_be_target;
+    can_be_target = megaflows_port(0)->can_be_target;
     ovs_mutex_unlock(&xdp_mutex);
     if (!can_be_target) {
         /* Not an old kernel, which cannot tell. */
         CHECK(xdp_custody_n_offloaded() == (holds_flows + 1) / 2);
         CHECK(max_moved && max_moved <= MAX_MOVED);
     }
-    end();
+    megaflows_end();
 }
 
 /* The MTU of a port is found to be too large: only what comes from there has
@@ -576,22 +278,22 @@ test_holds_obstacle(void)
     const int lo = 1;
     bool obstacle;
 
-    if (!begin()) {
+    if (!megaflows_begin()) {
         return;
     }
     ovs_mutex_lock(&xdp_mutex);
-    get_port(0)->ifindex = lo;
+    megaflows_port(0)->ifindex = lo;
     ovs_mutex_unlock(&xdp_mutex);
     watch();
     xdp_port_handle_event(XDP_FEATURES_LINK, lo);
     unwatch("large MTU");
     ovs_mutex_lock(&xdp_mutex);
-    obstacle = get_port(0)->obstacle;
+    obstacle = megaflows_port(0)->obstacle;
     ovs_mutex_unlock(&xdp_mutex);
     CHECK(obstacle);
     CHECK(xdp_custody_n_offloaded() == holds_flows / 2);
     CHECK(max_moved && max_moved <= MAX_MOVED);
-    end();
+    megaflows_end();
 }
 
 /* The limit of VLAN tags changes: all megaflows leave, and none is put into
@@ -602,12 +304,12 @@ test_holds_vlan_limit(void)
     int old_limit = flow_vlan_limit;
     unsigned int extra = holds_flows;
 
-    if (!begin()) {
+    if (!megaflows_begin()) {
         return;
     }
     flow_vlan_limit = old_limit == 1 ? 2 : 1;
     watch();
-    CHECK(put(extra));
+    CHECK(megaflow_put(extra));
     unwatch("put after another vlan-limit");
     CHECK(xdp_custody_n_offloaded() == holds_flows);
     watch();
@@ -615,12 +317,12 @@ test_holds_vlan_limit(void)
     unwatch("vlan-limit");
     CHECK(!xdp_custody_n_offloaded());
     CHECK(max_moved && max_moved <= MAX_MOVED);
-    CHECK(delete(extra));
+    CHECK(megaflow_delete(extra));
     xdp_custody_retry(XDP_RETRY_PORTS);
     CHECK(xdp_custody_n_offloaded() == holds_flows);
     flow_vlan_limit = old_limit;
     xdp_custody_apply_vlan_limit();
-    end();
+    megaflows_end();
 }
 
 /* The range of UDP source ports changes: what pushes UDP headers leaves. */
@@ -629,8 +331,8 @@ test_holds_source_ports(void)
 {
     uint16_t old_max = tnl_udp_port_max;
 
-    pushing = true;
-    if (!begin()) {
+    megaflows.pushing = true;
+    if (!megaflows_begin()) {
         return;
     }
     tnl_udp_port_max--;
@@ -642,16 +344,16 @@ test_holds_source_ports(void)
     xdp_custody_retry(XDP_REASON_BIT(XDP_REASON_ACTION));
     CHECK(xdp_custody_n_offloaded() == holds_flows);
     tnl_udp_port_max = old_max;
-    end();
+    megaflows_end();
 }
 
 /* All refused megaflows are tried again, and many of them need a new mask. */
 static void
 test_holds_retry(void)
 {
-    n_masks = 100;
-    late = true;
-    if (!begin()) {
+    megaflows.n_masks = 100;
+    megaflows.late = true;
+    if (!megaflows_begin()) {
         return;
     }
     watch();
@@ -660,14 +362,55 @@ test_holds_retry(void)
     CHECK(xdp_custody_n_offloaded() == holds_flows);
     CHECK(max_moved && max_moved <= MAX_MOVED);
     CHECK(max_made && max_made <= 4);
-    end();
+    megaflows_end();
+}
+
+/* Megaflows that have a table for themselves that is too small for all of them
+ * are displaced by the others, which are busy, and many of which need a new
+ * mask. */
+static void
+test_holds_displace(void)
+{
+    struct dpif_flow_stats stats;
+    unsigned int n_spare;
+    bool offloaded;
+
+    megaflows.n = MAX(holds_flows, 400);
+    megaflows.n_places = megaflows.n / 2;
+    megaflows.n_masks = 100;
+    clock_stop();
+    if (!megaflows_begin()) {
+        clock_run();
+        return;
+    }
+    watch();
+    for (unsigned int seconds = 0; seconds < 5; seconds++) {
+        clock_advance(1000);
+        for (unsigned int i = megaflows.n_places; i < megaflows.n; i++) {
+            ovs_u128 ufid = megaflow_ufid(i);
+
+            CHECK(xdp_custody_get(PORT_NO(megaflow_in_port(i)), 1, &ufid,
+                                  1000 * seconds, &stats, &offloaded));
+        }
+        xdp_custody_displace();
+    }
+    unwatch("displaced");
+    /* As many as there are slots to spare, but half of them for others. */
+    n_spare = megaflows.n_places / 32 + 64;
+    CHECK(custody_totals.n_displaced - n_first_displaced
+          == n_spare - n_spare / 2);
+    CHECK(xdp_custody_n_offloaded() == megaflows.n_places);
+    CHECK(max_displaced && max_displaced <= MAX_MOVED / 2);
+    CHECK(max_made <= 4);
+    megaflows_end();
+    clock_run();
 }
 
 /* The offload is switched off. */
 static void
 test_holds_off(void)
 {
-    if (!begin()) {
+    if (!megaflows_begin()) {
         return;
     }
     watch();
@@ -675,7 +418,7 @@ test_holds_off(void)
     unwatch("offload off");
     CHECK(!xdp_custody_n_offloaded());
     CHECK(max_moved && max_moved <= MAX_MOVED);
-    end();
+    megaflows_end();
 }
 
 /* The state of all ports is reported. */
@@ -684,7 +427,7 @@ test_holds_show(void)
 {
     struct ds s = DS_EMPTY_INITIALIZER;
 
-    if (!begin()) {
+    if (!megaflows_begin()) {
         return;
     }
     watched_report = &s;
@@ -697,7 +440,7 @@ test_holds_show(void)
     report_len = 0;
     CHECK(count_new_ports(&s) == N_PORTS + 1);
     ds_destroy(&s);
-    end();
+    megaflows_end();
 }
 
 /* Attaches the object to 'netdev' in generic mode. */
@@ -712,8 +455,8 @@ attach(struct netdev *netdev)
 static void
 check_attach(struct netdev *netdev)
 {
-    tunneled = true;
-    if (!begin()) {
+    megaflows.tunneled = true;
+    if (!megaflows_begin()) {
         return;
     }
     watched_netdev = netdev;
@@ -732,12 +475,12 @@ check_attach(struct netdev *netdev)
     /* Another one in generic mode changes nothing for the tunnel. */
     CHECK(xdp_port_detach(netdev));
     ovs_mutex_lock(&xdp_mutex);
-    get_port(1)->xdp_flags = XDP_FLAGS_SKB_MODE;
+    megaflows_port(1)->xdp_flags = XDP_FLAGS_SKB_MODE;
     ovs_mutex_unlock(&xdp_mutex);
     CHECK(attach(netdev));
     CHECK(xdp_custody_n_offloaded() == holds_flows);
     CHECK(xdp_port_detach(netdev));
-    end();
+    megaflows_end();
 }
 
 /* Makes the loopback device of a new namespace a port. */
@@ -775,6 +518,7 @@ const struct unit_case unit_holds[] = {
     { "holds-vlan-limit", test_holds_vlan_limit, NEED_BPF },
     { "holds-source-ports", test_holds_source_ports, NEED_BPF },
     { "holds-retry", test_holds_retry, NEED_BPF },
+    { "holds-displace", test_holds_displace, NEED_BPF },
     { "holds-off", test_holds_off, NEED_BPF },
     { "holds-show", test_holds_show, NEED_BPF },
     { "holds-attach", test_holds_attach, NEED_BPF },

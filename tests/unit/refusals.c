@@ -133,6 +133,48 @@ test_table_refused_early(void)
     fixture_destroy(&f);
 }
 
+/* A subtable that has all flows of a full table is not made anew, neither for
+ * those that are refused, nor for those that take the place of others. */
+static void
+test_table_refused_many(void)
+{
+    enum { N = 2000, N_OTHERS = 500 };
+    struct xdp_table_flow *flows[N], *extra;
+    struct xdp_flow_table_stats s;
+    struct inner_maps maps;
+    struct fixture f;
+
+    fixture_open(&f, N, 4, MAX_PORTS, N + N_OTHERS);
+    fixture_create(&f);
+    CHECK(!xdp_flow_table_add_port(f.table, 1, 1, 2));
+    for (uint32_t i = 0; i < N; i++) {
+        CHECK(!insert(&f, 1, i, 0, 1 + i, &flows[i]));
+    }
+    CHECK(xdp_flow_table_is_full(f.table));
+    read_inner_maps(&f, &maps);
+    for (uint32_t i = 0; i < N_OTHERS; i++) {
+        CHECK(insert(&f, 1, N + i, 0, 1, &extra) == XDP_TABLE_FLOWS_FULL);
+    }
+    CHECK(same_inner_maps(&f, &maps));
+
+    /* As long as half of the slots are left that are not for flows. */
+    for (uint32_t i = 0; i < N_OTHERS / 2; i++) {
+        CHECK(xdp_flow_table_can_exchange(f.table));
+        xdp_flow_table_remove(f.table, flows[i], &s);
+        CHECK(!xdp_flow_table_is_full(f.table));
+        CHECK(!insert(&f, 1, N + i, 0, 1, &flows[i]));
+    }
+    CHECK(same_inner_maps(&f, &maps));
+    CHECK(!xdp_flow_table_can_exchange(f.table));
+    CHECK(fixture_reclaim(&f));
+    CHECK(xdp_flow_table_can_exchange(f.table));
+
+    for (uint32_t i = 0; i < N; i++) {
+        xdp_flow_table_remove(f.table, flows[i], &s);
+    }
+    fixture_destroy(&f);
+}
+
 /* Returns what the slot of the flow to 'dst' has in 'valid', or 0. */
 static uint32_t
 get_valid(const struct fixture *f, uint32_t dst)
@@ -244,6 +286,7 @@ test_table_modify_fails(void)
 
 const struct unit_case unit_table_refusals[] = {
     { "table-refused-early", test_table_refused_early, NEED_BPF },
+    { "table-refused-many", test_table_refused_many, NEED_BPF },
     { "table-insert-fails", test_table_insert_fails, NEED_BPF },
     { "table-modify-fails", test_table_modify_fails, NEED_BPF },
     { NULL, NULL, 0 }

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A full table: refused megaflows displace those in XDP that are much less
+ * busy.  See xdp-custody.h.
+ *
+ * That is done in passes over all megaflows, one table at a time.  The first
+ * walk looks how busy each is, and gathers the refused ones that are worth a
+ * place, by their rate.  From how many there are follows how busy a megaflow
+ * in XDP may be at most to be looked at in the second walk.  That one goes
+ * where it meets them, for the busiest one that waits, if this is clearly
+ * busier.  So nothing has to be sorted, and a pass can be interrupted at any
+ * time: by whoever wants the lock, and for a grace period when there are no
+ * free slots, since a displaced megaflow's slot is not free at once.
+ *
+ * Equal megaflows never displace each other: one has to be twice as busy as
+ * the other, and by CUSTODY_MIN_RATE; both rates are of several seconds; and
+ * what has just come stays for a while, and keeps the rate with which it came.
+ * A megaflow whose packets go to userspace although it is in XDP, because of
+ * what only userspace can do, would look busy as soon as it is out.  So it has
+ * to wait before it can come back, and twice as long each time.
+ *
+ * Without a refused megaflow that is busy, or new, nothing is done at all.
+ */
+
+#include <config.h>
+
+#include "xdp-custody-private.h"
+
+#include <string.h>
+
+#include "openvswitch/poll-loop.h"
+#include "timeval.h"
+#include "util.h"
+#include "xdp-coverage.h"
+#include "xdp-program.h"
+
+/* How often there is a pass at most, in ms, and how many times as long as its
+ * first walk it is to the next one at least. */
+#define INTERVAL 1000
+#define PAUSE 10
+
+/* A look at the rates of a table that was longer ago than this, in ms, says
+ * nothing about what is now. */
+#define MAX_ELAPSED 15000
+
+/* How many passes it takes to know rates: one to begin to count, and two. */
+#define ENOUGH 3
+
+/* How many seconds a megaflow stays in XDP at least. */
+#define PROTECTION 2
+
+/* The largest value of 'n_vain'. */
+#define MAX_VAIN 6
+
+/* Classes of rates: 0 is one of its own, then each one is a power of 2. */
+#define N_CLASSES 33
+
+/* The pass that is under way. */
+static struct {
+    const struct xdp_flow_table *table; /* NULL between two passes. */
+    bool sampling;              /* First walk? */
+    size_t position;            /* Of the walk. */
+    unsigned int n_idle[N_CLASSES]; /* Megaflows that can be displaced. */
+    struct ovs_list busy[N_CLASSES]; /* Refused ones, by 'refused_node'. */
+    unsigned int n_busy;        /* How many of them there were. */
+    int last_class;             /* Of what the second walk looks at. */
+    bool is_over;               /* None is left. */
+    bool starved;               /* No slot was free. */
+} pass OVS_GUARDED_BY(xdp_mutex);
+
+/* The table of the last pass, when it began, its number among those of the
+ * same table in a row, and when the next one may begin, in ms. */
+static const struct xdp_flow_table *last_table OVS_GUARDED_BY(xdp_mutex);
+static long long int last_started OVS_GUARDED_BY(xdp_mutex);
+static unsigned int n_in_row OVS_GUARDED_BY(xdp_mutex);
+static long long int next_start OVS_GUARDED_BY(xdp_mutex);
+
+/* Since the pass before. */
+static uint32_t elapsed OVS_GUARDED_BY(xdp_mutex);
+
+/* Returns the class of 'rate'. */
+static int
+get_class(uint32_t rate)
+{
+    return rate ? log_2_floor(rate) + 1 : 0;
+}
+
+/* Returns true if a megaflow of rate 'in' may displace one of rate 'out'. */
+static bool
+is_busier(uint32_t in, uint32_t out)
+{
+    return in >= UINT64_C(2) * out + CUSTODY_MIN_RATE;
+}
+
+/* Returns true if 'flow' came into XDP, or left, at least 'seconds' ago. */
+static bool
+has_rested(const struct custody_flow *flow, uint16_t seconds)
+{
+    return (uint16_t) (custody_seconds() - flow->moved_at) >= seconds;
+}
+
+/* Returns true if 'flow' is in the table of the pass and may leave it. */
+static bool
+can_leave(const struct custody_flow *flow)
+    OVS_REQUIRES(xdp_mutex)
+{
+    return (flow->table_flow && flow->table == pass.table && !flow->stopped
+            && has_rested(flow, PROTECTION));
+}
+
+/* Returns true if 'flow' is refused for lack of room and may come back. */
+static bool
+can_enter(const struct custody_flow *flow)
+{
+    return (!flow->table_flow && flow->reason == XDP_REASON_FLOWS_FULL
+            && flow->n_refs && !custody_all_stopping(flow)
+            && (!flow->n_vain
+                || has_rested(flow, PROTECTION << flow->n_vain)));
+}
+
+/* For custody_walk(): looks how busy 'flow' is. */
+static unsigned int
+sample(struct custody_flow *flow, void *aux OVS_UNUSED)
+    OVS_REQUIRES(xdp_mutex)
+{
+    if (flow->table_flow) {
+        if (flow->table != pass.table) {
+            return CUSTODY_LOOK;
+        }
+        custody_sample(flow, elapsed, n_in_row == 2);
+        pass.n_idle[get_class(flow->rate)] += can_leave(flow);
+        return CUSTODY_WORK;
+    }
+    if (can_enter(flow)) {
+        flow->rate = custody_heard_rate(flow);
+        if (flow->rate >= CUSTODY_MIN_RATE
+            && xdp_offer_table(flow) == pass.table) {
+            ovs_list_remove(&flow->refused_node);
+            ovs_list_push_back(&pass.busy[get_class(flow->rate)],
+                               &flow->refused_node);
+            pass.n_busy++;
+        }
+    }
+    return 2 * CUSTODY_LOOK;
+}
+
+/* Returns the first of the busiest refused megaflows, or NULL if there is none
+ * any more. */
+static struct custody_flow *
+get_busiest(void)
+    OVS_REQUIRES(xdp_mutex)
+{
+    for (int i = N_CLASSES - 1; i >= 0; i--) {
+        while (!ovs_list_is_empty(&pass.busy[i])) {
+            struct custody_flow *flow
+                = CONTAINER_OF(ovs_list_front(&pass.busy[i]),
+                               struct custody_flow, refused_node);
+
+            if (can_enter(flow)) {
+                return flow;
+            }
+            ovs_list_remove(&flow->refused_node);
+            ovs_list_push_back(&custody_refused[flow->reason],
+                               &flow->refused_node);
+        }
+    }
+    return NULL;
+}
+
+/* Takes 'flow' out of XDP for a busier one. */
+static void
+displace(struct custody_flow *flow)
+    OVS_REQUIRES(xdp_mutex)
+{
+    uint32_t heard = custody_heard_rate(flow);
+    bool in_vain = heard >= CUSTODY_MIN_RATE && heard > flow->rate;
+
+    flow->n_vain = in_vain ? MIN(flow->n_vain + 1, MAX_VAIN) : 0;
+    custody_withdraw(flow, XDP_REASON_FLOWS_FULL, "displaced by a busier one");
+    custody_totals.n_displaced++;
+    flow->port->totals.n_displaced++;
+    xdp_coverage_displaced();
+}
+
+/* For custody_walk(): has the busiest of the refused megaflows displace
+ * 'flow', if it is clearly busier. */
+static unsigned int
+exchange(struct custody_flow *flow, void *aux OVS_UNUSED)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct custody_flow *busiest;
+    uint64_t n_made;
+    uint32_t rate;
+
+    if (!can_leave(flow) || get_class(flow->rate) > pass.last_class
+        || pass.starved || pass.is_over) {
+        return CUSTODY_LOOK;
+    }
+    busiest = get_busiest();
+    pass.is_over = !busiest;
+    if (!busiest) {
+        return CUSTODY_BUDGET;
+    }
+    if (!is_busier(busiest->rate, flow->rate)) {
+        return CUSTODY_LOOK;
+    }
+    pass.starved = !xdp_flow_table_can_exchange(pass.table);
+    if (pass.starved) {
+        return CUSTODY_BUDGET;
+    }
+
+    n_made = xdp_flow_table_n_made(pass.table);
+    rate = busiest->rate;
+    if (xdp_flow_table_is_full(pass.table)) {
+        displace(flow);
+    }
+    xdp_offer(busiest);
+    if (busiest->table_flow) {
+        busiest->rate = rate;
+    }
+    n_made = xdp_flow_table_n_made(pass.table) - n_made;
+    return CUSTODY_WORK * (2 + n_made * CUSTODY_MADE_COST);
+}
+
+/* Returns true if 'table' is that of a loaded object. */
+static bool
+is_loaded(const struct xdp_flow_table *table)
+    OVS_REQUIRES(xdp_mutex)
+{
+    const struct xdp_object *object;
+
+    LIST_FOR_EACH (object, list_node, xdp_object_list()) {
+        if (object->has_table && object->table == table) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Returns the full table whose turn it is, or NULL if there is none.  Each
+ * gets as many passes in a row as it takes to know rates. */
+static const struct xdp_flow_table *
+choose_table(void)
+    OVS_REQUIRES(xdp_mutex)
+{
+    const struct xdp_flow_table *first = NULL, *next = NULL;
+    const struct xdp_object *object;
+    bool is_behind = false;
+
+    LIST_FOR_EACH (object, list_node, xdp_object_list()) {
+        const struct xdp_flow_table *table
+            = object->has_table ? object->table : NULL;
+
+        if (table && xdp_flow_table_is_full(table)) {
+            if (table == last_table && n_in_row < ENOUGH) {
+                return table;
+            }
+            first = first ? first : table;
+            next = next || !is_behind ? next : table;
+        }
+        is_behind |= table && table == last_table;
+    }
+    return next ? next : first;
+}
+
+/* Begins a pass, if it is time for one, and there is a reason. */
+static void
+begin_pass(void)
+    OVS_REQUIRES(xdp_mutex)
+{
+    const struct xdp_flow_table *table;
+    long long int now = time_msec();
+
+    if (now < next_start || !custody_any_waiting(true)) {
+        return;
+    }
+    table = choose_table();
+    if (!table) {
+        return;
+    }
+    elapsed = MIN(now - last_started, UINT32_MAX);
+    n_in_row = (table == last_table && elapsed <= MAX_ELAPSED
+                ? MIN(n_in_row + 1, ENOUGH) : 1);
+    if (n_in_row == 1) {
+        elapsed = 0;
+    }
+    last_table = table;
+    last_started = now;
+
+    memset(&pass, 0, sizeof pass);
+    for (size_t i = 0; i < N_CLASSES; i++) {
+        ovs_list_init(&pass.busy[i]);
+    }
+    pass.table = table;
+    pass.sampling = true;
+}
+
+/* Ends the pass.  Megaflows that are still refused are the first to be tried
+ * when there is room, the busiest before the others. */
+static void
+end_pass(void)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct ovs_list *refused = &custody_refused[XDP_REASON_FLOWS_FULL];
+    struct ovs_list all = OVS_LIST_INITIALIZER(&all);
+
+    for (int i = N_CLASSES - 1; i >= 0; i--) {
+        ovs_list_push_back_all(&all, &pass.busy[i]);
+    }
+    if (!ovs_list_is_empty(&all) && is_loaded(pass.table)
+        && !xdp_flow_table_is_full(pass.table)) {
+        xdp_custody_kick(XDP_REASON_BIT(XDP_REASON_FLOWS_FULL));
+    }
+    ovs_list_push_back_all(&all, refused);
+    ovs_list_push_back_all(refused, &all);
+    pass.table = NULL;
+}
+
+/* Ends the first walk.  Returns true if there is something to do for the
+ * second one. */
+static bool
+end_sampling(void)
+    OVS_REQUIRES(xdp_mutex)
+{
+    long long int duration = time_msec() - last_started;
+    const struct custody_flow *busiest = get_busiest();
+    unsigned int n = 0;
+    int class = 0;
+
+    next_start = last_started + MAX(INTERVAL, PAUSE * duration);
+    pass.sampling = false;
+    pass.position = 0;
+    if (n_in_row < ENOUGH || !busiest) {
+        return false;
+    }
+    while (class < N_CLASSES - 1 && !pass.n_idle[class]) {
+        class++;
+    }
+    if (!is_busier(busiest->rate, class ? 1u << (class - 1) : 0)) {
+        return false;
+    }
+    while (class < N_CLASSES - 1 && (n += pass.n_idle[class]) < pass.n_busy) {
+        class++;
+    }
+    pass.last_class = class;
+    return true;
+}
+
+/* Goes on with the pass for one hold of the lock.  Returns true if it can go
+ * on at once. */
+static bool
+continue_pass(void)
+    OVS_REQUIRES(xdp_mutex)
+{
+    bool more;
+
+    if (!is_loaded(pass.table)) {
+        more = false;
+    } else if (pass.sampling) {
+        more = (custody_walk(&pass.position, sample, NULL)
+                || end_sampling());
+    } else {
+        pass.starved = false;
+        more = (custody_walk(&pass.position, exchange, NULL)
+                && !pass.is_over);
+        if (pass.starved) {
+            /* The last ones have to be looked at again. */
+            pass.position--;
+            return false;
+        }
+    }
+    if (!more) {
+        end_pass();
+    }
+    return more;
+}
+
+/* Has refused megaflows displace less busy ones in full tables, if it is time
+ * for that.  Returns true if the rest has to wait until slots are free, which
+ * xdp_custody_shortage_seq() has told, too. */
+bool
+xdp_custody_displace(void)
+{
+    bool more, starved;
+
+    do {
+        xdp_custody_lock();
+        if (!pass.table) {
+            begin_pass();
+        }
+        more = pass.table && continue_pass();
+        starved = pass.table && !more;
+        xdp_custody_unlock();
+    } while (more);
+    return starved;
+}
+
+/* Wakes up poll_block() when it is time for xdp_custody_displace(). */
+void
+xdp_custody_displace_wait(void)
+{
+    xdp_custody_lock();
+    if (!pass.table && custody_any_waiting(false)) {
+        poll_timer_wait_until(next_start);
+    }
+    xdp_custody_unlock();
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See clock.h. */
+
+#include <config.h>
+
+#undef NDEBUG
+#include "clock.h"
+
+#include <stdbool.h>
+
+#include "timeval.h"
+#include "util.h"
+
+static bool stopped;
+static long long int now;
+
+long long int __real_time_msec(void);
+long long int __wrap_time_msec(void);
+
+/* The linker has everybody call this for time_msec(). */
+long long int
+__wrap_time_msec(void)
+{
+    return stopped ? now : __real_time_msec();
+}
+
+/* Stops the clock. */
+void
+clock_stop(void)
+{
+    now = MAX(now, __real_time_msec());
+    stopped = true;
+}
+
+/* Has the clock, which is stopped, go on by 'ms' milliseconds. */
+void
+clock_advance(long long int ms)
+{
+    now += ms;
+}
+
+/* Has the clock run again. */
+void
+clock_run(void)
+{
+    stopped = false;
+}

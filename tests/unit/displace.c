@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Busy megaflows displace idle ones in a full table.  Packets are made up:
+ * what a program would count is written into the slots, and what userspace
+ * would have had is what holders say.  The clock is stopped.
+ */
+
+#include <config.h>
+
+#undef NDEBUG
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "dpif.h"
+#include "megaflows.h"
+#include "timeval.h"
+#include "unit.h"
+#include "util.h"
+#include "xdp-custody-private.h"
+#include "xdp-flow-table-private.h"
+#include "xdp-program.h"
+
+/* Bytes of a packet. */
+#define N_BYTES 100
+
+/* By megaflow: packets that it has had, and of these those in userspace. */
+static uint64_t *n_sent, *n_userspace;
+
+/* Packets of the last second, and of these those in XDP. */
+static uint64_t n_last, n_last_in_xdp;
+
+/* Are packets of megaflow 1 for userspace whether it is in XDP or not? */
+static bool in_vain;
+
+/* Returns megaflow 'i'. */
+static struct custody_flow *
+get_flow(unsigned int i)
+    OVS_REQUIRES(xdp_mutex)
+{
+    ovs_u128 ufid = megaflow_ufid(i);
+    struct custody_flow *flow = custody_find(PORT_NO(megaflow_in_port(i)),
+                                             &ufid);
+
+    ovs_assert(flow);
+    return flow;
+}
+
+/* Returns true if megaflow 'i' is in XDP. */
+static bool
+is_in_xdp(unsigned int i)
+{
+    bool is_in;
+
+    ovs_mutex_lock(&xdp_mutex);
+    is_in = get_flow(i)->table_flow;
+    ovs_mutex_unlock(&xdp_mutex);
+    return is_in;
+}
+
+/* Returns how many megaflows have been displaced. */
+static uint64_t
+count_displaced(void)
+{
+    uint64_t n;
+
+    ovs_mutex_lock(&xdp_mutex);
+    n = custody_totals.n_displaced;
+    ovs_mutex_unlock(&xdp_mutex);
+    return n;
+}
+
+/* Makes megaflows as 'megaflows' says, and stops the clock. */
+static bool
+begin(void)
+{
+    clock_stop();
+    if (!megaflows_begin()) {
+        clock_run();
+        return false;
+    }
+    n_sent = xcalloc(megaflows.n, sizeof *n_sent);
+    n_userspace = xcalloc(megaflows.n, sizeof *n_userspace);
+    return true;
+}
+
+/* Undoes begin(). */
+static void
+end(void)
+{
+    megaflows_end();
+    clock_run();
+    free(n_sent);
+    free(n_userspace);
+    in_vain = false;
+}
+
+/* Sends 'n' packets to megaflow 'i'. */
+static void
+send_packets(unsigned int i, uint64_t n)
+{
+    const struct custody_flow *flow;
+
+    ovs_mutex_lock(&xdp_mutex);
+    flow = get_flow(i);
+    n_sent[i] += n;
+    n_last += n;
+    if (flow->table_flow && !(in_vain && i == 1)) {
+        struct xdp_flow_stats *stats
+            = &flow->table->flow_stats[flow->table_flow->entry.slot];
+
+        stats->packets += n;
+        stats->bytes += n * N_BYTES;
+        n_last_in_xdp += n;
+    } else {
+        n_userspace[i] += n;
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+}
+
+/* Reads the statistics of all megaflows, as revalidators do.  Returns false if
+ * a packet is missing or there is one too many. */
+static bool
+revalidate(void)
+{
+    bool exact = true;
+
+    for (unsigned int i = 0; i < megaflows.n; i++) {
+        ovs_u128 ufid = megaflow_ufid(i);
+        struct dpif_flow_stats stats;
+        bool offloaded;
+
+        exact &= (xdp_custody_get(PORT_NO(megaflow_in_port(i)), 1, &ufid,
+                                  n_userspace[i], &stats, &offloaded)
+                  && stats.n_packets + n_userspace[i] == n_sent[i]
+                  && stats.n_bytes == stats.n_packets * N_BYTES);
+    }
+    return exact;
+}
+
+/* Does what the worker does: displaces, and waits for slots.  Returns how
+ * often it has waited. */
+static unsigned int
+work(void)
+{
+    struct xdp_flow_table *table = megaflows_object->table;
+    unsigned int n_waits = 0;
+
+    while (xdp_custody_displace()) {
+        uint64_t epoch;
+
+        n_waits++;
+        ovs_assert(xdp_flow_table_begin_reclaim(table, &epoch)
+                   && !xdp_flow_table_wait(table));
+        while (xdp_flow_table_reclaim(table, epoch)) {
+            continue;
+        }
+    }
+    return n_waits;
+}
+
+/* Lets a second pass in which each megaflow has as many packets as 'get_rate'
+ * says.  Returns false if statistics are wrong. */
+static bool
+pass_second(uint64_t (*get_rate)(unsigned int i))
+{
+    bool exact;
+
+    n_last = n_last_in_xdp = 0;
+    for (unsigned int i = 0; i < megaflows.n; i++) {
+        send_packets(i, get_rate(i));
+    }
+    clock_advance(1000);
+    exact = revalidate();
+    work();
+    return exact && revalidate();
+}
+
+/* Passes of seconds, for those rates that change. */
+static unsigned int seconds;
+
+/* Cases. */
+
+/* The last 50 megaflows are busy. */
+static uint64_t
+rate_last(unsigned int i)
+{
+    return i >= megaflows.n - 50 ? 1000 : 1;
+}
+
+/* Busy megaflows get into a full table, idle ones leave it, and all packets
+ * are counted once. */
+static void
+test_displace_idle(void)
+{
+    uint64_t n_before = count_displaced();
+    unsigned int n_refused = 0;
+
+    megaflows.n = 300;
+    megaflows.n_places = 100;
+    if (!begin()) {
+        return;
+    }
+    CHECK(!is_in_xdp(299));
+    for (int i = 0; i < 5; i++) {
+        CHECK(pass_second(rate_last));
+    }
+    CHECK(count_displaced() - n_before == 50);
+    CHECK(xdp_custody_n_offloaded() == 100);
+    for (unsigned int i = 250; i < 300; i++) {
+        CHECK(is_in_xdp(i));
+    }
+    CHECK(n_last == 50 * 1000 + 250);
+    CHECK(n_last_in_xdp == 50 * 1000 + 50);
+
+    /* The reason says so. */
+    ovs_mutex_lock(&xdp_mutex);
+    for (unsigned int i = 0; i < 100; i++) {
+        const struct custody_flow *flow = get_flow(i);
+
+        n_refused += (!flow->table_flow
+                      && flow->reason == XDP_REASON_FLOWS_FULL
+                      && flow->detail
+                      && !strcmp(flow->detail, "displaced by a busier one"));
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+    CHECK(n_refused == 50);
+
+    /* That was all. */
+    for (int i = 0; i < 20; i++) {
+        CHECK(pass_second(rate_last));
+    }
+    CHECK(count_displaced() - n_before == 50);
+    end();
+}
+
+/* All have much, those that are refused nearly twice as much as the others. */
+static uint64_t
+rate_similar(unsigned int i)
+{
+    return i >= megaflows.n_places ? 1900 : 1000;
+}
+
+/* All have the same, but some more in even and the others in odd seconds. */
+static uint64_t
+rate_bursts(unsigned int i)
+{
+    return (i + seconds) % 2 ? 1500 : 500;
+}
+
+/* All have a little, and one even less. */
+static uint64_t
+rate_slow(unsigned int i)
+{
+    return i ? 7 : 0;
+}
+
+/* Nothing moves, ever, if nobody is much busier than another. */
+static void
+test_displace_equal(void)
+{
+    static uint64_t (*const rates[])(unsigned int) = {
+        rate_similar, rate_bursts, rate_slow,
+    };
+    uint64_t n_before = count_displaced();
+
+    for (size_t i = 0; i < ARRAY_SIZE(rates); i++) {
+        megaflows.n = 200;
+        megaflows.n_places = 100;
+        if (!begin()) {
+            return;
+        }
+        for (seconds = 0; seconds < 60; seconds++) {
+            CHECK(pass_second(rates[i]));
+        }
+        if (count_displaced() != n_before) {
+            fail("something has moved with rates %"PRIuSIZE, i);
+        }
+        end();
+    }
+}
+
+/* Megaflow 'busy_one' is busy, much more so if that is 2. */
+static unsigned int busy_one;
+
+static uint64_t
+rate_one(unsigned int i)
+{
+    return i != busy_one ? 0 : i == 2 ? 100000 : 1000;
+}
+
+/* Who has just come stays for a moment, whatever it has. */
+static void
+test_displace_protected(void)
+{
+    unsigned int n = 0;
+
+    megaflows.n = 3;
+    megaflows.n_places = 1;
+    if (!begin()) {
+        return;
+    }
+    busy_one = 1;
+    while (!is_in_xdp(1)) {
+        CHECK(n++ < 5 && pass_second(rate_one));
+    }
+    busy_one = 2;
+    CHECK(pass_second(rate_one) && is_in_xdp(1));
+    CHECK(pass_second(rate_one) && is_in_xdp(2));
+    end();
+}
+
+/* Megaflow 1 is busy, and the others are not quite idle. */
+static uint64_t
+rate_vain(unsigned int i)
+{
+    return i == 1 ? 1000 : 100;
+}
+
+/* A megaflow that would be of no use in XDP, however busy it is, gets there
+ * less and less often. */
+static void
+test_displace_vain(void)
+{
+    uint64_t n_before = count_displaced();
+
+    megaflows.n = 3;
+    megaflows.n_places = 1;
+    if (!begin()) {
+        return;
+    }
+    in_vain = true;
+    for (int i = 0; i < 100; i++) {
+        CHECK(pass_second(rate_vain));
+    }
+    CHECK(count_displaced() - n_before >= 4);
+    n_before = count_displaced();
+    for (int i = 0; i < 500; i++) {
+        CHECK(pass_second(rate_vain));
+    }
+    CHECK(count_displaced() - n_before <= 10);
+    end();
+}
+
+/* Every tenth of 100,000 megaflows has 95 of 100 packets. */
+enum { N_GOAL = 100000 };
+
+static uint64_t
+rate_goal(unsigned int i)
+{
+    return i % 10 == 9 ? 95 : (i / 10 + i + seconds) % 9 < 5;
+}
+
+/* Within five seconds most packets are in XDP, though only every sixth
+ * megaflow has room there. */
+static void
+test_displace_goal(void)
+{
+    megaflows.n = N_GOAL;
+    megaflows.n_places = 16384;
+    if (!begin()) {
+        return;
+    }
+    for (seconds = 0; seconds <= 5; seconds++) {
+        long long int start;
+        unsigned int n_waits;
+
+        n_last = n_last_in_xdp = 0;
+        for (unsigned int i = 0; i < N_GOAL; i++) {
+            send_packets(i, rate_goal(i));
+        }
+        clock_advance(1000);
+        CHECK(revalidate());
+        start = time_usec();
+        n_waits = work();
+        if (holds_times) {
+            printf("second %u: %.1f %% in XDP, then %lld us, %u waits\n",
+                   seconds, 100.0 * n_last_in_xdp / n_last,
+                   time_usec() - start, n_waits);
+        }
+    }
+    CHECK(n_last_in_xdp >= n_last * 9 / 10);
+    CHECK(xdp_custody_n_offloaded() == 16384);
+    CHECK(revalidate());
+    end();
+}
+
+const struct unit_case unit_displace[] = {
+    { "displace-idle", test_displace_idle, NEED_BPF },
+    { "displace-equal", test_displace_equal, NEED_BPF },
+    { "displace-protected", test_displace_protected, NEED_BPF },
+    { "displace-vain", test_displace_vain, NEED_BPF },
+    { "displace-goal", test_displace_goal, NEED_BPF },
+    { NULL, NULL, 0 }
+};

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See megaflows.h. */
+
+#include <config.h>
+
+#undef NDEBUG
+#include "megaflows.h"
+
+#include <errno.h>
+#include <linux/if_link.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dpif.h"
+#include "hash.h"
+#include "netdev-provider.h"
+#include "netlink.h"
+#include "odp-netlink.h"
+#include "openvswitch/match.h"
+#include "openvswitch/ofpbuf.h"
+#include "packets.h"
+#include "sset.h"
+#include "unit.h"
+#include "util.h"
+#include "xdp-custody-private.h"
+#include "xdp-port-private.h"
+#include "xdp-program.h"
+
+struct megaflows megaflows;
+const struct xdp_object *megaflows_object;
+
+/* Ports. */
+
+struct netdev megaflow_netdevs[N_PORTS + 1];
+
+/* Returns the port of number 'i'. */
+struct xdp_netdev *
+megaflows_port(size_t i)
+{
+    return xdp_netdev_lookup(&megaflow_netdevs[i]);
+}
+
+/* Returns the number of the device of port 'i', which there is not. */
+int
+megaflows_ifindex(size_t i)
+{
+    return 1000001 + i;
+}
+
+/* Makes port 'i' one of the datapath. */
+static struct custody_port *
+add_custody_port(size_t i)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct custody_port *port = xzalloc(sizeof *port);
+
+    megaflow_netdevs[i].name = xasprintf("hold%"PRIuSIZE, i);
+    megaflow_netdevs[i].netdev_class = &netdev_afxdp_class;
+    port->odp_port = PORT_NO(i);
+    port->name = xstrdup(megaflow_netdevs[i].name);
+    port->netdev = &megaflow_netdevs[i];
+    port->enabled = true;
+    ovs_list_init(&port->flows);
+    xdp_totals_init(&port->totals);
+    hmap_insert(&custody_ports, &port->node,
+                hash_int(odp_to_u32(port->odp_port), 0));
+    return port;
+}
+
+/* Forgets port 'i', whose megaflows are gone. */
+static void
+remove_custody_port(size_t i)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct custody_port *port = custody_port_find(PORT_NO(i));
+
+    if (port) {
+        if (port->tunnel) {
+            xdp_netdev_remove_tunnel(port->tunnel);
+        }
+        port->netdev = NULL;
+        custody_port_gc(port);
+    }
+    free(megaflow_netdevs[i].name);
+}
+
+/* Makes port 'i', to which 'new_object' is attached. */
+static void
+add_port(size_t i, struct xdp_object *new_object)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct xdp_netdev *xdp = xzalloc(sizeof *xdp);
+
+    add_custody_port(i);
+    xdp->name = xstrdup(megaflow_netdevs[i].name);
+    xdp->netdev = &megaflow_netdevs[i];
+    xdp->ifindex = megaflows_ifindex(i);
+    xdp->link_fd = -1;
+    xdp->tc = XDP_TC_NONE;
+    xdp->xdp_flags = XDP_FLAGS_DRV_MODE;
+    xdp->can_be_target = true;
+    ovs_assert(xdp_netdev_alloc_number(xdp->ifindex, &xdp->number));
+    ovs_assert(!xdp_flow_table_add_port(new_object->table, xdp->number,
+                                        xdp->ifindex,
+                                        xdp_netdev_vlan_limit()));
+    xdp_object_ref(new_object);
+    xdp->object = new_object;
+    xdp_netdev_insert(xdp);
+}
+
+/* Makes the tunnel. */
+static void
+add_tunnel(void)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct custody_port *port = add_custody_port(TUNNEL);
+
+    port->tunnel = xdp_netdev_add_tunnel(port->name, XDP_TUNNEL_VXLAN);
+    ovs_assert(port->tunnel);
+}
+
+/* Removes port 'i', whose megaflows are gone. */
+static void
+remove_port(size_t i)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct xdp_netdev *xdp = megaflows_port(i);
+
+    remove_custody_port(i);
+    xdp_port_take_out(xdp);
+    xdp_netdev_remove(xdp);
+    free(xdp->name);
+    free(xdp->device_problem);
+    free(xdp->obstacle_help);
+    free(xdp);
+}
+
+/* Megaflows. */
+
+/* Returns the ufid of megaflow 'i'. */
+ovs_u128
+megaflow_ufid(unsigned int i)
+{
+    return (ovs_u128) { .u64 = { .lo = i, .hi = 4 } };
+}
+
+/* Returns the port from which megaflow 'i' comes, every other from 0 and the
+ * rest from 2.  They lead to the next one, 1 or 0.  If 'tunneled', the former
+ * pop the header of a tunnel, and the latter come from that. */
+size_t
+megaflow_in_port(unsigned int i)
+{
+    return i % 2 ? (megaflows.tunneled ? TUNNEL : 2) : 0;
+}
+
+/* Appends the push of a VXLAN header to 'actions'. */
+static void
+put_tnl_push(struct ofpbuf *actions)
+{
+    static const uint8_t header[] = {
+        [12] = 0x08, [14] = 0x45, [23] = IPPROTO_UDP, [36] = 0x12, 0xb5,
+        [42] = 8, [49] = 0
+    };
+    struct ovs_action_push_tnl push;
+
+    memset(&push, 0, sizeof push);
+    push.tnl_type = OVS_VPORT_TYPE_VXLAN;
+    push.header_len = sizeof header;
+    memcpy(push.header, header, sizeof header);
+    nl_msg_put_unspec(actions, OVS_ACTION_ATTR_TUNNEL_PUSH, &push,
+                      offsetof(struct ovs_action_push_tnl, header)
+                      + sizeof header);
+}
+
+/* Puts megaflow 'i'. */
+bool
+megaflow_put(unsigned int i)
+{
+    ovs_u128 ufid = megaflow_ufid(i);
+    size_t in_port = megaflow_in_port(i);
+    struct ofpbuf actions;
+    uint64_t stub[8];
+    struct match match;
+    bool taken;
+
+    match_init_catchall(&match);
+    match.flow.in_port.odp_port = PORT_NO(in_port);
+    match.wc.masks.in_port.odp_port = u32_to_odp(UINT32_MAX);
+    match_set_dl_type(&match, htons(ETH_TYPE_IP));
+    match_set_nw_dst(&match, htonl(i));
+    match_set_nw_src_masked(&match, 0, htonl(i % MAX(megaflows.n_masks, 1)));
+    ofpbuf_use_stub(&actions, stub, sizeof stub);
+    if (megaflows.pushing) {
+        put_tnl_push(&actions);
+    }
+    if (megaflows.tunneled && !in_port) {
+        nl_msg_put_odp_port(&actions, OVS_ACTION_ATTR_TUNNEL_POP,
+                            PORT_NO(TUNNEL));
+    } else {
+        nl_msg_put_odp_port(&actions, OVS_ACTION_ATTR_OUTPUT,
+                            PORT_NO((in_port + 1) % N_PORTS));
+    }
+    taken = xdp_custody_put(PORT_NO(in_port), 1, &ufid, &match, actions.data,
+                            actions.size, PORT_NO(0));
+    ofpbuf_uninit(&actions);
+    return taken;
+}
+
+/* Deletes megaflow 'i'. */
+bool
+megaflow_delete(unsigned int i)
+{
+    ovs_u128 ufid = megaflow_ufid(i);
+
+    return xdp_custody_delete(PORT_NO(megaflow_in_port(i)), 1, &ufid);
+}
+
+/* Switches the offload on or off, and does nothing about it. */
+static void
+megaflows_set_offload(bool on)
+{
+    struct xdp_flow_table_limits limits;
+
+    ovs_mutex_lock(&xdp_mutex);
+    limits = *xdp_netdev_get_limits();
+    xdp_netdev_set_offload(on, &limits);
+    ovs_mutex_unlock(&xdp_mutex);
+}
+
+/* Removes megaflows and ports. */
+void
+megaflows_end(void)
+{
+    const struct xdp_flow_table_limits none = { .n_flows = 0 };
+
+    for (unsigned int i = 0; i < megaflows.n; i++) {
+        if (!megaflow_delete(i)) {
+            fail("megaflow %u not in custody", i);
+        }
+    }
+    xdp_port_lock_config();
+    for (size_t i = 0; i < N_PORTS; i++) {
+        remove_port(i);
+    }
+    remove_custody_port(TUNNEL);
+    xdp_port_unlock_config();
+    xdp_port_configure(false, &none);
+    megaflows = (struct megaflows) { .n = 0 };
+}
+
+/* Returns the limits of the table. */
+static struct xdp_flow_table_limits
+get_limits(void)
+{
+    uint32_t n = megaflows.n_places;
+
+    return (struct xdp_flow_table_limits) {
+        .n_flows = n ? n : megaflows.n + 1,
+        .n_slots = n ? n + n / 32 + 64 : 2 * megaflows.n,
+        .n_masks = XDP_PORT_MAX_MASKS,
+        .n_ports = 1024,
+        .n_hints = 1024,
+    };
+}
+
+/* Makes ports and the megaflows that 'megaflows' describes, all of which are
+ * in XDP, or as many as the table holds, or none if 'late'.  Returns false,
+ * with the case failed, if that cannot be. */
+bool
+megaflows_begin(void)
+{
+    struct sset types = SSET_INITIALIZER(&types);
+    struct xdp_flow_table_limits limits;
+    struct xdp_object *new_object;
+    uint64_t n_offloaded;
+    char *message;
+    int error;
+
+    megaflows.n = megaflows.n ? megaflows.n : holds_flows;
+    limits = get_limits();
+
+    /* Either makes the offload known, by the version of OVS. */
+    netdev_run();
+    dp_enumerate_types(&types);
+    sset_destroy(&types);
+    xdp_port_configure(true, &limits);
+    xdp_custody_apply_source_ports();
+
+    ovs_mutex_lock(&xdp_mutex);
+    if (!hmap_is_empty(&custody_ports)) {
+        message = xstrdup("an earlier case has left its ports");
+        error = EBUSY;
+    } else {
+        error = xdp_object_get(object_path, &limits, NULL, &new_object,
+                               &message);
+    }
+    if (!error) {
+        for (size_t i = 0; i < N_PORTS; i++) {
+            add_port(i, new_object);
+        }
+        add_tunnel();
+        xdp_port_put_object(new_object);
+        megaflows_object = new_object;
+    } else {
+        fail("%s", message);
+        free(message);
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+    if (error) {
+        return false;
+    }
+
+    megaflows_set_offload(!megaflows.late);
+    for (unsigned int i = 0; i < megaflows.n && !error; i++) {
+        error = !megaflow_put(i);
+    }
+    megaflows_set_offload(true);
+    n_offloaded = megaflows.late ? 0 : MIN(megaflows.n, limits.n_flows);
+    if (xdp_custody_n_offloaded() != n_offloaded) {
+        fail("only %"PRIu64" megaflows in XDP", xdp_custody_n_offloaded());
+        megaflows_end();
+        error = EINVAL;
+    }
+    return !error;
+}
