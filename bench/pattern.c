@@ -51,9 +51,11 @@ pattern_parse_option(int c, const char *arg, struct pattern_options *o)
             o->order = PATTERN_UNIFORM;
         } else if (!strcmp(arg, "zipf")) {
             o->order = PATTERN_ZIPF;
+        } else if (!strcmp(arg, "tenth")) {
+            o->order = PATTERN_TENTH;
         } else {
             bench_die(0, "--order: \"%s\" is neither \"uniform\" nor "
-                      "\"zipf\"", arg);
+                      "\"zipf\" nor \"tenth\"", arg);
         }
         return true;
     case PATTERN_OPT_VLAN:
@@ -215,13 +217,15 @@ pattern_frame(uint32_t flow, struct pattern_frame *frame)
     make_frame(flow, &o, frame, &pattern);
 }
 
-/* Returns the length of the order of 'n_flows' flows. */
+/* Returns the length of the order of the flows of 'o'. */
 static uint32_t
-order_length(uint32_t n_flows)
+order_length(const struct pattern_options *o)
 {
-    uint32_t n = n_flows < ORDER_MAX / 4 ? 4 * n_flows : ORDER_MAX;
+    uint32_t each = o->order == PATTERN_TENTH ? 40 : 4;
+    uint32_t n = (o->n_flows < ORDER_MAX / each ? each * o->n_flows
+                  : ORDER_MAX);
 
-    return n_flows == 1 ? 0 : n > ORDER_MIN ? n : ORDER_MIN;
+    return o->n_flows == 1 ? 0 : n > ORDER_MIN ? n : ORDER_MIN;
 }
 
 /* Opens the BPF object 'path' to be loaded for frames as 'o' says.  Stores the
@@ -232,7 +236,7 @@ pattern_open(const char *path, const struct pattern_options *o,
 {
     struct bpf_object *object = bench_open(path);
     struct bench_pattern pattern = {
-        .n_order = order_length(o->n_flows),
+        .n_order = order_length(o),
         .n_devices = o->n_devices,
         .burst = o->burst,
         .interval = o->interval,
@@ -300,6 +304,10 @@ fill_order(uint64_t *order, uint32_t n, const struct pattern_options *o)
                 }
             }
             order[i] = low;
+        } else if (o->order == PATTERN_TENTH && part < 0.95) {
+            order[i] = 10 * (uint64_t) (part / 0.95 * (o->n_flows / 10.0));
+        } else if (o->order == PATTERN_TENTH) {
+            order[i] = (part - 0.95) / 0.05 * o->n_flows;
         } else {
             order[i] = part * o->n_flows;
         }
@@ -312,7 +320,7 @@ void
 pattern_loaded(const struct bpf_object *object,
                const struct pattern_options *o)
 {
-    uint32_t n = order_length(o->n_flows);
+    uint32_t n = order_length(o);
     uint64_t *order;
 
     if (!n) {

@@ -17,6 +17,7 @@ struct bpf_object;
 enum pattern_order {
     PATTERN_UNIFORM,            /* Each time any of them. */
     PATTERN_ZIPF,               /* The Nth with a probability like 1 / N. */
+    PATTERN_TENTH,              /* Every tenth 19 times out of 20. */
 };
 
 /* What a command line asks for. */
@@ -36,8 +37,8 @@ struct pattern_options {
 
 #define PATTERN_USAGE \
     "  --flows=N            number of flows (default 1)\n" \
-    "  --order=uniform|zipf how often each of them comes (default: all\n" \
-    "                       equally often)\n" \
+    "  --order=ORDER        how often each comes: uniform (default), zipf,\n" \
+    "                       or tenth: every tenth has 95 of 100 frames\n" \
     "  --vlan               frames have a VLAN tag\n" \
     "  --vxlan              frames come through a VXLAN tunnel\n" \
     "  --tcp                frames are acknowledgements of TCP\n"

@@ -212,6 +212,10 @@ def goals(results):
                        for case in results.get('churn').cases()
                        if case != 'quiet'])
              if results.get('churn') else None, 0.9),
+        Goal('100,000 flows of which a tenth is busy, a table of 16,384: in '
+             'XDP after 5 seconds',
+             median('full', 'after 5 seconds', 'offload'), 90, '%',
+             digits=1),
         *goals_of_conntrack(results),
         *goals_of_containers(results),
         Goal('TCP, the worst case, times userspace AF_XDP',
