@@ -124,12 +124,18 @@ hook_has_headers(struct hook_md *ctx)
 }
 
 /* Puts the headers of the packet, whatever they are, in front of 'data_end',
- * unless they are there.  Returns false if that fails. */
+ * unless they are there.  Returns false if that fails, or if the packet is a
+ * list of others, of which nobody could change more than the first, and which
+ * older kernels would not find their way in any more.  What tells it from one
+ * that stands for segments is that its checksums are known to be right. */
 __noinline int
 hook_pull(struct hook_md *ctx)
 {
     __u32 len = ctx->len;
 
+    if (ctx->gso_size && bpf_csum_level(ctx, BPF_CSUM_LEVEL_QUERY) >= 0) {
+        return false;
+    }
     return (hook_has_headers(ctx)
             || !bpf_skb_pull_data(ctx, len < HOOK_MAX_HEADERS
                                        ? len : HOOK_MAX_HEADERS));

@@ -4,7 +4,8 @@
  *
  * The kernel drops a packet that is redirected to a device and longer than the
  * device's MTU, an Ethernet header, and a VLAN tag, and nobody is told.  It
- * does not count a tag that is beside the packet.  A packet may get too long
+ * does not count a tag that is beside the packet, as long as the device takes
+ * it so.  A packet may get too long
  * by what is pushed, or may have come in through a port with a larger MTU.
  * Sent by userspace it may arrive nevertheless, since nothing but the device
  * looks at it there.  So this looks before anything happens to the packet, and

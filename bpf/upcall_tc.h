@@ -152,10 +152,11 @@ upcall_companion(__u32 port)
 
 /* Returns true if the longest packet that becomes of this one in 'companion',
  * of 'len' bytes and with 'front_len' bytes in front of them, gets through, or
- * if only a part of it does, and the packet is that now. */
+ * if only a part of it does, and the packet is that now.  The rest is a loss
+ * for 'stats', those of the port. */
 static __always_inline bool
 upcall_fits(struct hook_md *ctx, const struct upcall_companion *companion,
-            __u64 len, __u64 front_len)
+            struct xdp_port_stats *stats, __u64 len, __u64 front_len)
 {
     if (len + front_len <= companion->max) {
         return true;
@@ -164,6 +165,7 @@ upcall_fits(struct hook_md *ctx, const struct upcall_companion *companion,
         return false;
     }
     stats_count_rare(XDP_COUNTER_SHORTENED);
+    stats_add_to(&stats->too_large, 1);
     return true;
 }
 
@@ -211,13 +213,14 @@ upcall(struct hook_md *ctx, __u32 port)
     if (!scratch->pass) {
         return (companion.ifindex
                 ? upcall_redirect(ctx, &companion, stats,
-                                  upcall_fits(ctx, &companion, len, 0))
+                                  upcall_fits(ctx, &companion, stats, len,
+                                              0))
                 : upcall_pass(stats));
     }
     front = upcall_front(scratch);
-    fits = upcall_fits(ctx, &companion, len, (sizeof(struct xdp_companion_hdr)
-                                              + front.tunnel_len
-                                              + front.words_len));
+    fits = upcall_fits(ctx, &companion, stats, len,
+                       (sizeof(struct xdp_companion_hdr) + front.tunnel_len
+                        + front.words_len));
     if (!companion.ifindex
         || (fits && !upcall_put_header(ctx, scratch, &front))) {
         stats_count_rare(XDP_COUNTER_DROP_RECIRC);
@@ -240,7 +243,7 @@ upcall_untouched(struct hook_md *ctx, __u32 port)
     }
     return (companion.ifindex
             ? upcall_redirect(ctx, &companion, stats,
-                              upcall_fits(ctx, &companion,
+                              upcall_fits(ctx, &companion, stats,
                                           len ? len : hook_whole_len(ctx), 0))
             : upcall_pass(stats));
 }

@@ -627,7 +627,7 @@ struct xdp_port_stats {
     __u64 upcalls;      /* Handed to an AF_XDP socket. */
     __u64 no_socket;    /* Queue without socket: passed to the kernel. */
     __u64 no_metadata;  /* Upcalls without metadata: no room for it. */
-    __u64 too_large;    /* Dropped instead: see 'companion_max'. */
+    __u64 too_large;    /* Dropped, or shortened: see 'companion_max'. */
 };
 
 /* A band of a meter: a token bucket of which only the time is kept at which

@@ -257,10 +257,13 @@ xdp_netdev_unfinished_help(const struct xdp_netdev *port)
     }
     return xasprintf("the other end runs an XDP program, which would get "
                      "packets from ports at tc with unfinished checksums and "
-                     "without VLAN tags, so flows from these ports to this "
-                     "one stay in userspace: have the kernel finish them "
-                     "(ethtool -K %s tx off txvlan off tx-vlan-stag-hw-insert "
-                     "off)", port->name);
+                     "without VLAN tags, so flows %sto this one stay in "
+                     "userspace%s: have the kernel finish packets (ethtool -K "
+                     "%s tx off txvlan off tx-vlan-stag-hw-insert off)",
+                     xdp_netdev_is_tc(port) ? "" : "from these ports ",
+                     xdp_netdev_is_tc(port)
+                     ? ", which keeps checksums right, but not tags" : "",
+                     port->name);
 }
 
 /* Numbers. */

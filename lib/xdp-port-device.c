@@ -173,11 +173,28 @@ set_unfinished(struct xdp_netdev *port, const struct xdp_view *device)
             xdp_custody_unlock();
             xdp_custody_lock();
         }
+        xdp_port_tc_set_gro(port);
     } else {
+        xdp_port_tc_set_gro(port);
         port->target_warned = false;
         xdp_custody_kick(XDP_RETRY_TARGETS);
     }
-    xdp_port_tc_set_gro(port);
+}
+
+/* Has it told again, and tried again, what ports leave unfinished: whether
+ * that matters depends on whether there are ports at tc. */
+void
+xdp_port_tell_unfinished(void)
+{
+    struct xdp_netdev *port;
+
+    HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
+        if (port->leaves_unfinished) {
+            port->target_warned = false;
+            netdev_change_seq_changed(port->netdev);
+            xdp_custody_kick(XDP_RETRY_TARGETS);
+        }
+    }
 }
 
 /* Looks at the device of 'port', which is attached, and has the flows of the

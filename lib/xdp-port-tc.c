@@ -414,7 +414,8 @@ xdp_port_check_losses(void)
         if (n >= 2 * port->n_too_large + !port->n_too_large) {
             port->n_too_large = n;
             VLOG_WARN_RL(&rl, "%s: %"PRIu64" packets without a flow were too "
-                         "large for userspace, and lost", port->name, n);
+                         "large for userspace, and lost, but for the first "
+                         "piece of TCP", port->name, n);
             netdev_change_seq_changed(port->netdev);
         }
     }
@@ -455,9 +456,10 @@ xdp_port_tc_problem(const struct xdp_netdev *port)
         return why_not_tc(port);
     }
     max = max_packet(port->companion);
-    return xasprintf("%"PRIu64" packets without a flow were lost, because "
-                     "they were larger than the %"PRIu32" bytes that get to "
-                     "userspace: lower the MTU where they come from, or here "
-                     "(ip link set dev %s mtu %"PRIu32")", n, max, port->name,
+    return xasprintf("%"PRIu64" packets without a flow were lost, but for the "
+                     "first piece of TCP, because they were larger than the "
+                     "%"PRIu32" bytes that get to userspace: lower the MTU "
+                     "where they come from, or here (ip link set dev %s mtu "
+                     "%"PRIu32")", n, max, port->name,
                      max - VLAN_ETH_HEADER_LEN - XDP_COMPANION_ROOM);
 }

@@ -170,6 +170,7 @@ xdp_port_take_out(struct xdp_netdev *port)
     if (port->companion) {
         xdp_port_note_closed(port->companion->socket_end);
         xdp_port_tc_take_out(port);
+        xdp_port_tell_unfinished();
     }
     if (port->object->has_table) {
         xdp_flow_table_remove_port(port->object->table, port->number);
@@ -423,6 +424,9 @@ attach(struct xdp_netdev *port, const char *option, int ifindex,
     xdp_port_refresh_obstacle(port);
     evict_tunnels(port);
     port->leaving = false;
+    if (port->companion) {
+        xdp_port_tell_unfinished();
+    }
     return 0;
 
 error_target:
