@@ -15,6 +15,7 @@
 static struct hmap blobs[XDP_BLOB_N_KINDS] OVS_GUARDED_BY(xdp_mutex) = {
     HMAP_INITIALIZER(&blobs[XDP_BLOB_MASK]),
     HMAP_INITIALIZER(&blobs[XDP_BLOB_ACTIONS]),
+    HMAP_INITIALIZER(&blobs[XDP_BLOB_DETAIL]),
 };
 
 /* Returns true if 'blob' is the 'size' bytes at 'data'. */

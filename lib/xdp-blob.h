@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Pieces of memory that do not change, and that many have in common: the masks
- * and the actions of megaflows, of which there are few different ones.
+ * and the actions of megaflows, and what is said about their refusals, of
+ * which there are few different ones.
  *
  * Only so many different ones are shared that the table of them is small:
  * nobody waits for it to grow.  Those beyond that belong to one user each.  So
@@ -24,8 +25,8 @@
 struct xdp_blob {
     struct hmap_node node;      /* Among those that are shared. */
     uint32_t n_users;
-    uint32_t size : 30;         /* Bytes of 'data'. */
-    uint32_t kind : 1;          /* enum xdp_blob_kind. */
+    uint32_t size : 29;         /* Bytes of 'data'. */
+    uint32_t kind : 2;          /* enum xdp_blob_kind. */
     uint32_t shared : 1;
     uint64_t data[];
 };
@@ -35,6 +36,7 @@ struct xdp_blob {
 enum xdp_blob_kind {
     XDP_BLOB_MASK,
     XDP_BLOB_ACTIONS,
+    XDP_BLOB_DETAIL,
     XDP_BLOB_N_KINDS
 };
 

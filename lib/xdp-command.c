@@ -406,7 +406,7 @@ struct refused_aux {
     struct ds *s;
 };
 
-/* For custody_for_each(): appends a line about 'flow', if it is refused. */
+/* For custody_walk(): appends a line about 'flow', if it is refused. */
 static unsigned int
 format_refused(struct custody_flow *flow, void *aux_)
 {
@@ -427,8 +427,61 @@ format_refused(struct custody_flow *flow, void *aux_)
     ds_put_format(s, ", not offloaded: %s%s%s\n",
                   xdp_reason_to_string(flow->reason),
                   flow->detail ? ": " : "",
-                  flow->detail ? flow->detail : "");
+                  custody_detail(flow));
     return CUSTODY_WORK;
+}
+
+/* Appends the refused megaflows of the port 'name', or of all if that is NULL,
+ * to 's'.  That may become so long that making room in it takes milliseconds,
+ * so others get the lock meanwhile. */
+static void
+format_all_refused(const char *name, struct ds *s)
+    OVS_EXCLUDED(xdp_mutex)
+{
+    struct ds part = DS_EMPTY_INITIALIZER;
+    struct refused_aux refused = { .name = name, .s = &part };
+    size_t position = 0;
+    bool more;
+
+    do {
+        xdp_custody_lock();
+        more = custody_walk(&position, format_refused, &refused);
+        xdp_custody_unlock();
+        ds_put_buffer(s, ds_cstr(&part), part.length);
+        ds_clear(&part);
+    } while (more);
+    ds_destroy(&part);
+}
+
+/* Appends all refused megaflows to 's', and how many were refused, offered and
+ * offloaded. */
+void
+xdp_command_refused_all(struct ds *s)
+{
+    format_all_refused(NULL, s);
+    xdp_custody_lock();
+    xdp_totals_format(&custody_totals, s);
+    xdp_custody_unlock();
+}
+
+/* Appends those of the port that the datapath calls 'name' to 's'.  Returns
+ * false if there is none. */
+static bool
+refused_one(const char *name, struct ds *s)
+    OVS_EXCLUDED(xdp_mutex)
+{
+    const struct custody_port *port;
+    const struct xdp_netdev *xdp;
+
+    format_all_refused(name, s);
+    xdp_custody_lock();
+    xdp = find_port(name);
+    port = xdp ? port_of(xdp) : NULL;
+    if (port) {
+        xdp_totals_format(&port->totals, s);
+    }
+    xdp_custody_unlock();
+    return xdp != NULL;
 }
 
 /* Implements "ovs-appctl xdp/refused [PORT]". */
@@ -436,28 +489,23 @@ static void
 unixctl_refused(struct unixctl_conn *conn, int argc, const char *argv[],
                 void *aux OVS_UNUSED)
 {
-    char *name = argc > 1 ? datapath_name(argv[1]) : NULL;
     struct ds s = DS_EMPTY_INITIALIZER;
-    struct refused_aux refused = { .name = name, .s = &s };
-    const struct xdp_netdev *xdp;
-    const struct custody_port *port;
+    bool found = true;
 
-    custody_for_each(format_refused, &refused);
-    xdp_custody_lock();
-    xdp = name ? find_port(name) : NULL;
-    port = xdp ? port_of(xdp) : NULL;
-    if (!name || port) {
-        xdp_totals_format(port ? &port->totals : &custody_totals, &s);
-    }
-    xdp_custody_unlock();
+    if (argc > 1) {
+        char *name = datapath_name(argv[1]);
 
-    if (name && !xdp) {
-        reply_no_port(conn, argv[1]);
+        found = refused_one(name, &s);
+        free(name);
     } else {
+        xdp_command_refused_all(&s);
+    }
+    if (found) {
         unixctl_command_reply(conn, ds_cstr(&s));
+    } else {
+        reply_no_port(conn, argv[1]);
     }
     ds_destroy(&s);
-    free(name);
 }
 
 /* Implements "ovs-appctl xdp/conns [ZONE]". */

@@ -14,5 +14,6 @@ struct ds;
 void xdp_command_init(void);
 
 void xdp_command_show_all(struct ds *);
+void xdp_command_refused_all(struct ds *);
 
 #endif /* xdp-command.h */

@@ -20,6 +20,7 @@ COVERAGE_DEFINE(xdp_flow_offloaded);
 COVERAGE_DEFINE(xdp_flow_retried);
 COVERAGE_DEFINE(xdp_refused_action);
 COVERAGE_DEFINE(xdp_refused_digest);
+COVERAGE_DEFINE(xdp_refused_busy);
 COVERAGE_DEFINE(xdp_refused_field);
 COVERAGE_DEFINE(xdp_refused_flows_full);
 COVERAGE_DEFINE(xdp_refused_groups_full);
@@ -116,6 +117,7 @@ add_refused(enum xdp_reason reason, uint64_t n)
         COVERAGE_ADD(xdp_refused_groups_full, n);
         break;
     case XDP_REASON_DIGEST: COVERAGE_ADD(xdp_refused_digest, n); break;
+    case XDP_REASON_BUSY: COVERAGE_ADD(xdp_refused_busy, n); break;
     case XDP_REASON_SYSTEM: COVERAGE_ADD(xdp_refused_system, n); break;
     case XDP_REASON_NONE:
     case XDP_N_REASONS:

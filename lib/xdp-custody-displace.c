@@ -10,7 +10,9 @@
  * where it meets them, for the busiest one that waits, if this is clearly
  * busier.  So nothing has to be sorted, and a pass can be interrupted at any
  * time: by whoever wants the lock, and for a grace period when there are no
- * free slots, since a displaced megaflow's slot is not free at once.
+ * free slots, since a displaced megaflow's slot is not free at once.  First
+ * the table is asked if it is busy, as it is while the kernel makes a map that
+ * it needs: then nobody leaves, and the pass goes on in a moment.
  *
  * Equal megaflows never displace each other: one has to be twice as busy as
  * the other, and by CUSTODY_MIN_RATE; both rates are of several seconds; and
@@ -49,6 +51,11 @@
 /* How many seconds a megaflow stays in XDP at least. */
 #define PROTECTION 2
 
+/* How long a pass waits until a busy table is asked again, in ms, and how
+ * often in a row. */
+#define DELAY 1
+#define MAX_DELAYS 100
+
 /* The largest value of 'n_vain'. */
 #define MAX_VAIN 6
 
@@ -64,8 +71,11 @@ static struct {
     struct ovs_list busy[N_CLASSES]; /* Refused ones, by 'refused_node'. */
     unsigned int n_busy;        /* How many of them there were. */
     int last_class;             /* Of what the second walk looks at. */
-    bool is_over;               /* None is left. */
-    bool starved;               /* No slot was free. */
+    bool is_over;               /* None is left, or it has waited for long. */
+    bool pausing;               /* Nothing more with this hold of the lock. */
+    bool starved;               /* Nor before slots are free, or before the
+                                 * table is not busy any more. */
+    unsigned int n_delays;      /* How often in a row it was busy. */
 } pass OVS_GUARDED_BY(xdp_mutex);
 
 /* The table of the last pass, when it began, its number among those of the
@@ -182,6 +192,20 @@ displace(struct custody_flow *flow)
     xdp_coverage_displaced();
 }
 
+/* Has the pass wait, since its table was too busy for 'flow', or end if that
+ * has been so for long.  Others have their turn before. */
+static void
+delay(struct custody_flow *flow)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct ovs_list *busy = &pass.busy[get_class(flow->rate)];
+
+    ovs_list_remove(&flow->refused_node);
+    ovs_list_push_back(busy, &flow->refused_node);
+    pass.is_over = ++pass.n_delays > MAX_DELAYS;
+    pass.pausing = pass.starved = !pass.is_over;
+}
+
 /* For custody_walk(): has the busiest of the refused megaflows displace
  * 'flow', if it is clearly busier. */
 static unsigned int
@@ -189,11 +213,12 @@ exchange(struct custody_flow *flow, void *aux OVS_UNUSED)
     OVS_REQUIRES(xdp_mutex)
 {
     struct custody_flow *busiest;
+    enum xdp_reason reason;
     uint64_t n_made;
     uint32_t rate;
 
     if (!can_leave(flow) || get_class(flow->rate) > pass.last_class
-        || pass.starved || pass.is_over) {
+        || pass.pausing || pass.is_over) {
         return CUSTODY_LOOK;
     }
     busiest = get_busiest();
@@ -206,19 +231,30 @@ exchange(struct custody_flow *flow, void *aux OVS_UNUSED)
     }
     pass.starved = !xdp_flow_table_can_exchange(pass.table);
     if (pass.starved) {
+        pass.pausing = true;
+        return CUSTODY_BUDGET;
+    }
+    reason = xdp_offer_ask(busiest);
+    if (reason == XDP_REASON_BUSY) {
+        delay(busiest);
         return CUSTODY_BUDGET;
     }
 
     n_made = xdp_flow_table_n_made(pass.table);
     rate = busiest->rate;
-    if (xdp_flow_table_is_full(pass.table)) {
+    if (!reason && xdp_flow_table_is_full(pass.table)) {
         displace(flow);
     }
-    xdp_offer(busiest);
+    if (!xdp_offer(busiest, true)) {
+        delay(busiest);
+        return CUSTODY_BUDGET;
+    }
     if (busiest->table_flow) {
         busiest->rate = rate;
     }
+    pass.n_delays = 0;
     n_made = xdp_flow_table_n_made(pass.table) - n_made;
+    pass.pausing = n_made * CUSTODY_MADE_COST >= XDP_CUSTODY_BATCH;
     return CUSTODY_WORK * (2 + n_made * CUSTODY_MADE_COST);
 }
 
@@ -360,13 +396,13 @@ continue_pass(void)
         more = (custody_walk(&pass.position, sample, NULL)
                 || end_sampling());
     } else {
-        pass.starved = false;
+        pass.pausing = pass.starved = false;
         more = (custody_walk(&pass.position, exchange, NULL)
                 && !pass.is_over);
-        if (pass.starved) {
+        if (pass.pausing) {
             /* The last ones have to be looked at again. */
             pass.position--;
-            return false;
+            return !pass.starved;
         }
     }
     if (!more) {
@@ -377,7 +413,8 @@ continue_pass(void)
 
 /* Has refused megaflows displace less busy ones in full tables, if it is time
  * for that.  Returns true if the rest has to wait until slots are free, which
- * xdp_custody_shortage_seq() has told, too. */
+ * xdp_custody_shortage_seq() has told, too, or until a table is not busy any
+ * more. */
 bool
 xdp_custody_displace(void)
 {
@@ -400,7 +437,9 @@ void
 xdp_custody_displace_wait(void)
 {
     xdp_custody_lock();
-    if (!pass.table && custody_any_waiting(false)) {
+    if (pass.table && pass.n_delays) {
+        poll_timer_wait_until(time_msec() + DELAY);
+    } else if (!pass.table && custody_any_waiting(false)) {
         poll_timer_wait_until(next_start);
     }
     xdp_custody_unlock();

@@ -280,7 +280,7 @@ static void
 count_never(const struct custody_flow *flow, struct xdp_totals *t, int change)
 {
     if (flow->judged && !flow->was_offloaded) {
-        xdp_totals_never(t, flow->reason, flow->detail, change);
+        xdp_totals_never(t, flow->reason, custody_detail(flow), change);
     }
 }
 
@@ -298,7 +298,7 @@ custody_set_reason(struct custody_flow *flow, enum xdp_reason reason,
         ovs_list_push_back(&custody_refused[reason], &flow->refused_node);
     }
     if (flow->judged && flow->reason == reason
-        && !strcmp(flow->detail ? flow->detail : "", detail ? detail : "")) {
+        && !strcmp(custody_detail(flow), detail ? detail : "")) {
         return;
     }
 
@@ -322,8 +322,10 @@ custody_set_reason(struct custody_flow *flow, enum xdp_reason reason,
     custody_wake();
 
     flow->reason = reason;
-    free(flow->detail);
-    flow->detail = detail && detail[0] ? xstrdup(detail) : NULL;
+    xdp_blob_unref(flow->detail);
+    flow->detail = (detail && detail[0]
+                    ? xdp_blob_get(XDP_BLOB_DETAIL, detail, strlen(detail) + 1)
+                    : NULL);
     flow->judged = true;
     flow->was_offloaded |= first;
     for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
@@ -416,7 +418,7 @@ custody_delete(struct custody_flow *flow)
     if (flow->has_many) {
         free(flow->many.array);
     }
-    free(flow->detail);
+    xdp_blob_unref(flow->detail);
     free(flow->base);
     xdp_blob_unref(flow->actions);
     free(flow);

@@ -98,7 +98,8 @@ struct custody_flow {
     uint32_t rate;              /* Packets a minute that XDP carries, or could
                                  * carry, when last looked at. */
 
-    char *detail;               /* See "struct xdp_translation". */
+    struct xdp_blob *detail;    /* A string, see "struct xdp_translation", or
+                                 * NULL for an empty one. */
 
     struct xdp_blob *actions;   /* "struct nlattr"s.  NULL only while the
                                  * megaflow is being made. */
@@ -148,6 +149,13 @@ custody_all_stopping(const struct custody_flow *flow)
     return true;
 }
 
+/* Returns the detail of 'flow', which may be an empty string. */
+static inline const char *
+custody_detail(const struct custody_flow *flow)
+{
+    return flow->detail ? (const char *) flow->detail->data : "";
+}
+
 /* Returns the first action of 'flow' of OVS_ACTION_ATTR_* 'type', or NULL. */
 static inline const struct nlattr *
 custody_find_action(const struct custody_flow *flow, uint16_t type)
@@ -175,8 +183,8 @@ extern struct hmap custody_flows[CUSTODY_TABLES] OVS_GUARDED_BY(xdp_mutex);
 #define CUSTODY_BUDGET (XDP_CUSTODY_BATCH * CUSTODY_WORK)
 
 /* How many megaflows the making of a mask or group counts for: a map is made
- * for it, and a thread publishes that. */
-#define CUSTODY_MADE_COST 16
+ * for it, and a thread publishes that, in more than half a millisecond. */
+#define CUSTODY_MADE_COST XDP_CUSTODY_BATCH
 
 /* Megaflows that are not in XDP, by their reason, the longest there first. */
 extern struct ovs_list custody_refused[XDP_N_REASONS]
@@ -237,7 +245,10 @@ bool custody_port_withdraw_some(struct custody_port *, enum xdp_reason)
 bool custody_has_vlan_limit(void) OVS_REQUIRES(xdp_mutex);
 
 /* xdp-offer.c. */
-void xdp_offer(struct custody_flow *) OVS_REQUIRES(xdp_mutex);
+bool xdp_offer(struct custody_flow *, bool may_wait)
+    OVS_REQUIRES(xdp_mutex);
+enum xdp_reason xdp_offer_ask(const struct custody_flow *)
+    OVS_REQUIRES(xdp_mutex);
 const struct xdp_flow_table *xdp_offer_table(const struct custody_flow *)
     OVS_REQUIRES(xdp_mutex);
 bool xdp_offer_takes_metadata(const struct xdp_netdev *)

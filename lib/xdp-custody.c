@@ -16,6 +16,7 @@
 #include "netlink.h"
 #include "odp-netlink.h"
 #include "openvswitch/vlog.h"
+#include "ovs-thread.h"
 #include "util.h"
 #include "uuid.h"
 #include "xdp-coverage.h"
@@ -25,6 +26,12 @@
 VLOG_DEFINE_THIS_MODULE(xdp_custody);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
+
+/* How often something is tried again while a flow table is busy, and how many
+ * nanoseconds pass between two tries.  A grace period, for which the flow
+ * table waits at most, takes 10 to 20 ms, and more on a busy machine. */
+#define MAX_BUSY 200
+#define BUSY_INTERVAL (500 * 1000)
 
 /* Refused megaflows that xdp_custody_retry() is about to try. */
 static struct ovs_list retrying OVS_GUARDED_BY(xdp_mutex)
@@ -136,7 +143,7 @@ adopt_actions(struct custody_flow *flow)
         flow->stale = true;
     } else {
         flow->stopped = flow->stale = false;
-        xdp_offer(flow);
+        xdp_offer(flow, false);
     }
 }
 
@@ -154,7 +161,7 @@ update_stopped(struct custody_flow *flow)
                                        !stopped);
         } else {
             flow->stale = false;
-            xdp_offer(flow);
+            xdp_offer(flow, false);
         }
     }
 }
@@ -214,17 +221,16 @@ xdp_custody_apply_source_ports(void)
     }
 }
 
-/* Puts the megaflow 'ufid' from 'in_port' of 'holder' into custody, or its new
- * actions.  'match' is that of the holder's own flow, and has the ingress
- * port.  Returns false if that port is not ours to serve, or not any more:
- * then somebody else may have the megaflow, too. */
-bool
-xdp_custody_put(odp_port_t in_port, uintptr_t holder, const ovs_u128 *ufid,
-                const struct match *match, const struct nlattr *actions,
-                size_t actions_len, odp_port_t orig_in_port)
+/* As xdp_custody_put(), which says it in '*oursp', but if 'may_wait' and the
+ * flow table is busy, returns false, to be called again in a moment. */
+static bool
+put(odp_port_t in_port, uintptr_t holder, const ovs_u128 *ufid,
+    const struct match *match, const struct nlattr *actions,
+    size_t actions_len, odp_port_t orig_in_port, bool may_wait, bool *oursp)
 {
     struct custody_port *port;
     struct custody_flow *flow;
+    bool done = true;
     bool ours;
 
     xdp_custody_lock();
@@ -256,7 +262,7 @@ xdp_custody_put(odp_port_t in_port, uintptr_t holder, const ovs_u128 *ufid,
             flow->stale = true;
         } else {
             flow->stopped = flow->stale = false;
-            xdp_offer(flow);
+            done = xdp_offer(flow, may_wait);
         }
     } else {
         update_stopped(flow);
@@ -267,10 +273,34 @@ xdp_custody_put(odp_port_t in_port, uintptr_t holder, const ovs_u128 *ufid,
                     UUID_ARGS((struct uuid *) &flow->ufid),
                     xdp_reason_to_string(flow->reason),
                     flow->detail ? ": " : "",
-                    flow->detail ? flow->detail : "");
+                    custody_detail(flow));
     }
 out:
     xdp_custody_unlock();
+    *oursp = ours;
+    return done;
+}
+
+/* Puts the megaflow 'ufid' from 'in_port' of 'holder' into custody, or its new
+ * actions.  'match' is that of the holder's own flow, and has the ingress
+ * port.  Returns false if that port is not ours to serve, or not any more:
+ * then somebody else may have the megaflow, too.
+ *
+ * Waits for a busy flow table, but not with the lock, and not for long: what
+ * is refused then is tried again. */
+bool
+xdp_custody_put(odp_port_t in_port, uintptr_t holder, const ovs_u128 *ufid,
+                const struct match *match, const struct nlattr *actions,
+                size_t actions_len, odp_port_t orig_in_port)
+{
+    unsigned int n = 0;
+    bool ours;
+
+    while (!put(in_port, holder, ufid, match, actions, actions_len,
+                orig_in_port, n < MAX_BUSY, &ours)) {
+        xnanosleep_no_quiesce(BUSY_INTERVAL);
+        n++;
+    }
     return ours;
 }
 
@@ -446,9 +476,11 @@ count_tables(void)
 }
 
 /* Tries the first megaflow of 'retrying'.  Returns false if that has shown
- * that the rest, which is refused for 'reason', too, need not be tried. */
+ * that the rest, which is refused for 'reason', too, need not be tried.  If
+ * '*n_busy' and its table is busy, it goes to the end of 'retrying', and
+ * '*n_busy' is counted down. */
 static bool
-retry_one(enum xdp_reason reason)
+retry_one(enum xdp_reason reason, unsigned int *n_busy)
     OVS_REQUIRES(xdp_mutex)
 {
     struct custody_flow *flow = CONTAINER_OF(ovs_list_front(&retrying),
@@ -460,8 +492,13 @@ retry_one(enum xdp_reason reason)
         ovs_list_push_back(&custody_refused[reason], &flow->refused_node);
         return true;
     }
+    if (!xdp_offer(flow, *n_busy != 0)) {
+        ovs_list_remove(&flow->refused_node);
+        ovs_list_push_back(&retrying, &flow->refused_node);
+        --*n_busy;
+        return true;
+    }
     xdp_coverage_retried();
-    xdp_offer(flow);
     return flow->reason != reason || count_tables() > 1
            || (reason != XDP_REASON_FLOWS_FULL
                && reason != XDP_REASON_SYSTEM);
@@ -482,16 +519,18 @@ count_made(void)
 }
 
 /* Tries the first megaflows of 'retrying', as retry_one() does, as many as one
- * hold of the lock takes. */
+ * hold of the lock takes, or until the table is busy. */
 static bool
-retry_some(enum xdp_reason reason)
+retry_some(enum xdp_reason reason, unsigned int *n_busy)
     OVS_REQUIRES(xdp_mutex)
 {
+    unsigned int n_before = *n_busy;
     uint64_t n_made = count_made();
     bool more = true;
 
-    for (uint64_t cost = 0; cost < XDP_CUSTODY_BATCH && more; cost++) {
-        more = !ovs_list_is_empty(&retrying) && retry_one(reason);
+    for (uint64_t cost = 0;
+         cost < XDP_CUSTODY_BATCH && more && *n_busy == n_before; cost++) {
+        more = !ovs_list_is_empty(&retrying) && retry_one(reason, n_busy);
         cost += CUSTODY_MADE_COST * (count_made() - n_made);
         n_made = count_made();
     }
@@ -504,6 +543,7 @@ xdp_custody_retry(uint32_t reasons)
 {
     for (enum xdp_reason reason = 0; reason < XDP_N_REASONS; reason++) {
         bool more = reasons & XDP_REASON_BIT(reason);
+        unsigned int n_busy = MAX_BUSY;
 
         if (more) {
             /* What is refused again goes back to its own list. */
@@ -512,14 +552,21 @@ xdp_custody_retry(uint32_t reasons)
             xdp_custody_unlock();
         }
         while (more) {
+            unsigned int n_before = n_busy;
+
             xdp_custody_lock();
-            more = retry_some(reason);
+            more = retry_some(reason, &n_busy);
             if (!more) {
                 /* Their turn comes before that of those that were tried. */
                 ovs_list_push_back_all(&retrying, &custody_refused[reason]);
                 ovs_list_push_back_all(&custody_refused[reason], &retrying);
             }
             xdp_custody_unlock();
+            if (n_busy != n_before) {
+                xnanosleep_no_quiesce(BUSY_INTERVAL);
+            } else {
+                n_busy = MAX_BUSY;
+            }
         }
     }
 }

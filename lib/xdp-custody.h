@@ -37,10 +37,11 @@
  * =============
  *
  * 'xdp_mutex' (see lib/xdp-netdev.h) protects everything.  Functions without
- * an annotation take it themselves, in turn.  None of them waits for a grace
- * period, except through the flow table, and those that look at many
- * megaflows give the mutex back after each XDP_CUSTODY_BATCH of them, or are
- * called again and again by somebody who does.
+ * an annotation take it themselves, in turn.  Those that put megaflows and try
+ * them again wait for a busy flow table, with no lock of ours; none of the
+ * others waits for the kernel.  Those that look at many megaflows give the
+ * mutex back after each XDP_CUSTODY_BATCH of them, or are called again and
+ * again by somebody who does.
  */
 
 #ifndef XDP_CUSTODY_H

@@ -80,13 +80,22 @@ struct table_garbage {
     uint64_t epoch;
 };
 
+/* Memory for a flow or for garbage.  It stays with the table: after many
+ * pieces of memory were freed, malloc() looks at up to 10,000 of them at a
+ * time to find one of another size, and takes milliseconds for that. */
+struct table_spare {
+    struct ovs_list list_node;  /* In 'spares' of the table. */
+};
+
 /* An ingress port and a target. */
 struct table_port {
     uint32_t *n_flows;          /* By mask id, NULL if no ingress port. */
     uint32_t n_deep;            /* Flows whose ops need all parts. */
     uint32_t ifindex;           /* Device to redirect to, or 0. */
     uint32_t n_leading;         /* Flows that lead there. */
-    bool egress;                /* All its entries have 'xdp_egress'? */
+    bool egress;                /* All its entries have 'xdp_egress', and no
+                                 * program has seen them without? */
+    uint64_t egress_since;      /* Epoch in which all got it, or 0. */
 };
 
 /* One output of a flow. */
@@ -142,6 +151,8 @@ struct xdp_flow_table {
     struct hmap groups_by_outputs;
     struct table_port *ports;   /* By port number. */
     int dummy_fd;               /* Inner map for the last subtable. */
+    struct xdp_subtable_creation *next_map; /* For the next new mask, or
+                                             * NULL. */
 
     uint16_t *slot_groups;      /* By slot, if it is not free. */
     uint32_t *free_slots;       /* Stack. */
@@ -151,9 +162,12 @@ struct xdp_flow_table {
     struct table_hints hints;
     uint32_t last_valid;        /* Last number given to a slot's 'valid'. */
     struct ovs_list garbage;    /* Oldest first. */
+    struct ovs_list spares;     /* "struct table_spare"s. */
     bool lists_busy;            /* Are there lists of masks that programs may
                                  * still look at? */
     uint64_t lists_epoch;       /* When the last of them was replaced. */
+    bool egress_busy;           /* Does a flow wait until no program has seen
+                                 * a port without 'xdp_egress'? */
     uint32_t next_sorted;       /* First port whose masks the current pass has
                                  * not sorted; 'n_ports' between passes. */
     uint64_t epoch;
@@ -211,6 +225,8 @@ void table_port_remove_flow(struct xdp_flow_table *, uint32_t port,
 enum xdp_table_error table_group_choose(struct xdp_flow_table *,
                                         const struct xdp_flow_actions *,
                                         struct table_group_choice *);
+bool table_group_prepare(struct xdp_flow_table *,
+                         const struct table_group_choice *);
 enum xdp_table_error table_group_make(struct xdp_flow_table *,
                                       const struct table_group_choice *);
 
@@ -223,6 +239,8 @@ void table_hints_init(struct xdp_flow_table *);
 void table_hints_grow(struct xdp_flow_table *);
 
 /* Slots: xdp-table-slot.c. */
+void *table_spare_take(struct xdp_flow_table *);
+void table_spare_give(struct xdp_flow_table *, void *);
 uint32_t table_slot_alloc(struct xdp_flow_table *);
 void table_slot_free(struct xdp_flow_table *, uint32_t slot);
 void table_slot_set_valid(struct xdp_flow_table *, uint32_t slot, bool valid);

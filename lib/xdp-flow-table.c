@@ -19,6 +19,7 @@
 #include "hash.h"
 #include "openvswitch/vlog.h"
 #include "util.h"
+#include "xdp-pool.h"
 
 VLOG_DEFINE_THIS_MODULE(xdp_flow_table);
 
@@ -88,6 +89,7 @@ xdp_flow_table_create(const struct xdp_flow_table_maps *fds,
     hmap_reserve(&table->flows_by_digest, limits->n_flows);
     hmap_init(&table->groups_by_outputs);
     ovs_list_init(&table->garbage);
+    ovs_list_init(&table->spares);
     table->masks = xcalloc(limits->n_masks, sizeof *table->masks);
     table->ports = xcalloc(limits->n_ports, sizeof *table->ports);
     table->slot_groups = xcalloc(limits->n_slots, sizeof *table->slot_groups);
@@ -205,6 +207,7 @@ void
 xdp_flow_table_destroy(struct xdp_flow_table *table)
 {
     struct table_garbage *garbage;
+    struct table_spare *spare;
 
     if (!table) {
         return;
@@ -213,7 +216,11 @@ xdp_flow_table_destroy(struct xdp_flow_table *table)
     LIST_FOR_EACH_POP (garbage, list_node, &table->garbage) {
         free(garbage);
     }
+    LIST_FOR_EACH_POP (spare, list_node, &table->spares) {
+        free(spare);
+    }
     ovs_assert(hmap_is_empty(&table->flows_by_digest));
+    xdp_subtable_unprepare_map(&table->next_map);
     for (uint32_t i = 0; i < table->limits.n_masks; i++) {
         xdp_subtable_destroy(&table->masks[i].subtable);
     }
@@ -273,6 +280,38 @@ flow_digest(const struct xdp_flow_table *table, const struct xdp_key *key,
         }
     }
     return digest;
+}
+
+/* Prepares what an insertion with 'mask', or a modification if that is NULL,
+ * and with 'actions' would wait for.  Returns false if it would have to wait
+ * all the same, for the kernel or for programs: the caller, who holds a lock,
+ * should rather come back in a moment.  What cannot be at all is no reason to
+ * wait; but a full table is taken for one from which a flow will be removed
+ * first. */
+bool
+xdp_flow_table_prepare(struct xdp_flow_table *table,
+                       const struct xdp_key *mask,
+                       const struct xdp_flow_actions *actions)
+{
+    struct table_group_choice group;
+    uint32_t id;
+
+    if (!table->n_free_slots || table_group_choose(table, actions, &group)) {
+        return true;
+    }
+    if (!table_group_prepare(table, &group)) {
+        return false;
+    }
+    if (!mask) {
+        return true;
+    }
+    id = table_mask_find(table, mask);
+    if (id != UINT32_MAX) {
+        return xdp_subtable_prepare(&table->masks[id].subtable);
+    }
+    return (table_mask_find_unused(table) == UINT32_MAX
+            || (xdp_subtable_prepare_map(&table->next_map)
+                && !xdp_pool_is_full()));
 }
 
 /* Inserts the flow of packets that equal 'key' in the bits of 'mask', whose
@@ -337,7 +376,7 @@ xdp_flow_table_insert(struct xdp_flow_table *table,
      * either.  It is free at once. */
     slot = table_slot_alloc(table);
     table_slot_fill(table, slot, mask_id, &masked, actions, group.id);
-    flow = xzalloc(sizeof *flow);
+    flow = table_spare_take(table);
     flow->entry.digest = digest;
     flow->entry.slot = slot;
     system_error = xdp_subtable_insert(&table->masks[mask_id].subtable,
@@ -346,7 +385,7 @@ xdp_flow_table_insert(struct xdp_flow_table *table,
         VLOG_WARN_RL(&rl, "inserting a flow into a subtable failed: %s",
                      ovs_strerror(system_error));
         table_slot_free(table, slot);
-        free(flow);
+        table_spare_give(table, flow);
         return XDP_TABLE_SYSTEM;
     }
     table_slot_set_valid(table, slot, true);

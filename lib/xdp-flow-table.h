@@ -139,6 +139,9 @@ bool xdp_flow_table_sort_masks(struct xdp_flow_table *, bool begin);
 void xdp_flow_table_fit_hints(struct xdp_flow_table *);
 
 /* Flows. */
+bool xdp_flow_table_prepare(struct xdp_flow_table *,
+                            const struct xdp_key *mask,
+                            const struct xdp_flow_actions *);
 enum xdp_table_error xdp_flow_table_insert(
     struct xdp_flow_table *, const struct xdp_key *key,
     const struct xdp_key *mask, const struct xdp_flow_actions *,

@@ -283,27 +283,81 @@ xdp_offer_table(const struct custody_flow *flow)
     return has_table(home) ? home->object->table : NULL;
 }
 
-/* Puts 'flow' into XDP, or its new actions if it is there, or takes it out and
- * notes why it cannot be there. */
-void
-xdp_offer(struct custody_flow *flow)
+/* Stores in '*tr' what 'flow' is in XDP, and in '*homep' the port whose table
+ * would have it.  Returns why it cannot be there, with details in
+ * 'tr->detail', as far as that does not depend on what is in the table. */
+static enum xdp_reason
+prepare(const struct custody_flow *flow, struct xdp_netdev **homep,
+        struct xdp_translation *tr)
+    OVS_REQUIRES(xdp_mutex)
 {
     struct xdp_netdev *xdp = custody_port_xdp(flow->port);
     struct xdp_netdev *home = find_home(flow, xdp);
     enum xdp_reason reason = XDP_REASON_NO_TABLE;
-    struct xdp_translation tr;
 
-    tr.detail[0] = '\0';
+    *homep = home;
+    tr->detail[0] = '\0';
     if (!xdp_netdev_offload_is_on()) {
         reason = XDP_REASON_OFF;
     } else if (has_table(home) && home->obstacle) {
-        ovs_strlcpy(tr.detail, home->obstacle, sizeof tr.detail);
+        ovs_strlcpy(tr->detail, home->obstacle, sizeof tr->detail);
     } else if (has_table(home) && !custody_has_vlan_limit()) {
-        ovs_strlcpy(tr.detail, "another vlan-limit in a moment",
-                    sizeof tr.detail);
+        ovs_strlcpy(tr->detail, "another vlan-limit in a moment",
+                    sizeof tr->detail);
         xdp_custody_kick(XDP_RETRY_PORTS);
     } else if (has_table(home)) {
-        reason = translate(flow, xdp, home, &tr);
+        reason = translate(flow, xdp, home, tr);
+    }
+    return reason;
+}
+
+/* Returns true if 'table' would have to wait before it has 'flow', which 'tr'
+ * describes, or its new actions.  Room is not what this is about. */
+static bool
+is_busy(const struct custody_flow *flow, struct xdp_flow_table *table,
+        const struct xdp_translation *tr)
+    OVS_REQUIRES(xdp_mutex)
+{
+    bool busy = !xdp_flow_table_prepare(table,
+                                        flow->table_flow ? NULL : &tr->mask,
+                                        &tr->actions);
+
+    if (busy) {
+        custody_note_shortage(table);
+    }
+    return busy;
+}
+
+/* Returns why 'flow', which is not in XDP, could not be there even if another
+ * one left, or XDP_REASON_NONE if nothing is known.  Changes nothing about
+ * it. */
+enum xdp_reason
+xdp_offer_ask(const struct custody_flow *flow)
+{
+    struct xdp_translation tr;
+    struct xdp_netdev *home;
+    enum xdp_reason reason = prepare(flow, &home, &tr);
+
+    return (!reason && is_busy(flow, home->object->table, &tr)
+            ? XDP_REASON_BUSY : reason);
+}
+
+/* Tries to put 'flow' into XDP, or its new actions if it is there.  Returns
+ * true if that was done.  Otherwise returns false and stores in '*reasonp' why
+ * it cannot be there, and in 'tr->detail' what that is about. */
+static bool
+try(struct custody_flow *flow, enum xdp_reason *reasonp,
+    struct xdp_translation *tr)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct xdp_netdev *home;
+    enum xdp_reason reason = prepare(flow, &home, tr);
+
+    /* What is refused for lack of room need not wait. */
+    if (!reason
+        && (flow->table_flow || !xdp_flow_table_is_full(home->object->table))
+        && is_busy(flow, home->object->table, tr)) {
+        reason = XDP_REASON_BUSY;
     }
     if (!reason) {
         struct xdp_flow_table *table = home->object->table;
@@ -312,13 +366,13 @@ xdp_offer(struct custody_flow *flow)
         if (flow->table_flow) {
             ovs_assert(flow->table == table);
             error = xdp_flow_table_modify(table, flow->table_flow,
-                                          &tr.actions);
+                                          &tr->actions);
             custody_wake();
         } else {
             struct xdp_table_flow *table_flow;
 
-            error = xdp_flow_table_insert(table, &tr.key, &tr.mask,
-                                          &tr.actions, &table_flow);
+            error = xdp_flow_table_insert(table, &tr->key, &tr->mask,
+                                          &tr->actions, &table_flow);
             if (!error) {
                 custody_enter(flow, table, table_flow, home);
             }
@@ -326,10 +380,30 @@ xdp_offer(struct custody_flow *flow)
         custody_note_shortage(table);
         reason = table_error_to_reason(error);
     }
+    *reasonp = reason;
+    return !reason;
+}
 
-    if (reason) {
-        custody_withdraw(flow, reason, tr.detail);
-    } else {
+/* Puts 'flow' into XDP, or its new actions if it is there, or takes it out and
+ * notes why it cannot be there.  If 'may_wait' and this is because its table
+ * is busy, and it is not there, changes nothing and returns false: the caller
+ * should try again in a moment, without the lock meanwhile. */
+bool
+xdp_offer(struct custody_flow *flow, bool may_wait)
+{
+    struct xdp_translation tr;
+    enum xdp_reason reason;
+
+    if (try(flow, &reason, &tr)) {
         custody_set_reason(flow, XDP_REASON_NONE, NULL);
+    } else if (reason == XDP_REASON_BUSY && may_wait && !flow->table_flow) {
+        return false;
+    } else {
+        custody_withdraw(flow, reason, tr.detail);
+        if (reason == XDP_REASON_BUSY) {
+            xdp_custody_kick(XDP_REASON_BIT(XDP_REASON_BUSY));
+            return !may_wait;
+        }
     }
+    return true;
 }

@@ -71,6 +71,18 @@ start_threads(void)
     pthread_attr_destroy(&attr);
 }
 
+/* Returns true if a job would have to wait for a thread that is busy. */
+bool
+xdp_pool_is_full(void)
+{
+    bool is_full;
+
+    ovs_mutex_lock(&mutex);
+    is_full = n_busy + n_queued >= MAX_THREADS;
+    ovs_mutex_unlock(&mutex);
+    return is_full;
+}
+
 /* Gives 'job' to a thread, or runs it if there is none. */
 void
 xdp_pool_run(struct xdp_job *job)

@@ -16,6 +16,8 @@
 #ifndef XDP_POOL_H
 #define XDP_POOL_H 1
 
+#include <stdbool.h>
+
 #include "openvswitch/list.h"
 
 /* Something to do.  Belongs to a thread until 'run' has been called, which may
@@ -25,6 +27,7 @@ struct xdp_job {
     void (*run)(struct xdp_job *);
 };
 
+bool xdp_pool_is_full(void);
 void xdp_pool_run(struct xdp_job *);
 
 #endif /* xdp-pool.h */

@@ -203,16 +203,42 @@ creation_failed(const struct xdp_subtable *st, int error)
     return error;
 }
 
+/* Has a thread make a map for xdp_subtable_reset(), '*mapp', which is NULL at
+ * first.  Returns true if it is there, or has failed. */
+bool
+xdp_subtable_prepare_map(struct xdp_subtable_creation **mapp)
+{
+    if (!*mapp) {
+        *mapp = creation_start(MIN_CAPACITY);
+    }
+    return creation_is_over(*mapp);
+}
+
+/* Gives back '*mapp', if it is not NULL. */
+void
+xdp_subtable_unprepare_map(struct xdp_subtable_creation **mapp)
+{
+    creation_unref(*mapp);
+    *mapp = NULL;
+}
+
 /* Gives 'st', which must be empty and which no program may be looking at, a
- * new map of the smallest size.  Returns 0 or a positive errno value. */
+ * new map of the smallest size: '*mapp', if that is not NULL, waiting for it
+ * if need be.  Returns 0 or a positive errno value. */
 int
-xdp_subtable_reset(struct xdp_subtable *st)
+xdp_subtable_reset(struct xdp_subtable *st,
+                   struct xdp_subtable_creation **mapp)
 {
     uint32_t capacity = MIN(MIN_CAPACITY, st->limit);
     int fd, error;
 
     ovs_assert(!st->n);
-    fd = xdp_subtable_create_map(capacity);
+    if (*mapp) {
+        fd = creation_finish(*mapp);
+        *mapp = NULL;
+    } else {
+        fd = xdp_subtable_create_map(capacity);
+    }
     if (fd < 0) {
         return creation_failed(st, -fd);
     }
@@ -287,13 +313,22 @@ take_next_map(struct xdp_subtable *st)
     return 0;
 }
 
-/* Makes room for another entry in 'st', and does a step of its growth, if it
- * grows.  Returns 0, or a positive errno value if there is no room. */
+/* Returns true if nothing can be copied into the next map of 'st' yet, as
+ * there is none, and some has to be at the next insertion: so many are left
+ * that these are just enough to copy all entries. */
+static bool
+needs_map(const struct xdp_subtable *st)
+{
+    return (st->capacity - st->n <= st->n / XDP_SUBTABLE_COPIES
+            && !creation_is_over(st->creation));
+}
+
+/* Has 'st' begin to grow, if it should.  Returns 0, or a positive errno value
+ * if there is no room and no hope. */
 static int
-grow(struct xdp_subtable *st)
+begin_growth(struct xdp_subtable *st)
 {
     uint32_t left = st->capacity - st->n;
-    int error;
 
     if (!st->creation && st->next_fd < 0) {
         if (left > st->capacity / QUARTER || st->capacity >= st->limit) {
@@ -307,11 +342,45 @@ grow(struct xdp_subtable *st)
                                    ? FIRST_GROWTH : GROWTH), st->limit);
         st->creation = creation_start(st->next_capacity);
     }
+    return 0;
+}
+
+/* Has 'st' begin to grow, if it should.  Returns false if the next insertion
+ * would have to wait: for a map, for programs, or for a thread to publish a
+ * map. */
+bool
+xdp_subtable_prepare(struct xdp_subtable *st)
+{
+    if (begin_growth(st)) {
+        /* It will not wait, but fail. */
+        return true;
+    }
+    if (st->creation) {
+        return !needs_map(st);
+    }
+    if (st->next_fd < 0 || st->n_uncopied > XDP_SUBTABLE_COPIES) {
+        return true;
+    }
+    return (st->swap && !xdp_swap_is_over(st->swap)
+            ? st->n < st->capacity
+            : !xdp_pool_is_full());
+}
+
+/* Makes room for another entry in 'st', and does a step of its growth, if it
+ * grows.  Returns 0, or a positive errno value if there is no room. */
+static int
+grow(struct xdp_subtable *st)
+{
+    uint32_t left = st->capacity - st->n;
+    int error = begin_growth(st);
+
+    if (error || (!st->creation && st->next_fd < 0)) {
+        return error;
+    }
     if (st->creation) {
         /* As long as the insertions for which there is room are enough to copy
          * all entries, there is time. */
-        if (left > st->n / XDP_SUBTABLE_COPIES
-            && !creation_is_over(st->creation)) {
+        if (!needs_map(st) && !creation_is_over(st->creation)) {
             return 0;
         }
         error = take_next_map(st);

@@ -18,6 +18,9 @@
  * removed are invalid.  Only a modification has to be made in both, so that
  * they find one of the flow's slots.
  *
+ * Who inserts faster than the kernel makes and replaces maps has to wait.  To
+ * wait without a lock, it asks xdp_subtable_prepare() first.
+ *
  * For the flow table, lib/xdp-flow-table.c and lib/xdp-table-mask.c.  The
  * caller serializes all calls for one subtable, as for a table.
  */
@@ -25,6 +28,7 @@
 #ifndef XDP_SUBTABLE_H
 #define XDP_SUBTABLE_H 1
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "openvswitch/list.h"
@@ -64,15 +68,20 @@ struct xdp_subtable {
     long long int retry_at;     /* When to try again, as time_msec(). */
 };
 
-/* Entries that an insertion copies at most. */
-#define XDP_SUBTABLE_COPIES 64
+/* Entries that an insertion copies at most.  Of the flows that are put with
+ * one hold of a lock, each may belong to another subtable that grows. */
+#define XDP_SUBTABLE_COPIES 16
 
 int xdp_subtable_create_map(uint32_t capacity);
 
 void xdp_subtable_init(struct xdp_subtable *, int outer_fd, uint32_t index,
                        uint32_t limit);
 void xdp_subtable_destroy(struct xdp_subtable *);
-int xdp_subtable_reset(struct xdp_subtable *);
+bool xdp_subtable_prepare_map(struct xdp_subtable_creation **);
+void xdp_subtable_unprepare_map(struct xdp_subtable_creation **);
+int xdp_subtable_reset(struct xdp_subtable *,
+                       struct xdp_subtable_creation **);
+bool xdp_subtable_prepare(struct xdp_subtable *);
 int xdp_subtable_insert(struct xdp_subtable *, struct xdp_subtable_entry *);
 int xdp_subtable_modify(struct xdp_subtable *, struct xdp_subtable_entry *,
                         uint32_t slot);

@@ -27,6 +27,7 @@
 #include "hash.h"
 #include "openvswitch/vlog.h"
 #include "util.h"
+#include "xdp-pool.h"
 #include "xdp-swap.h"
 
 VLOG_DEFINE_THIS_MODULE(xdp_table_group);
@@ -100,8 +101,10 @@ xdp_flow_table_set_target(struct xdp_flow_table *table, uint32_t port,
         groups_remove_port(table, port);
         p->ifindex = 0;
         p->egress = false;
+        p->egress_since = 0;
     }
-    error = set_device(table, table->fds.tx_ports, port, ifindex, p->egress);
+    error = set_device(table, table->fds.tx_ports, port, ifindex,
+                       p->egress_since != 0);
     if (!error) {
         p->ifindex = ifindex;
         table_tc_set_target(table, port, ifindex);
@@ -123,6 +126,7 @@ xdp_flow_table_set_detour(struct xdp_flow_table *table, uint32_t port,
         groups_remove_port(table, port);
         p->ifindex = ifindex;
         p->egress = false;
+        p->egress_since = 0;
     }
     return error;
 }
@@ -147,8 +151,8 @@ xdp_flow_table_has_device(const struct xdp_flow_table *table, uint32_t port)
 
 /* Groups. */
 
-/* Puts 'xdp_egress' into all entries of the device of 'port'.  Returns 0 or a
- * positive errno value. */
+/* Puts 'xdp_egress' into all entries of the device of 'port', unless it is
+ * there.  Returns 0 or a positive errno value. */
 static int
 port_set_egress(struct xdp_flow_table *table, uint32_t port)
 {
@@ -156,6 +160,9 @@ port_set_egress(struct xdp_flow_table *table, uint32_t port)
     const struct table_group *group;
     int error;
 
+    if (table->ports[port].egress_since) {
+        return 0;
+    }
     error = set_device(table, table->fds.tx_ports, port, ifindex, true);
     HMAP_FOR_EACH (group, node, &table->groups_by_outputs) {
         size_t i = group_find_port(group, port);
@@ -163,6 +170,9 @@ port_set_egress(struct xdp_flow_table *table, uint32_t port)
         if (i != SIZE_MAX && !error) {
             error = set_device(table, group->fd, i, ifindex, true);
         }
+    }
+    if (!error) {
+        table->ports[port].egress_since = table->epoch;
     }
     return error;
 }
@@ -210,7 +220,8 @@ group_set_outputs(struct xdp_flow_table *table, uint32_t id,
     }
     for (size_t i = 0; i < n && !error; i++) {
         error = set_device(table, fd, i, outputs[i].ifindex,
-                           egress || table->ports[outputs[i].port].egress);
+                           egress
+                           || table->ports[outputs[i].port].egress_since);
     }
     if (!error) {
         error = xdp_swap_start(table->fds.groups, id, fd, group->fd, &swap);
@@ -309,6 +320,31 @@ table_group_choose(struct xdp_flow_table *table,
     choice->id = group_find_unused(table);
     choice->is_new = true;
     return choice->id ? XDP_TABLE_OK : XDP_TABLE_GROUPS_FULL;
+}
+
+/* Puts 'xdp_egress' where the copies of 'choice' need that.  Returns false if
+ * programs may still have seen a port without it, or if there is no thread to
+ * make the group.  Errors are left to table_group_make(). */
+bool
+table_group_prepare(struct xdp_flow_table *table,
+                    const struct table_group_choice *choice)
+{
+    bool ready = !choice->is_new || !xdp_pool_is_full();
+
+    for (size_t i = 0; i < choice->n_outputs && choice->id && choice->differ;
+         i++) {
+        uint32_t port = choice->outputs[i].port;
+        struct table_port *p = &table->ports[port];
+
+        if (!p->egress && !port_set_egress(table, port)) {
+            p->egress = p->egress_since < table->waited_epoch;
+            if (!p->egress) {
+                table->egress_busy = true;
+                ready = false;
+            }
+        }
+    }
+    return ready;
 }
 
 /* Makes the group of 'choice', from table_group_choose(), if that is needed,

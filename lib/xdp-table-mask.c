@@ -145,7 +145,7 @@ table_mask_make(struct xdp_flow_table *table, uint32_t id,
     struct table_mask *mask = &table->masks[id];
     struct xdp_mask *entry;
 
-    if (xdp_subtable_reset(&mask->subtable)) {
+    if (xdp_subtable_reset(&mask->subtable, &table->next_map)) {
         return XDP_TABLE_SYSTEM;
     }
 

@@ -70,6 +70,7 @@ counts_details(enum xdp_reason reason)
     case XDP_REASON_MASKS_FULL:
     case XDP_REASON_GROUPS_FULL:
     case XDP_REASON_DIGEST:
+    case XDP_REASON_BUSY:
     case XDP_REASON_SYSTEM:
     case XDP_N_REASONS:
     default:

@@ -56,6 +56,8 @@ xdp_reason_to_string(enum xdp_reason reason)
         return "no free group of outputs";
     case XDP_REASON_DIGEST:
         return "digest in use by another flow";
+    case XDP_REASON_BUSY:
+        return "flow table busy for a moment";
     case XDP_REASON_SYSTEM:
         return "system call failed";
     case XDP_N_REASONS:

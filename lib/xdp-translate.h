@@ -41,6 +41,8 @@ enum xdp_reason {
     XDP_REASON_MASKS_FULL,      /* The table has no room for its mask. */
     XDP_REASON_GROUPS_FULL,     /* The table has no room for its outputs. */
     XDP_REASON_DIGEST,          /* Another flow has the same digest. */
+    XDP_REASON_BUSY,            /* The kernel or programs must be waited
+                                 * for. */
     XDP_REASON_SYSTEM,          /* A system call failed. */
     XDP_N_REASONS
 };

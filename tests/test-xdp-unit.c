@@ -44,6 +44,7 @@ static const struct unit_case *const suites[] = {
     unit_userspace,
     unit_port,                  /* Before what leaves maps to be closed. */
     unit_holds,
+    unit_turns,
     unit_displace,
     unit_table,
     unit_table_hints,

@@ -91,6 +91,7 @@ can_refuse(enum xdp_reason reason)
     switch (reason) {
     case XDP_REASON_OFF:
     case XDP_REASON_NO_TABLE:
+    case XDP_REASON_BUSY:
     case XDP_REASON_SYSTEM:
         return false;
 

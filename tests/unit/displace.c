@@ -11,9 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "dpif.h"
+#include "fixture.h"
 #include "megaflows.h"
 #include "timeval.h"
 #include "unit.h"
@@ -139,8 +141,8 @@ revalidate(void)
     return exact;
 }
 
-/* Does what the worker does: displaces, and waits for slots.  Returns how
- * often it has waited. */
+/* Does what the worker does: displaces, and waits for slots or for a busy
+ * table.  Returns how often it has waited. */
 static unsigned int
 work(void)
 {
@@ -151,8 +153,11 @@ work(void)
         uint64_t epoch;
 
         n_waits++;
-        ovs_assert(xdp_flow_table_begin_reclaim(table, &epoch)
-                   && !xdp_flow_table_wait(table));
+        if (!xdp_flow_table_begin_reclaim(table, &epoch)) {
+            usleep(1000);
+            continue;
+        }
+        ovs_assert(!xdp_flow_table_wait(table));
         while (xdp_flow_table_reclaim(table, epoch)) {
             continue;
         }
@@ -221,8 +226,8 @@ test_displace_idle(void)
 
         n_refused += (!flow->table_flow
                       && flow->reason == XDP_REASON_FLOWS_FULL
-                      && flow->detail
-                      && !strcmp(flow->detail, "displaced by a busier one"));
+                      && !strcmp(custody_detail(flow),
+                                 "displaced by a busier one"));
     }
     ovs_mutex_unlock(&xdp_mutex);
     CHECK(n_refused == 50);
@@ -343,6 +348,64 @@ test_displace_vain(void)
     end();
 }
 
+/* Those that come when the table is full are busy. */
+static uint64_t
+rate_late(unsigned int i)
+{
+    return i >= megaflows.n_places ? 1000 : 1;
+}
+
+/* Returns true if just those before 'n' are in XDP, or just those from 'n' on
+ * if 'others', and all that are not are refused for lack of room. */
+static bool
+are_in_xdp(unsigned int n, bool others)
+{
+    bool good = true;
+
+    ovs_mutex_lock(&xdp_mutex);
+    for (unsigned int i = 0; i < megaflows.n; i++) {
+        const struct custody_flow *flow = get_flow(i);
+
+        good &= ((i < n) != others
+                 ? flow->table_flow && flow->reason == XDP_REASON_NONE
+                 : (!flow->table_flow
+                    && flow->reason == XDP_REASON_FLOWS_FULL));
+    }
+    ovs_mutex_unlock(&xdp_mutex);
+    return good;
+}
+
+/* Busy megaflows need maps that the kernel does not make for a long time:
+ * nobody is displaced before that, and each for one of them then. */
+static void
+test_displace_wait(void)
+{
+    enum { N_PLACES = 10 };
+    uint64_t n_before = count_displaced();
+
+    megaflows.n = 2 * N_PLACES;
+    megaflows.n_places = N_PLACES;
+    megaflows.n_masks = 2 * N_PLACES;
+    if (!begin()) {
+        return;
+    }
+    block_pool();
+    for (int i = 0; i < 5; i++) {
+        CHECK(pass_second(rate_late));
+    }
+    CHECK(count_displaced() == n_before);
+    CHECK(are_in_xdp(N_PLACES, false));
+    ovs_mutex_lock(&xdp_mutex);
+    CHECK(ovs_list_size(&custody_refused[XDP_REASON_FLOWS_FULL]) == N_PLACES);
+    ovs_mutex_unlock(&xdp_mutex);
+
+    unblock_pool();
+    CHECK(pass_second(rate_late));
+    CHECK(count_displaced() - n_before == N_PLACES);
+    CHECK(are_in_xdp(N_PLACES, true));
+    end();
+}
+
 /* Every tenth of 100,000 megaflows has 95 of 100 packets. */
 enum { N_GOAL = 100000 };
 
@@ -391,6 +454,7 @@ const struct unit_case unit_displace[] = {
     { "displace-equal", test_displace_equal, NEED_BPF },
     { "displace-protected", test_displace_protected, NEED_BPF },
     { "displace-vain", test_displace_vain, NEED_BPF },
+    { "displace-wait", test_displace_wait, NEED_BPF },
     { "displace-goal", test_displace_goal, NEED_BPF },
     { NULL, NULL, 0 }
 };

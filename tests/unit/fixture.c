@@ -16,8 +16,11 @@
 #include "fixture.h"
 #include "packets.h"
 #include "unit.h"
+#include "ovs-atomic.h"
+#include "ovs-thread.h"
 #include "util.h"
 #include "xdp-abi-tc.h"
+#include "xdp-pool.h"
 
 /* Secrets of the tables here.  In word 4 they make it easy to find two keys
  * with one digest. */
@@ -539,4 +542,49 @@ n_groups_is(const struct fixture *f, uint32_t n)
 
     xdp_flow_table_usage(f->table, &flows, &masks, &groups);
     return groups == n;
+}
+
+/* Jobs that keep the threads of lib/xdp-pool.c busy, while 'blocked' is
+ * locked. */
+static struct xdp_job blockers[64]; /* As many as there are threads. */
+static atomic_uint n_blockers;
+static struct ovs_mutex blocked = OVS_MUTEX_INITIALIZER;
+
+/* Implements 'run' of struct xdp_job. */
+static void
+wait_until_unblocked(struct xdp_job *job OVS_UNUSED)
+{
+    unsigned int orig;
+
+    ovs_mutex_lock(&blocked);
+    ovs_mutex_unlock(&blocked);
+    atomic_sub(&n_blockers, 1, &orig);
+}
+
+/* Has no thread of lib/xdp-pool.c do anything, until unblock_pool(). */
+void
+block_pool(void)
+    OVS_ACQUIRES(blocked)
+{
+    ovs_mutex_lock(&blocked);
+    atomic_store(&n_blockers, ARRAY_SIZE(blockers));
+    for (size_t i = 0; i < ARRAY_SIZE(blockers); i++) {
+        blockers[i].run = wait_until_unblocked;
+        xdp_pool_run(&blockers[i]);
+    }
+    ovs_assert(xdp_pool_is_full());
+}
+
+/* Has them go on. */
+void
+unblock_pool(void)
+    OVS_RELEASES(blocked)
+{
+    unsigned int n;
+
+    ovs_mutex_unlock(&blocked);
+    do {
+        usleep(1000);
+        atomic_read(&n_blockers, &n);
+    } while (n);
 }

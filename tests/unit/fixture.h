@@ -49,6 +49,11 @@ void fixture_init_groups(struct fixture *, uint32_t n_flows);
 void fixture_destroy(struct fixture *);
 bool fixture_reclaim(struct fixture *);
 
+/* Threads that make and replace maps. */
+void block_pool(void);
+void unblock_pool(void);
+
+
 /* What is in a table. */
 __u64 mask_bits(const struct xdp_mask *, size_t i);
 __u64 *slot_word(struct found_flow *, size_t i);

@@ -19,6 +19,7 @@
 
 #include "clock.h"
 #include "dpif.h"
+#include "fixture.h"
 #include "loopback.h"
 #include "megaflows.h"
 #include "netdev-native-tnl.h"
@@ -361,8 +362,48 @@ test_holds_retry(void)
     unwatch("retried, many masks");
     CHECK(xdp_custody_n_offloaded() == holds_flows);
     CHECK(max_moved && max_moved <= MAX_MOVED);
-    CHECK(max_made && max_made <= 4);
+    CHECK(max_made == 1);
     megaflows_end();
+}
+
+/* Megaflows need a map that the kernel does not make for a long time: nobody
+ * waits for that with the lock, and they are tried again. */
+static void
+test_holds_busy(void)
+{
+    unsigned int extra = holds_flows | 1;
+    unsigned int n = 0;
+
+    if (!megaflows_begin()) {
+        return;
+    }
+    megaflows.n_masks = 2;
+    block_pool();
+    watch();
+    CHECK(megaflow_put(extra));
+    unwatch("put into a busy table");
+    CHECK(xdp_custody_n_offloaded() == holds_flows);
+    for (size_t i = 0; i < ARRAY_SIZE(n_holds); i++) {
+        n += n_holds[i];
+    }
+    CHECK(n > 100);
+    unblock_pool();
+    xdp_custody_retry(XDP_REASON_BIT(XDP_REASON_BUSY));
+    CHECK(xdp_custody_n_offloaded() == holds_flows + 1);
+    CHECK(megaflow_delete(extra));
+    megaflows_end();
+}
+
+/* Returns how many megaflows have been displaced since watch(). */
+static uint64_t
+count_displaced(void)
+{
+    uint64_t n;
+
+    ovs_mutex_lock(&xdp_mutex);
+    n = custody_totals.n_displaced - n_first_displaced;
+    ovs_mutex_unlock(&xdp_mutex);
+    return n;
 }
 
 /* Megaflows that have a table for themselves that is too small for all of them
@@ -378,6 +419,8 @@ test_holds_displace(void)
     megaflows.n = MAX(holds_flows, 400);
     megaflows.n_places = megaflows.n / 2;
     megaflows.n_masks = 100;
+    /* As many as there are slots to spare, but half of them for others. */
+    n_spare = megaflows.n_places / 32 + 64;
     clock_stop();
     if (!megaflows_begin()) {
         clock_run();
@@ -392,16 +435,18 @@ test_holds_displace(void)
             CHECK(xdp_custody_get(PORT_NO(megaflow_in_port(i)), 1, &ufid,
                                   1000 * seconds, &stats, &offloaded));
         }
-        xdp_custody_displace();
+        /* Until there are no slots, or it is over: the table is busy while
+         * masks are made. */
+        while (xdp_custody_displace()
+               && count_displaced() < n_spare - n_spare / 2) {
+            usleep(1000);
+        }
     }
     unwatch("displaced");
-    /* As many as there are slots to spare, but half of them for others. */
-    n_spare = megaflows.n_places / 32 + 64;
-    CHECK(custody_totals.n_displaced - n_first_displaced
-          == n_spare - n_spare / 2);
+    CHECK(count_displaced() == n_spare - n_spare / 2);
     CHECK(xdp_custody_n_offloaded() == megaflows.n_places);
     CHECK(max_displaced && max_displaced <= MAX_MOVED / 2);
-    CHECK(max_made <= 4);
+    CHECK(max_made <= 1);
     megaflows_end();
     clock_run();
 }
@@ -518,6 +563,7 @@ const struct unit_case unit_holds[] = {
     { "holds-vlan-limit", test_holds_vlan_limit, NEED_BPF },
     { "holds-source-ports", test_holds_source_ports, NEED_BPF },
     { "holds-retry", test_holds_retry, NEED_BPF },
+    { "holds-busy", test_holds_busy, NEED_BPF },
     { "holds-displace", test_holds_displace, NEED_BPF },
     { "holds-off", test_holds_off, NEED_BPF },
     { "holds-show", test_holds_show, NEED_BPF },

@@ -20,6 +20,7 @@
 #include "openvswitch/ofpbuf.h"
 #include "packets.h"
 #include "sset.h"
+#include "translate.h"
 #include "unit.h"
 #include "util.h"
 #include "xdp-custody-private.h"
@@ -153,25 +154,6 @@ megaflow_in_port(unsigned int i)
     return i % 2 ? (megaflows.tunneled ? TUNNEL : 2) : 0;
 }
 
-/* Appends the push of a VXLAN header to 'actions'. */
-static void
-put_tnl_push(struct ofpbuf *actions)
-{
-    static const uint8_t header[] = {
-        [12] = 0x08, [14] = 0x45, [23] = IPPROTO_UDP, [36] = 0x12, 0xb5,
-        [42] = 8, [49] = 0
-    };
-    struct ovs_action_push_tnl push;
-
-    memset(&push, 0, sizeof push);
-    push.tnl_type = OVS_VPORT_TYPE_VXLAN;
-    push.header_len = sizeof header;
-    memcpy(push.header, header, sizeof header);
-    nl_msg_put_unspec(actions, OVS_ACTION_ATTR_TUNNEL_PUSH, &push,
-                      offsetof(struct ovs_action_push_tnl, header)
-                      + sizeof header);
-}
-
 /* Puts megaflow 'i'. */
 bool
 megaflow_put(unsigned int i)
@@ -191,7 +173,7 @@ megaflow_put(unsigned int i)
     match_set_nw_src_masked(&match, 0, htonl(i % MAX(megaflows.n_masks, 1)));
     ofpbuf_use_stub(&actions, stub, sizeof stub);
     if (megaflows.pushing) {
-        put_tnl_push(&actions);
+        put_vxlan_push(&actions);
     }
     if (megaflows.tunneled && !in_port) {
         nl_msg_put_odp_port(&actions, OVS_ACTION_ATTR_TUNNEL_POP,

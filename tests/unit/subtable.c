@@ -33,6 +33,7 @@ struct subtable_fixture {
 static void
 subtable_init(struct subtable_fixture *f, uint32_t n_entries, uint32_t limit)
 {
+    struct xdp_subtable_creation *none = NULL;
     int inner_fd = xdp_subtable_create_map(1);
 
     f->outer_fd = create_map(BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 2, 0, inner_fd);
@@ -44,7 +45,7 @@ subtable_init(struct subtable_fixture *f, uint32_t n_entries, uint32_t limit)
         f->entries[i].digest = hash_finish(i, 0) | (uint64_t) i << 32;
     }
     xdp_subtable_init(&f->st, f->outer_fd, 1, limit);
-    if (xdp_subtable_reset(&f->st)) {
+    if (xdp_subtable_reset(&f->st, &none)) {
         ovs_fatal(0, "making a subtable failed");
     }
 }
@@ -150,6 +151,7 @@ static void
 test_subtable_changes(void)
 {
     enum { N = 12000, N_ROUNDS = 20 };
+    struct xdp_subtable_creation *none = NULL;
     struct subtable_fixture f;
 
     random_set_seed(1);
@@ -177,7 +179,7 @@ test_subtable_changes(void)
                 CHECK(!subtable_remove(&f, i));
             }
         }
-        CHECK(!xdp_subtable_reset(&f.st));
+        CHECK(!xdp_subtable_reset(&f.st, &none));
         CHECK(f.st.next_fd < 0 && !f.st.creation);
         subtable_check(&f);
     }
@@ -250,9 +252,43 @@ test_subtable_fails(void)
     }
 }
 
+/* Who asks before each insertion never waits for a map that is being made, and
+ * learns early enough that there will not be room for long. */
+static void
+test_subtable_prepare(void)
+{
+    enum { N = 5000 };
+    struct subtable_fixture f;
+    uint32_t n = 0, n_waits = 0;
+
+    subtable_init(&f, N, N);
+    block_pool();
+    while (xdp_subtable_prepare(&f.st)) {
+        /* This would never return. */
+        CHECK(n < f.st.capacity);
+        CHECK(!subtable_insert(&f, n++));
+    }
+    CHECK(n > f.st.capacity / 2);
+    CHECK(f.st.creation && f.st.next_fd < 0);
+    unblock_pool();
+
+    while (n < N && n_waits < 60000) {
+        if (xdp_subtable_prepare(&f.st)) {
+            CHECK(!subtable_insert(&f, n++));
+        } else {
+            usleep(1000);
+            n_waits++;
+        }
+    }
+    CHECK(n == N && n_waits);
+    subtable_check(&f);
+    subtable_destroy(&f);
+}
+
 const struct unit_case unit_subtable[] = {
     { "subtable-growth", test_subtable_growth, NEED_BPF },
     { "subtable-changes", test_subtable_changes, NEED_BPF },
     { "subtable-fails", test_subtable_fails, NEED_BPF },
+    { "subtable-prepare", test_subtable_prepare, NEED_BPF },
     { NULL, NULL, 0 }
 };

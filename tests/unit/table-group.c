@@ -400,6 +400,52 @@ test_table_groups_fail(void)
     fixture_destroy(&f);
 }
 
+/* Who asks before an insertion never waits for programs that have seen a port
+ * without 'xdp_egress', nor for a thread to make a group. */
+static void
+test_table_groups_prepare(void)
+{
+    struct bpf_devmap_val entries[XDP_FLOW_MAX_OPS];
+    struct xdp_flow_actions differ, plain;
+    struct xdp_table_flow *a, *b;
+    struct xdp_flow_table_stats s;
+    struct xdp_key key, mask;
+    struct fixture f;
+
+    fixture_init_groups(&f, 16);
+    make_flow(1, 100, 0, &key, &mask);
+    CHECK(!insert(&f, 1, 99, 0, 1, &b));
+    xdp_flow_table_remove(f.table, b, &s);
+    make_outputs(OUTPUTS(4, 5), true, &differ);
+    CHECK(!xdp_flow_table_prepare(f.table, &mask, &differ));
+    CHECK(target_has_egress(&f, 4, true) && target_has_egress(&f, 5, true));
+    CHECK(!xdp_flow_table_prepare(f.table, &mask, &differ));
+    CHECK(xdp_flow_table_is_short(f.table));
+
+    /* A group that is made meanwhile has it, too. */
+    CHECK(!insert_outputs(&f, 101, OUTPUTS(5, 6), false, &b));
+    CHECK(read_group(&f, find_group(&f, 101, 2), entries) == 2);
+    CHECK(entries[0].bpf_prog.id && !entries[1].bpf_prog.id);
+
+    CHECK(fixture_reclaim(&f));
+    CHECK(xdp_flow_table_prepare(f.table, &mask, &differ));
+    CHECK(!xdp_flow_table_insert(f.table, &key, &mask, &differ, &a));
+    CHECK(find_group(&f, 100, 2));
+
+    /* Another one of these is ready at once, but not if no thread is. */
+    CHECK(xdp_flow_table_prepare(f.table, NULL, &differ));
+    make_outputs(OUTPUTS(6, 7), false, &plain);
+    block_pool();
+    CHECK(xdp_flow_table_prepare(f.table, NULL, &differ));
+    CHECK(!xdp_flow_table_prepare(f.table, NULL, &plain));
+    unblock_pool();
+    CHECK(xdp_flow_table_prepare(f.table, NULL, &plain));
+
+    xdp_flow_table_remove(f.table, a, &s);
+    xdp_flow_table_remove(f.table, b, &s);
+    fixture_destroy(&f);
+}
+
 const struct unit_case unit_table_group[] = {
     { "table-groups", test_table_groups, NEED_BPF },
     { "table-groups-mtu", test_table_groups_mtu, NEED_BPF },
@@ -407,5 +453,6 @@ const struct unit_case unit_table_group[] = {
     { "table-groups-port", test_table_groups_port, NEED_BPF },
     { "table-groups-egress", test_table_groups_egress, NEED_BPF },
     { "table-groups-fail", test_table_groups_fail, NEED_BPF },
+    { "table-groups-prepare", test_table_groups_prepare, NEED_BPF },
     { NULL, NULL, 0 }
 };

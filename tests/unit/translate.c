@@ -7,10 +7,13 @@
 #include <config.h>
 
 #undef NDEBUG
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "dpif.h"
 #include "flow.h"
+#include "netdev-native-tnl.h"
 #include "netlink.h"
 #include "odp-netlink.h"
 #include "packets.h"
@@ -186,4 +189,23 @@ put_set(struct ofpbuf *b, uint16_t type, const void *value, const void *mask,
         nl_msg_put_unspec(b, type, value, size);
     }
     nl_msg_end_nested(b, ofs);
+}
+
+/* Appends the push of a VXLAN header to 'actions'. */
+void
+put_vxlan_push(struct ofpbuf *actions)
+{
+    static const uint8_t header[] = {
+        [12] = 0x08, [14] = 0x45, [23] = IPPROTO_UDP, [36] = 0x12, 0xb5,
+        [42] = 8, [49] = 0
+    };
+    struct ovs_action_push_tnl push;
+
+    memset(&push, 0, sizeof push);
+    push.tnl_type = OVS_VPORT_TYPE_VXLAN;
+    push.header_len = sizeof header;
+    memcpy(push.header, header, sizeof header);
+    nl_msg_put_unspec(actions, OVS_ACTION_ATTR_TUNNEL_PUSH, &push,
+                      offsetof(struct ovs_action_push_tnl, header)
+                      + sizeof header);
 }

@@ -31,6 +31,7 @@ void match_tags(size_t n);
 void put_output(struct ofpbuf *, uint32_t port);
 void put_push_vlan(struct ofpbuf *, uint16_t tpid, uint16_t tci);
 void put_pop_vlan(struct ofpbuf *);
+void put_vxlan_push(struct ofpbuf *);
 void put_set(struct ofpbuf *, uint16_t type, const void *value,
              const void *mask, size_t size);
 

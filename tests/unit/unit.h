@@ -38,6 +38,7 @@ extern const struct unit_case unit_conns[];
 extern const struct unit_case unit_conntrack[];
 extern const struct unit_case unit_displace[];
 extern const struct unit_case unit_holds[];
+extern const struct unit_case unit_turns[];
 extern const struct unit_case unit_meter[];
 extern const struct unit_case unit_object[];
 extern const struct unit_case unit_op_flags[];
