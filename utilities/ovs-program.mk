@@ -25,11 +25,12 @@ xdp_objects = $(patsubst $(XDP_SRCDIR)/%.c,$(XDP_BUILDDIR)/%.o, \
 xdp_all_objects = $(foreach program,$(XDP_PROGRAMS),\
 	$(call xdp_objects,$(program)))
 
-# The unit tests look in whenever a lock is taken or given back, and stop the
-# clock.
-$(XDP_BUILDDIR)/tests/test-xdp-unit: XDP_LDFLAGS = \
-	-Wl,--wrap=ovs_mutex_lock_at,--wrap=ovs_mutex_unlock \
-	-Wl,--wrap=time_msec
+# These look in whenever a lock is taken or given back.  The unit tests stop
+# the clock, too.
+$(XDP_BUILDDIR)/tests/test-xdp-unit $(XDP_BUILDDIR)/bench/xdp-provider: \
+	XDP_LDFLAGS = \
+	-Wl,--wrap=ovs_mutex_lock_at,--wrap=ovs_mutex_unlock
+$(XDP_BUILDDIR)/tests/test-xdp-unit: XDP_LDFLAGS += -Wl,--wrap=time_msec
 
 # Extra libraries that the offload's sources or the programs use directly.
 .SECONDEXPANSION:

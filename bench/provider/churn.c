@@ -6,8 +6,6 @@
 #include <config.h>
 
 #undef NDEBUG
-#include <time.h>
-
 #include "ovs-atomic.h"
 #include "ovs-thread.h"
 #include "provider.h"
@@ -19,18 +17,6 @@ static uint64_t n_replaced;
 static uint64_t n_ns;
 static atomic_bool stop;
 static pthread_t thread;
-
-/* Sleeps until 'when', as now_ns(). */
-static void
-sleep_until(uint64_t when)
-{
-    const struct timespec ts = {
-        .tv_sec = when / 1000000000,
-        .tv_nsec = when % 1000000000,
-    };
-
-    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
-}
 
 /* Deletes and puts one flow after the other, in bursts of a millisecond. */
 static void *

@@ -108,7 +108,8 @@ flows_put(const struct flow_set *set)
 
         make_match(set, set->first + i, &match);
         start = now_ns();
-        put_flow(set->in, set->first + i, &match, &actions);
+        put_flow(set->in, set->first + i, &match,
+                 set->actions ? set->actions : &actions);
         longest = MAX(longest, now_ns() - start);
     }
     ofpbuf_uninit(&actions);
@@ -181,4 +182,25 @@ flows_offloaded(const struct port *port)
         ovs_fatal(error, "counting the offloaded flows failed");
     }
     return n_flows[0];
+}
+
+/* Waits until 'n' flows of 'port' are in XDP, for a minute at most. */
+void
+flows_wait(const struct port *port, uint64_t n)
+{
+    const uint64_t interval = 10000000;
+    struct xdp_custody_counts counts;
+    uint64_t end = now_ns() + UINT64_C(60000000000);
+
+    for (;;) {
+        xdp_custody_count_port(port->odp_port, &counts);
+        if (counts.n_offloaded == n) {
+            break;
+        }
+        if (now_ns() > end) {
+            ovs_fatal(0, "%"PRIu64" flows are in XDP instead of %"PRIu64,
+                      counts.n_offloaded, n);
+        }
+        sleep_until(now_ns() + interval);
+    }
 }

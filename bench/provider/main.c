@@ -11,19 +11,23 @@
  * which it ends.  Times are in nanoseconds.
  *
  *     config [KEY=VALUE]...    other_config, before anything else
- *     add-port DEVICE          and its number, for ACTIONS
+ *     add-port DEVICE [OBJECT] and its number, for ACTIONS
  *     del-port DEVICE
- *     put IN OUT FIRST N MASKS flows FIRST to FIRST + N - 1 from IN to OUT,
- *                              with MASKS different masks; anew or, where they
- *                              are there already, with these actions; also
- *                              says how long it took to put the slowest one
+ *     close DEVICE             take the port away, but not its flows and those
+ *                              that lead there, until:
+ *     open DEVICE
+ *     put IN OUT FIRST N MASKS [ACTIONS]
+ *                              flows FIRST to FIRST + N - 1 from IN to OUT, or
+ *                              with ACTIONS as ovs-dpctl(8) has them, with
+ *                              MASKS different masks; anew or, where they are
+ *                              there already, with these actions; also says
+ *                              how long it took to put the slowest one
  *     put-any IN OUT           one flow, number 0, that takes all IPv4 packets
  *     flow IN INDEX RECIRC VLAN ACTIONS [CT-STATE]
  *                              one flow, number INDEX, of all IPv4 packets
  *                              with recirculation id RECIRC, with (1) or
  *                              without (0) a VLAN tag, and with the bits
- *                              CT-STATE in ct_state, with ACTIONS as
- *                              ovs-dpctl(8) has them
+ *                              CT-STATE in ct_state, with ACTIONS
  *     delete IN FIRST N
  *     read IN FIRST N          statistics of each flow
  *     churn IN OUT FIRST N MASKS RATE
@@ -35,6 +39,23 @@
  *                              one took, how many there are now, and the bytes
  *                              of the maps
  *     withdraw NAT FIRST N     take them out again
+ *     watch IN OUT FIRST N MASKS
+ *                              watch the lock of the offload, while another
+ *                              thread puts and deletes these flows in turn,
+ *                              until:
+ *     unwatch                  histograms of holds of the lock and of how long
+ *                              that thread has waited, and the longest of
+ *                              these, without and with ("wall") the time for
+ *                              which the thread had no CPU
+ *     hold US MS               take the lock for US microseconds, again and
+ *                              again for MS milliseconds, and do nothing
+ *     show                     what xdp/show prints, and how long that is
+ *     refused                  the same of xdp/refused
+ *     flush IN                 take all flows from IN out of XDP
+ *     off                      take all flows out of XDP
+ *     source-ports MAX         set the largest UDP source port of tunnels
+ *     wait IN N                wait until N flows from IN are in XDP, and if
+ *                              more are not, have these tried again
  *     counters                 of the program
  *     programs                 the instructions that the verifier looked at in
  *                              the largest program of the object
@@ -54,16 +75,21 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "netdev-native-tnl.h"
 #include "netdev-offload-driver.h"
 #include "netdev-offload.h"
+#include "netdev.h"
 #include "odp-util.h"
+#include "openvswitch/dynamic-string.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/vlog.h"
 #include "provider.h"
 #include "smap.h"
 #include "svec.h"
 #include "util.h"
+#include "xdp-command.h"
 #include "xdp-conn-table.h"
+#include "xdp-custody.h"
 #include "xdp-port.h"
 #include "xdp-program.h"
 
@@ -91,6 +117,18 @@ now_ns(void)
 
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
+}
+
+/* Sleeps until 'when', as now_ns(). */
+void
+sleep_until(uint64_t when)
+{
+    const struct timespec ts = {
+        .tv_sec = when / 1000000000,
+        .tv_nsec = when % 1000000000,
+    };
+
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
 }
 
 /* Returns the number in 's'. */
@@ -133,13 +171,25 @@ command_config(const struct svec *args)
 static void
 command_add_port(const struct svec *args)
 {
-    port_add(args->names[1]);
+    port_add(args->names[1], args->n > 2 ? args->names[2] : NULL);
 }
 
 static void
 command_del_port(const struct svec *args)
 {
     port_remove(args->names[1]);
+}
+
+static void
+command_close(const struct svec *args)
+{
+    port_close(args->names[1]);
+}
+
+static void
+command_open(const struct svec *args)
+{
+    port_open(args->names[1]);
 }
 
 /* Puts 'set' and replies. */
@@ -167,12 +217,30 @@ parse_flows(const struct svec *args)
     };
 }
 
+/* Parses the actions in 's'. */
+static void
+parse_actions(const char *s, struct ofpbuf *actions)
+{
+    ofpbuf_init(actions, 0);
+    if (odp_actions_from_string(s, NULL, actions)) {
+        ovs_fatal(0, "%s: not the actions of a datapath flow", s);
+    }
+}
+
 static void
 command_put(const struct svec *args)
 {
     struct flow_set set = parse_flows(args);
+    struct ofpbuf actions;
 
+    if (args->n > 6) {
+        parse_actions(args->names[6], &actions);
+        set.actions = &actions;
+    }
     put(&set);
+    if (args->n > 6) {
+        ofpbuf_uninit(&actions);
+    }
 }
 
 static void
@@ -193,11 +261,7 @@ command_flow(const struct svec *args)
     struct port *in = port_get(args->names[1]);
     struct ofpbuf actions;
 
-    ofpbuf_init(&actions, 0);
-    if (odp_actions_from_string(args->names[5], NULL, &actions)) {
-        ovs_fatal(0, "%s: not the actions of a datapath flow",
-                  args->names[5]);
-    }
+    parse_actions(args->names[5], &actions);
     flows_put_one(in, parse_number(args->names[2]),
                   parse_number(args->names[3]), parse_number(args->names[4]),
                   args->n > 6 ? parse_number(args->names[6]) : 0, &actions);
@@ -273,6 +337,99 @@ command_withdraw(const struct svec *args)
     conns_withdraw(parse_number(args->names[1]),
                    parse_number(args->names[2]),
                    parse_number(args->names[3]));
+    reply("ok ns=%"PRIu64, now_ns() - start);
+}
+
+static void
+command_watch(const struct svec *args)
+{
+    struct flow_set set = parse_flows(args);
+
+    watch_start(&set);
+}
+
+static void
+command_unwatch(const struct svec *args OVS_UNUSED)
+{
+    watch_stop();
+}
+
+static void
+command_hold(const struct svec *args)
+{
+    uint64_t ns = UINT64_C(1000) * parse_number(args->names[1]);
+    uint64_t end = now_ns() + UINT64_C(1000000) * parse_number(args->names[2]);
+
+    while (now_ns() < end) {
+        uint64_t until = now_ns() + ns;
+
+        xdp_custody_lock();
+        while (now_ns() < until) {
+            continue;
+        }
+        xdp_custody_unlock();
+    }
+    reply("ok");
+}
+
+/* Calls 'report', and replies how long that took and what came of it. */
+static void
+run_report(void (*report)(struct ds *))
+{
+    struct ds s = DS_EMPTY_INITIALIZER;
+    uint64_t start = now_ns();
+
+    report(&s);
+    reply("ok ns=%"PRIu64" bytes=%"PRIuSIZE, now_ns() - start, s.length);
+    ds_destroy(&s);
+}
+
+static void
+command_show(const struct svec *args OVS_UNUSED)
+{
+    run_report(xdp_command_show_all);
+}
+
+static void
+command_refused(const struct svec *args OVS_UNUSED)
+{
+    run_report(xdp_command_refused_all);
+}
+
+static void
+command_flush(const struct svec *args)
+{
+    uint64_t start = now_ns();
+
+    netdev_flow_flush(port_get(args->names[1])->netdev);
+    reply("ok ns=%"PRIu64, now_ns() - start);
+}
+
+static void
+command_off(const struct svec *args OVS_UNUSED)
+{
+    uint64_t start = now_ns();
+
+    xdp_custody_evict_all();
+    reply("ok ns=%"PRIu64, now_ns() - start);
+}
+
+static void
+command_source_ports(const struct svec *args)
+{
+    tnl_udp_port_max = parse_number(args->names[1]);
+    reply("ok");
+}
+
+static void
+command_wait(const struct svec *args)
+{
+    uint64_t start = now_ns();
+
+    ovs_mutex_lock(&xdp_mutex);
+    xdp_custody_kick(XDP_RETRY_PORTS);
+    ovs_mutex_unlock(&xdp_mutex);
+    flows_wait(port_get(args->names[1]), parse_number(args->names[2]));
     reply("ok ns=%"PRIu64, now_ns() - start);
 }
 
@@ -367,6 +524,8 @@ static const struct command {
     { "config", 0, command_config },
     { "add-port", 1, command_add_port },
     { "del-port", 1, command_del_port },
+    { "close", 1, command_close },
+    { "open", 1, command_open },
     { "put", 5, command_put },
     { "put-any", 2, command_put_any },
     { "flow", 5, command_flow },
@@ -377,6 +536,15 @@ static const struct command {
     { "conns", 3, command_conns },
     { "withdraw", 2, command_withdraw },
     { "withdraw", 3, command_withdraw },
+    { "watch", 5, command_watch },
+    { "unwatch", 0, command_unwatch },
+    { "hold", 2, command_hold },
+    { "show", 0, command_show },
+    { "refused", 0, command_refused },
+    { "flush", 1, command_flush },
+    { "off", 0, command_off },
+    { "source-ports", 1, command_source_ports },
+    { "wait", 2, command_wait },
     { "counters", 0, command_counters },
     { "programs", 0, command_programs },
 };

@@ -136,6 +136,21 @@ def goals_of_containers(results):
     return goals
 
 
+def goals_of_stalls(results):
+    """Returns those of the lock that all of the offload has."""
+    def longest(name):
+        table = results.get('stalls')
+        return largest(table.median(case, name)
+                       for case in table.cases()) if table else None
+
+    return [
+        Goal('longest hold of the lock', longest('hold_longest'), 2, 'ms',
+             at_least=False),
+        Goal('longest stall of a thread that has nothing to do with it',
+             longest('stall_longest'), 5, 'ms', at_least=False),
+    ]
+
+
 def goals(results):
     """Returns all goals."""
     ratio, median = results.ratio, results.median
@@ -216,6 +231,7 @@ def goals(results):
              'XDP after 5 seconds',
              median('full', 'after 5 seconds', 'offload'), 90, '%',
              digits=1),
+        *goals_of_stalls(results),
         *goals_of_conntrack(results),
         *goals_of_containers(results),
         Goal('TCP, the worst case, times userspace AF_XDP',

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * For how long 'xdp_mutex' is held, and how long a thread waits that has
+ * nothing to do with what is going on: histograms of both.
+ *
+ * The linker has everybody call functions in here instead of those that lock
+ * and unlock (utilities/ovs-program.mk), so the code that is measured knows
+ * nothing of it.
+ *
+ * The second thread stands for a PMD thread.  Each millisecond it puts a flow
+ * of a port of its own, or deletes one, itself.  A real one leaves that to a
+ * thread of the offload, and waits for nobody; this one has all of the wait
+ * that the other would have.
+ *
+ * With more threads than CPUs, somebody always waits for one; and on a virtual
+ * machine, the CPU itself goes away for milliseconds.  That is not what is to
+ * be found out here.  So what counts of a hold is
+ *
+ *   - if the thread did not go to sleep meanwhile, the time for which it ran,
+ *
+ *   - otherwise the time that passed, less that for which it could have run
+ *     and had no CPU, which the kernel knows (schedstat).
+ *
+ * Of the second thread, it is the latter, less what those who had the lock
+ * meanwhile have lost in that way.  The time that passed is given, too.
+ */
+
+#include <config.h>
+
+#undef NDEBUG
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ovs-atomic.h"
+#include "ovs-thread.h"
+#include "provider.h"
+#include "util.h"
+#include "xdp-netdev.h"
+
+/* Element i counts what took less than 2^i microseconds, and at least half of
+ * that. */
+#define N_BUCKETS 24
+
+struct histogram {
+    uint64_t n[N_BUCKETS];
+    uint64_t longest;           /* Nanoseconds. */
+    uint64_t longest_wall;      /* The same with what passed without a CPU. */
+};
+
+/* A point in the life of a thread. */
+struct moment {
+    uint64_t time;
+    uint64_t cpu;               /* Nanoseconds on a CPU, */
+    uint64_t without_cpu;       /* and runnable, but without one. */
+    uint64_t n_sleeps;
+    uint64_t lost;              /* By holders, see 'lost'. */
+};
+
+/* Of the holds.  'xdp_mutex' protects it. */
+static atomic_bool watching;
+static struct histogram holds;
+static struct moment taken_at;
+static bool was_watching;       /* When the lock was taken. */
+
+/* What all holds took longer than what counts of them. */
+static atomic_uint64_t lost;
+
+/* The second thread. */
+static struct flow_set set;
+static struct histogram stalls;
+static atomic_bool stop;
+static pthread_t thread;
+
+void __real_ovs_mutex_lock_at(const struct ovs_mutex *, const char *where);
+void __wrap_ovs_mutex_lock_at(const struct ovs_mutex *, const char *where);
+void __real_ovs_mutex_unlock(const struct ovs_mutex *);
+void __wrap_ovs_mutex_unlock(const struct ovs_mutex *);
+
+/* Returns for how many nanoseconds this thread could have run without having a
+ * CPU, or 0 if the kernel does not count that. */
+static uint64_t
+without_cpu(void)
+{
+    static __thread int fd = -1;
+    unsigned long long int waited;
+    char text[128];
+    ssize_t n;
+
+    if (fd < 0) {
+        fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+    }
+    n = fd < 0 ? -1 : pread(fd, text, sizeof text - 1, 0);
+    if (n <= 0) {
+        return 0;
+    }
+    text[n] = '\0';
+    return sscanf(text, "%*u %llu", &waited) == 1 ? waited : 0;
+}
+
+/* Returns what it is now. */
+static struct moment
+get_moment(void)
+{
+    struct moment m = { .without_cpu = without_cpu() };
+    struct rusage usage;
+    struct timespec ts;
+
+    getrusage(RUSAGE_THREAD, &usage);
+    m.n_sleeps = usage.ru_nvcsw;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    m.cpu = ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
+    atomic_read_relaxed(&lost, &m.lost);
+    m.time = now_ns();
+    return m;
+}
+
+/* Returns the difference of 'a' and 'b', or 0 if that is negative: not all
+ * that makes up a moment is read at the same time. */
+static uint64_t
+minus(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+/* Adds something that took 'wall', of which 'ns' count, to 'h'. */
+static void
+histogram_add(struct histogram *h, uint64_t wall, uint64_t ns)
+{
+    uint64_t us = ns / 1000;
+
+    h->n[us ? MIN(log_2_floor(us) + 1, N_BUCKETS - 1) : 0]++;
+    h->longest = MAX(h->longest, ns);
+    h->longest_wall = MAX(h->longest_wall, wall);
+}
+
+/* Adds the hold since 'begin'. */
+static void
+add_hold(const struct moment *begin)
+{
+    struct moment end = get_moment();
+    uint64_t wall = end.time - begin->time;
+    uint64_t ns = (end.n_sleeps == begin->n_sleeps
+                   ? MIN(end.cpu - begin->cpu, wall)
+                   : minus(wall, end.without_cpu - begin->without_cpu));
+    uint64_t orig;
+
+    histogram_add(&holds, wall, ns);
+    atomic_add_relaxed(&lost, wall - ns, &orig);
+}
+
+/* Adds what the second thread has waited since 'begin'. */
+static void
+add_stall(const struct moment *begin)
+{
+    struct moment end = get_moment();
+    uint64_t wall = end.time - begin->time;
+    uint64_t ns = minus(wall, end.without_cpu - begin->without_cpu);
+
+    histogram_add(&stalls, wall,
+                  end.n_sleeps == begin->n_sleeps
+                  ? MIN(end.cpu - begin->cpu, wall)
+                  : minus(ns, end.lost - begin->lost));
+}
+
+/* Adds 'h' to the reply, with 'prefix' in front of each name. */
+static void
+print_histogram(const struct histogram *h, const char *prefix)
+{
+    printf(" %slongest=%"PRIu64" %swall=%"PRIu64, prefix, h->longest, prefix,
+           h->longest_wall);
+    for (size_t i = 0; i < N_BUCKETS; i++) {
+        printf(" %s%"PRIuSIZE"=%"PRIu64, prefix, i, h->n[i]);
+    }
+}
+
+/* What ovs_mutex_lock_at() is. */
+void
+__wrap_ovs_mutex_lock_at(const struct ovs_mutex *mutex, const char *where)
+    OVS_NO_THREAD_SAFETY_ANALYSIS
+{
+    __real_ovs_mutex_lock_at(mutex, where);
+    if (mutex == &xdp_mutex) {
+        atomic_read_relaxed(&watching, &was_watching);
+        if (was_watching) {
+            taken_at = get_moment();
+        }
+    }
+}
+
+/* What ovs_mutex_unlock() is. */
+void
+__wrap_ovs_mutex_unlock(const struct ovs_mutex *mutex)
+    OVS_NO_THREAD_SAFETY_ANALYSIS
+{
+    if (mutex == &xdp_mutex && was_watching) {
+        add_hold(&taken_at);
+    }
+    __real_ovs_mutex_unlock(mutex);
+}
+
+/* The second thread. */
+static void *
+thread_main(void *aux OVS_UNUSED)
+{
+    const uint64_t interval = 1000000;
+    uint64_t next = now_ns();
+    uint64_t i = 0;
+    bool stopped;
+
+    do {
+        struct flow_set one = set;
+        struct moment begin;
+
+        one.first = set.first + i / 2 % set.n;
+        one.n = 1;
+        begin = get_moment();
+        if (i++ % 2) {
+            flows_delete(&one);
+        } else {
+            flows_put(&one);
+        }
+        add_stall(&begin);
+
+        next = MAX(next + interval, now_ns());
+        sleep_until(next);
+        atomic_read_relaxed(&stop, &stopped);
+    } while (!stopped || i % 2);
+    return NULL;
+}
+
+/* Starts to watch, with a second thread that puts and deletes the flows in
+ * 'set_'. */
+void
+watch_start(const struct flow_set *set_)
+{
+    set = *set_;
+    memset(&stalls, 0, sizeof stalls);
+    ovs_mutex_lock(&xdp_mutex);
+    memset(&holds, 0, sizeof holds);
+    atomic_store_relaxed(&watching, true);
+    ovs_mutex_unlock(&xdp_mutex);
+    atomic_init(&stop, false);
+    thread = ovs_thread_create("pmd", thread_main, NULL);
+    reply("ok");
+}
+
+/* Ends that. */
+void
+watch_stop(void)
+{
+    atomic_store_relaxed(&stop, true);
+    xpthread_join(thread, NULL);
+    ovs_mutex_lock(&xdp_mutex);
+    atomic_store_relaxed(&watching, false);
+    ovs_mutex_unlock(&xdp_mutex);
+    printf("ok");
+    print_histogram(&holds, "hold_");
+    print_histogram(&stalls, "stall_");
+    reply("%s", "");
+}
