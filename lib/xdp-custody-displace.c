@@ -36,13 +36,14 @@
 #include "xdp-coverage.h"
 #include "xdp-program.h"
 
-/* How often there is a pass at most, in ms, and how many times as long as its
- * first walk it is to the next one at least. */
+/* How often there is a pass at most, in ms, and how many times as long as it
+ * takes, not counting what it waits, it is to the next one at least. */
 #define INTERVAL 1000
 #define PAUSE 10
 
-/* A look at the rates of a table that was longer ago than this, in ms, says
- * nothing about what is now. */
+/* A look at the rates of a table that was longer ago than this, in ms, and
+ * than twice the time from one pass to the next, says nothing about what is
+ * now. */
 #define MAX_ELAPSED 15000
 
 /* How many passes it takes to know rates: one to begin to count, and two. */
@@ -67,6 +68,9 @@ static struct {
     const struct xdp_flow_table *table; /* NULL between two passes. */
     bool sampling;              /* First walk? */
     size_t position;            /* Of the walk. */
+    long long int duration;     /* So far, in ms, without what it waited, and
+                                 * before 'resumed'. */
+    long long int resumed;      /* When it went on, in ms. */
     unsigned int n_idle[N_CLASSES]; /* Megaflows that can be displaced. */
     struct ovs_list busy[N_CLASSES]; /* Refused ones, by 'refused_node'. */
     unsigned int n_busy;        /* How many of them there were. */
@@ -315,7 +319,8 @@ begin_pass(void)
         return;
     }
     elapsed = MIN(now - last_started, UINT32_MAX);
-    n_in_row = (table == last_table && elapsed <= MAX_ELAPSED
+    n_in_row = (table == last_table
+                && elapsed <= MAX(MAX_ELAPSED, 2 * (next_start - last_started))
                 ? MIN(n_in_row + 1, ENOUGH) : 1);
     if (n_in_row == 1) {
         elapsed = 0;
@@ -339,6 +344,7 @@ end_pass(void)
 {
     struct ovs_list *refused = &custody_refused[XDP_REASON_FLOWS_FULL];
     struct ovs_list all = OVS_LIST_INITIALIZER(&all);
+    long long int duration = pass.duration + time_msec() - pass.resumed;
 
     for (int i = N_CLASSES - 1; i >= 0; i--) {
         ovs_list_push_back_all(&all, &pass.busy[i]);
@@ -349,6 +355,7 @@ end_pass(void)
     }
     ovs_list_push_back_all(&all, refused);
     ovs_list_push_back_all(refused, &all);
+    next_start = last_started + MAX(INTERVAL, PAUSE * duration);
     pass.table = NULL;
 }
 
@@ -358,12 +365,10 @@ static bool
 end_sampling(void)
     OVS_REQUIRES(xdp_mutex)
 {
-    long long int duration = time_msec() - last_started;
     const struct custody_flow *busiest = get_busiest();
     unsigned int n = 0;
     int class = 0;
 
-    next_start = last_started + MAX(INTERVAL, PAUSE * duration);
     pass.sampling = false;
     pass.position = 0;
     if (n_in_row < ENOUGH || !busiest) {
@@ -425,7 +430,9 @@ xdp_custody_displace(void)
         if (!pass.table) {
             begin_pass();
         }
+        pass.resumed = time_msec();
         more = pass.table && continue_pass();
+        pass.duration += time_msec() - pass.resumed;
         starved = pass.table && !more;
         xdp_custody_unlock();
     } while (more);

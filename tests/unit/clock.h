@@ -9,6 +9,7 @@
 
 void clock_stop(void);
 void clock_advance(long long int ms);
+void clock_set_step(long long int ms);
 void clock_run(void);
 
 #endif /* clock.h */

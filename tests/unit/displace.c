@@ -36,6 +36,9 @@ static uint64_t n_last, n_last_in_xdp;
 /* Are packets of megaflow 1 for userspace whether it is in XDP or not? */
 static bool in_vain;
 
+/* How many ms pass while the worker looks at a megaflow. */
+static unsigned int step;
+
 /* Returns megaflow 'i'. */
 static struct custody_flow *
 get_flow(unsigned int i)
@@ -96,6 +99,7 @@ end(void)
     free(n_sent);
     free(n_userspace);
     in_vain = false;
+    step = 0;
 }
 
 /* Sends 'n' packets to megaflow 'i'. */
@@ -149,6 +153,7 @@ work(void)
     struct xdp_flow_table *table = megaflows_object->table;
     unsigned int n_waits = 0;
 
+    clock_set_step(step);
     while (xdp_custody_displace()) {
         uint64_t epoch;
 
@@ -162,6 +167,7 @@ work(void)
             continue;
         }
     }
+    clock_set_step(0);
     return n_waits;
 }
 
@@ -234,6 +240,26 @@ test_displace_idle(void)
 
     /* That was all. */
     for (int i = 0; i < 20; i++) {
+        CHECK(pass_second(rate_last));
+    }
+    CHECK(count_displaced() - n_before == 50);
+    end();
+}
+
+/* Walks over all megaflows take seconds, as they may if there are millions and
+ * the machine is busy. */
+static void
+test_displace_slow(void)
+{
+    uint64_t n_before = count_displaced();
+
+    megaflows.n = 300;
+    megaflows.n_places = 100;
+    if (!begin()) {
+        return;
+    }
+    step = 10;
+    for (int i = 0; i < 300; i++) {
         CHECK(pass_second(rate_last));
     }
     CHECK(count_displaced() - n_before == 50);
@@ -451,6 +477,7 @@ test_displace_goal(void)
 
 const struct unit_case unit_displace[] = {
     { "displace-idle", test_displace_idle, NEED_BPF },
+    { "displace-slow", test_displace_slow, NEED_BPF },
     { "displace-equal", test_displace_equal, NEED_BPF },
     { "displace-protected", test_displace_protected, NEED_BPF },
     { "displace-vain", test_displace_vain, NEED_BPF },
