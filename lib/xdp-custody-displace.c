@@ -21,7 +21,9 @@
  * what only userspace can do, would look busy as soon as it is out.  So it has
  * to wait before it can come back, and twice as long each time.
  *
- * Without a refused megaflow that is busy, or new, nothing is done at all.
+ * Without a refused megaflow that is busy, or new, nothing is done at all, and
+ * less and less often if nothing can be displaced, until a refused one gets
+ * busy.
  */
 
 #include <config.h>
@@ -41,6 +43,9 @@
 #define INTERVAL 1000
 #define PAUSE 10
 
+/* After how many passes in vain the interval is not doubled any more. */
+#define MAX_FRUITLESS 3
+
 /* A look at the rates of a table that was longer ago than this, in ms, and
  * than twice the time from one pass to the next, says nothing about what is
  * now. */
@@ -48,9 +53,6 @@
 
 /* How many passes it takes to know rates: one to begin to count, and two. */
 #define ENOUGH 3
-
-/* How many seconds a megaflow stays in XDP at least. */
-#define PROTECTION 2
 
 /* How long a pass waits until a busy table is asked again, in ms, and how
  * often in a row. */
@@ -80,14 +82,21 @@ static struct {
     bool starved;               /* Nor before slots are free, or before the
                                  * table is not busy any more. */
     unsigned int n_delays;      /* How often in a row it was busy. */
+    bool fruitful;              /* Has it displaced a megaflow? */
 } pass OVS_GUARDED_BY(xdp_mutex);
 
 /* The table of the last pass, when it began, its number among those of the
- * same table in a row, and when the next one may begin, in ms. */
+ * same table in a row, and when the next one may begin, in ms, and when if it
+ * turns out to be urgent. */
 static const struct xdp_flow_table *last_table OVS_GUARDED_BY(xdp_mutex);
 static long long int last_started OVS_GUARDED_BY(xdp_mutex);
 static unsigned int n_in_row OVS_GUARDED_BY(xdp_mutex);
 static long long int next_start OVS_GUARDED_BY(xdp_mutex);
+static long long int urgent_start OVS_GUARDED_BY(xdp_mutex);
+
+/* How many passes with known rates have displaced nothing since one did, or
+ * since one was urgent. */
+static unsigned int n_fruitless OVS_GUARDED_BY(xdp_mutex);
 
 /* Since the pass before. */
 static uint32_t elapsed OVS_GUARDED_BY(xdp_mutex);
@@ -106,20 +115,13 @@ is_busier(uint32_t in, uint32_t out)
     return in >= UINT64_C(2) * out + CUSTODY_MIN_RATE;
 }
 
-/* Returns true if 'flow' came into XDP, or left, at least 'seconds' ago. */
-static bool
-has_rested(const struct custody_flow *flow, uint16_t seconds)
-{
-    return (uint16_t) (custody_seconds() - flow->moved_at) >= seconds;
-}
-
 /* Returns true if 'flow' is in the table of the pass and may leave it. */
 static bool
 can_leave(const struct custody_flow *flow)
     OVS_REQUIRES(xdp_mutex)
 {
     return (flow->table_flow && flow->table == pass.table && !flow->stopped
-            && has_rested(flow, PROTECTION));
+            && custody_has_rested(flow));
 }
 
 /* Returns true if 'flow' is refused for lack of room and may come back. */
@@ -128,8 +130,7 @@ can_enter(const struct custody_flow *flow)
 {
     return (!flow->table_flow && flow->reason == XDP_REASON_FLOWS_FULL
             && flow->n_refs && !custody_all_stopping(flow)
-            && (!flow->n_vain
-                || has_rested(flow, PROTECTION << flow->n_vain)));
+            && (!flow->n_vain || custody_has_rested(flow)));
 }
 
 /* For custody_walk(): looks how busy 'flow' is. */
@@ -191,6 +192,7 @@ displace(struct custody_flow *flow)
 
     flow->n_vain = in_vain ? MIN(flow->n_vain + 1, MAX_VAIN) : 0;
     custody_withdraw(flow, XDP_REASON_FLOWS_FULL, "displaced by a busier one");
+    pass.fruitful = true;
     custody_totals.n_displaced++;
     flow->port->totals.n_displaced++;
     xdp_coverage_displaced();
@@ -311,6 +313,10 @@ begin_pass(void)
     const struct xdp_flow_table *table;
     long long int now = time_msec();
 
+    if (custody_take_urgent()) {
+        n_fruitless = 0;
+        next_start = MIN(next_start, urgent_start);
+    }
     if (now < next_start || !custody_any_waiting(true)) {
         return;
     }
@@ -345,6 +351,7 @@ end_pass(void)
     struct ovs_list *refused = &custody_refused[XDP_REASON_FLOWS_FULL];
     struct ovs_list all = OVS_LIST_INITIALIZER(&all);
     long long int duration = pass.duration + time_msec() - pass.resumed;
+    long long int interval = INTERVAL;
 
     for (int i = N_CLASSES - 1; i >= 0; i--) {
         ovs_list_push_back_all(&all, &pass.busy[i]);
@@ -355,7 +362,14 @@ end_pass(void)
     }
     ovs_list_push_back_all(&all, refused);
     ovs_list_push_back_all(refused, &all);
-    next_start = last_started + MAX(INTERVAL, PAUSE * duration);
+
+    urgent_start = last_started + MAX(interval, PAUSE * duration);
+    if (n_in_row == ENOUGH) {
+        n_fruitless = (pass.fruitful ? 0
+                       : MIN(n_fruitless + 1, MAX_FRUITLESS));
+        interval <<= n_fruitless;
+    }
+    next_start = last_started + MAX(interval, PAUSE * duration);
     pass.table = NULL;
 }
 

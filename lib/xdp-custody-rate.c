@@ -25,11 +25,28 @@
  * XDP? */
 static bool any_waiting OVS_GUARDED_BY(xdp_mutex);
 
+/* Has one become so, or twice as busy, all at once? */
+static bool any_urgent OVS_GUARDED_BY(xdp_mutex);
+
+/* How many seconds a megaflow stays in XDP at least. */
+#define PROTECTION 2
+
 /* Returns the time in seconds, which begins anew after 18 hours. */
 uint16_t
 custody_seconds(void)
 {
     return time_msec() / 1000;
+}
+
+/* Returns true if 'flow' may be moved again: it came into XDP, or left after
+ * stays in vain, long enough ago. */
+bool
+custody_has_rested(const struct custody_flow *flow)
+{
+    uint16_t seconds = (flow->table_flow ? PROTECTION
+                        : PROTECTION << flow->n_vain);
+
+    return (uint16_t) (custody_seconds() - flow->moved_at) >= seconds;
 }
 
 /* Has '*rate' follow 'n' packets in 'elapsed' ms, or become just that if
@@ -51,6 +68,8 @@ custody_hear(struct custody_flow *flow, struct custody_ref *ref,
     uint32_t now = time_msec();
     uint32_t elapsed = now - ref->heard_at;
     uint32_t n = (uint32_t) n_packets - ref->n_heard;
+    uint32_t before = ref->n_times_heard == 3 ? ref->rate : 0;
+    bool urgent;
 
     if (ref->n_times_heard && elapsed < MIN_INTERVAL) {
         return;
@@ -66,11 +85,18 @@ custody_hear(struct custody_flow *flow, struct custody_ref *ref,
     ref->n_heard = n_packets;
     ref->heard_at = now;
 
-    if (!any_waiting && !flow->table_flow
-        && flow->reason == XDP_REASON_FLOWS_FULL
-        && (ref->n_times_heard < 3
-            || custody_heard_rate(flow) >= CUSTODY_MIN_RATE)) {
+    if (flow->table_flow || flow->reason != XDP_REASON_FLOWS_FULL
+        || (flow->n_vain && !custody_has_rested(flow))) {
+        return;
+    }
+    urgent = (ref->n_times_heard == 3 && ref->rate >= CUSTODY_MIN_RATE
+              && ref->rate / 2 >= before);
+    if ((urgent && !any_urgent)
+        || (!any_waiting
+            && (ref->n_times_heard < 3
+                || custody_heard_rate(flow) >= CUSTODY_MIN_RATE))) {
         any_waiting = true;
+        any_urgent |= urgent;
         custody_wake();
     }
 }
@@ -103,8 +129,12 @@ custody_sample(struct custody_flow *flow, uint32_t elapsed, bool first)
 
     xdp_flow_table_get_stats(flow->table, flow->table_flow, &stats);
     if (elapsed) {
+        uint16_t seconds = custody_seconds() - flow->moved_at;
+
+        /* Of one that has come since, half would say too little. */
         update_rate(&flow->rate, (uint32_t) stats.n_packets - flow->n_sampled,
-                    elapsed, first);
+                    MIN(elapsed, 1000 * (seconds + 1u)),
+                    first || !flow->rate);
     }
     flow->n_sampled = stats.n_packets;
 }
@@ -118,4 +148,15 @@ custody_any_waiting(bool forget)
 
     any_waiting &= !forget;
     return was_waiting;
+}
+
+/* Returns true if a refused megaflow has got busy since the last call, so that
+ * it should not wait for long. */
+bool
+custody_take_urgent(void)
+{
+    bool was_urgent = any_urgent;
+
+    any_urgent = false;
+    return was_urgent;
 }

@@ -312,6 +312,46 @@ test_displace_equal(void)
     }
 }
 
+/* The refused ones have much more than the others. */
+static uint64_t
+rate_much(unsigned int i)
+{
+    return i >= megaflows.n_places ? 10000 : 1000;
+}
+
+/* While nobody is much busier than another, all are looked at less and less
+ * often; but if somebody gets busy, it is still a matter of seconds. */
+static void
+test_displace_pause(void)
+{
+    uint64_t n_before = count_displaced();
+    unsigned int n_passes = 0;
+
+    megaflows.n = 200;
+    megaflows.n_places = 100;
+    if (!begin()) {
+        return;
+    }
+    for (seconds = 0; seconds < 100; seconds++) {
+        uint32_t n_sampled, n_sampled_before;
+
+        ovs_mutex_lock(&xdp_mutex);
+        n_sampled_before = get_flow(0)->n_sampled;
+        ovs_mutex_unlock(&xdp_mutex);
+        CHECK(pass_second(rate_similar));
+        ovs_mutex_lock(&xdp_mutex);
+        n_sampled = get_flow(0)->n_sampled;
+        ovs_mutex_unlock(&xdp_mutex);
+        n_passes += n_sampled != n_sampled_before;
+    }
+    CHECK(n_passes >= 10 && n_passes <= 20);
+    CHECK(count_displaced() == n_before);
+
+    CHECK(pass_second(rate_much) && pass_second(rate_much));
+    CHECK(count_displaced() - n_before == 100);
+    end();
+}
+
 /* Megaflow 'busy_one' is busy, much more so if that is 2. */
 static unsigned int busy_one;
 
@@ -479,6 +519,7 @@ const struct unit_case unit_displace[] = {
     { "displace-idle", test_displace_idle, NEED_BPF },
     { "displace-slow", test_displace_slow, NEED_BPF },
     { "displace-equal", test_displace_equal, NEED_BPF },
+    { "displace-pause", test_displace_pause, NEED_BPF },
     { "displace-protected", test_displace_protected, NEED_BPF },
     { "displace-vain", test_displace_vain, NEED_BPF },
     { "displace-wait", test_displace_wait, NEED_BPF },
