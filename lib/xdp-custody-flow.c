@@ -349,7 +349,7 @@ custody_enter(struct custody_flow *flow, struct xdp_flow_table *table,
     flow->port->n_offloaded++;
     flow->moved_at = custody_seconds();
     flow->n_sampled = 0;
-    flow->rate = 0;
+    flow->rate = custody_heard_rate(flow);
 }
 
 /* Notes that 'stats' are those of a stay of 'flow' in XDP. */

@@ -28,7 +28,7 @@ static bool any_waiting OVS_GUARDED_BY(xdp_mutex);
 /* Has one become so, or twice as busy, all at once? */
 static bool any_urgent OVS_GUARDED_BY(xdp_mutex);
 
-/* How many seconds a megaflow stays in XDP at least. */
+/* How many seconds a megaflow stays in XDP at least, or nearly one more. */
 #define PROTECTION 2
 
 /* Returns the time in seconds, which begins anew after 18 hours. */
@@ -46,7 +46,7 @@ custody_has_rested(const struct custody_flow *flow)
     uint16_t seconds = (flow->table_flow ? PROTECTION
                         : PROTECTION << flow->n_vain);
 
-    return (uint16_t) (custody_seconds() - flow->moved_at) >= seconds;
+    return (uint16_t) (custody_seconds() - flow->moved_at) > seconds;
 }
 
 /* Has '*rate' follow 'n' packets in 'elapsed' ms, or become just that if

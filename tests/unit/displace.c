@@ -378,7 +378,48 @@ test_displace_protected(void)
     }
     busy_one = 2;
     CHECK(pass_second(rate_one) && is_in_xdp(1));
+    CHECK(pass_second(rate_one) && is_in_xdp(1));
     CHECK(pass_second(rate_one) && is_in_xdp(2));
+    end();
+}
+
+/* Megaflow 0 is idle after a while, and 2 has more than 1, but not twice as
+ * much. */
+static uint64_t
+rate_unequal(unsigned int i)
+{
+    return i == 1 ? 1000 : i == 2 ? 1500 : seconds < 3 ? 2000 : 0;
+}
+
+/* What has come because there was room counts for what it had outside. */
+static void
+test_displace_put(void)
+{
+    uint64_t n_before = count_displaced();
+
+    megaflows.n = 3;
+    megaflows.n_places = 1;
+    if (!begin()) {
+        return;
+    }
+    clock_advance(1000 - time_msec() % 1000);
+    for (seconds = 0; seconds < 3; seconds++) {
+        CHECK(pass_second(rate_unequal));
+    }
+    send_packets(1, 900);
+    send_packets(2, 1500);
+    clock_advance(900);
+    CHECK(megaflow_delete(0) && megaflow_put(1) && megaflow_put(0));
+    n_sent[0] = n_userspace[0] = 0;
+    CHECK(is_in_xdp(1));
+    send_packets(1, 100);
+    clock_advance(100);
+    CHECK(revalidate());
+    work();
+    for (; seconds < 20; seconds++) {
+        CHECK(pass_second(rate_unequal));
+    }
+    CHECK(is_in_xdp(1) && count_displaced() == n_before);
     end();
 }
 
@@ -521,6 +562,7 @@ const struct unit_case unit_displace[] = {
     { "displace-equal", test_displace_equal, NEED_BPF },
     { "displace-pause", test_displace_pause, NEED_BPF },
     { "displace-protected", test_displace_protected, NEED_BPF },
+    { "displace-put", test_displace_put, NEED_BPF },
     { "displace-vain", test_displace_vain, NEED_BPF },
     { "displace-wait", test_displace_wait, NEED_BPF },
     { "displace-goal", test_displace_goal, NEED_BPF },
