@@ -350,6 +350,7 @@ custody_enter(struct custody_flow *flow, struct xdp_flow_table *table,
     flow->moved_at = custody_seconds();
     flow->n_sampled = 0;
     flow->rate = custody_heard_rate(flow);
+    custody_forget_heard(flow);
 }
 
 /* Notes that 'stats' are those of a stay of 'flow' in XDP. */

@@ -235,6 +235,7 @@ void custody_hear(struct custody_flow *, struct custody_ref *,
                   uint64_t n_packets) OVS_REQUIRES(xdp_mutex);
 uint32_t custody_heard_rate(const struct custody_flow *)
     OVS_REQUIRES(xdp_mutex);
+void custody_forget_heard(struct custody_flow *) OVS_REQUIRES(xdp_mutex);
 void custody_sample(struct custody_flow *, uint32_t elapsed, bool first)
     OVS_REQUIRES(xdp_mutex);
 bool custody_any_waiting(bool forget) OVS_REQUIRES(xdp_mutex);

@@ -119,6 +119,15 @@ custody_heard_rate(const struct custody_flow *flow)
     return MIN(rate, UINT32_MAX);
 }
 
+/* Forgets what holders of 'flow' have said: it was about another time. */
+void
+custody_forget_heard(struct custody_flow *flow)
+{
+    for (size_t i = 0; i < flow->n_refs; i++) {
+        custody_refs(flow)[i].n_times_heard = 0;
+    }
+}
+
 /* Has the rate of 'flow', which is in XDP, follow its packets of the last
  * 'elapsed' ms, or become just that if 'first'; with 0, only begins to
  * count. */
