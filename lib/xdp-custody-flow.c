@@ -297,6 +297,10 @@ custody_set_reason(struct custody_flow *flow, enum xdp_reason reason,
         ovs_list_remove(&flow->refused_node);
         ovs_list_push_back(&custody_refused[reason], &flow->refused_node);
     }
+    if (reason == XDP_REASON_FLOWS_FULL && flow->reason == reason) {
+        /* Who was displaced was so, however often there is no room again. */
+        return;
+    }
     if (flow->judged && flow->reason == reason
         && !strcmp(custody_detail(flow), detail ? detail : "")) {
         return;
