@@ -257,6 +257,11 @@ exchange(struct custody_flow *flow, void *aux OVS_UNUSED)
     }
     if (busiest->table_flow) {
         busiest->rate = rate;
+    } else {
+        /* Once it has reached for a place in vain, others should not have to
+         * leave again for that. */
+        busiest->n_vain = MIN(busiest->n_vain + 1, MAX_VAIN);
+        busiest->moved_at = custody_seconds();
     }
     pass.n_delays = 0;
     n_made = xdp_flow_table_n_made(pass.table) - n_made;

@@ -462,6 +462,40 @@ test_displace_worthy(void)
     end();
 }
 
+/* The last megaflow is busy. */
+static uint64_t
+rate_last_one(unsigned int i)
+{
+    return i == megaflows.n - 1 ? 1000 : 0;
+}
+
+/* A busy megaflow that needs a mask for which there is no room does not have
+ * another one displaced for nothing all the time. */
+static void
+test_displace_for_nothing(void)
+{
+    enum { N_PLACES = 2 * XDP_PORT_MAX_MASKS };
+    uint64_t n_before = count_displaced();
+
+    megaflows.n = N_PLACES + 1;
+    megaflows.n_places = N_PLACES;
+    megaflows.n_masks = XDP_PORT_MAX_MASKS;
+    if (!begin()) {
+        return;
+    }
+    megaflows.n_masks = megaflows.n;
+    CHECK(megaflow_delete(N_PLACES) && megaflow_put(N_PLACES));
+    for (int i = 0; i < 60; i++) {
+        CHECK(pass_second(rate_last_one));
+        xdp_custody_retry(XDP_REASON_BIT(XDP_REASON_FLOWS_FULL)
+                          | XDP_REASON_BIT(XDP_REASON_MASKS_FULL));
+        CHECK(xdp_custody_n_offloaded() == N_PLACES);
+    }
+    CHECK(!is_in_xdp(N_PLACES));
+    CHECK(count_displaced() > n_before && count_displaced() <= n_before + 5);
+    end();
+}
+
 /* Megaflow 1 is busy, and the others are not quite idle. */
 static uint64_t
 rate_vain(unsigned int i)
@@ -603,6 +637,7 @@ const struct unit_case unit_displace[] = {
     { "displace-protected", test_displace_protected, NEED_BPF },
     { "displace-put", test_displace_put, NEED_BPF },
     { "displace-worthy", test_displace_worthy, NEED_BPF },
+    { "displace-for-nothing", test_displace_for_nothing, NEED_BPF },
     { "displace-vain", test_displace_vain, NEED_BPF },
     { "displace-wait", test_displace_wait, NEED_BPF },
     { "displace-goal", test_displace_goal, NEED_BPF },
