@@ -361,8 +361,9 @@ end_pass(void)
     for (int i = N_CLASSES - 1; i >= 0; i--) {
         ovs_list_push_back_all(&all, &pass.busy[i]);
     }
-    if (!ovs_list_is_empty(&all) && is_loaded(pass.table)
-        && !xdp_flow_table_is_full(pass.table)) {
+    if (!ovs_list_is_empty(&all)
+        && (!is_loaded(pass.table) || !xdp_flow_table_is_full(pass.table))) {
+        /* Nobody tried them while they were in 'busy'. */
         xdp_custody_kick(XDP_REASON_BIT(XDP_REASON_FLOWS_FULL));
     }
     ovs_list_push_back_all(&all, refused);

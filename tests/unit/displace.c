@@ -23,6 +23,7 @@
 #include "util.h"
 #include "xdp-custody-private.h"
 #include "xdp-flow-table-private.h"
+#include "xdp-port-private.h"
 #include "xdp-program.h"
 
 /* Bytes of a packet. */
@@ -496,6 +497,37 @@ test_displace_for_nothing(void)
     end();
 }
 
+/* The table goes in the middle of a pass: those that wait for places there are
+ * tried elsewhere. */
+static void
+test_displace_gone(void)
+{
+    unsigned int n = 0;
+
+    megaflows.n = 400;
+    megaflows.n_places = 100;
+    if (!begin()) {
+        return;
+    }
+    do {
+        for (unsigned int i = 0; i < megaflows.n; i++) {
+            send_packets(i, i >= 300 ? 1000 : 1);
+        }
+        clock_advance(1000);
+        CHECK(n++ < 5 && revalidate());
+    } while (!xdp_custody_displace());
+
+    xdp_port_lock_config();
+    for (size_t i = 0; i < N_PORTS; i++) {
+        xdp_port_take_out(megaflows_port(i));
+    }
+    xdp_port_unlock_config();
+    xdp_custody_take_wanted();
+    CHECK(!xdp_custody_displace());
+    CHECK(xdp_custody_take_wanted() & XDP_REASON_BIT(XDP_REASON_FLOWS_FULL));
+    end();
+}
+
 /* Megaflow 1 is busy, and the others are not quite idle. */
 static uint64_t
 rate_vain(unsigned int i)
@@ -638,6 +670,7 @@ const struct unit_case unit_displace[] = {
     { "displace-put", test_displace_put, NEED_BPF },
     { "displace-worthy", test_displace_worthy, NEED_BPF },
     { "displace-for-nothing", test_displace_for_nothing, NEED_BPF },
+    { "displace-gone", test_displace_gone, NEED_BPF },
     { "displace-vain", test_displace_vain, NEED_BPF },
     { "displace-wait", test_displace_wait, NEED_BPF },
     { "displace-goal", test_displace_goal, NEED_BPF },
