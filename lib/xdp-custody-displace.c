@@ -43,6 +43,10 @@
 #define INTERVAL 1000
 #define PAUSE 10
 
+/* How long the worker goes on with a pass at least before it frees slots of
+ * which a table is short, in ms. */
+#define MIN_TURN 50
+
 /* After how many passes in vain the interval is not doubled any more. */
 #define MAX_FRUITLESS 3
 
@@ -443,7 +447,9 @@ continue_pass(void)
 bool
 xdp_custody_displace(void)
 {
-    bool more, starved;
+    uint64_t shortage = xdp_custody_shortage_seq();
+    long long int start = time_msec();
+    bool more, unfinished;
 
     do {
         xdp_custody_lock();
@@ -453,10 +459,11 @@ xdp_custody_displace(void)
         pass.resumed = time_msec();
         more = pass.table && continue_pass();
         pass.duration += time_msec() - pass.resumed;
-        starved = pass.table && !more;
+        unfinished = pass.table != NULL;
         xdp_custody_unlock();
-    } while (more);
-    return starved;
+    } while (more && (xdp_custody_shortage_seq() == shortage
+                      || time_msec() < start + MIN_TURN));
+    return unfinished;
 }
 
 /* Wakes up poll_block() when it is time for xdp_custody_displace(). */
