@@ -86,7 +86,8 @@ static struct {
     bool starved;               /* Nor before slots are free, or before the
                                  * table is not busy any more. */
     unsigned int n_delays;      /* How often in a row it was busy. */
-    bool fruitful;              /* Has it displaced a megaflow? */
+    bool fruitful;              /* Has it displaced a megaflow, or would have,
+                                 * had the table not been busy? */
 } pass OVS_GUARDED_BY(xdp_mutex);
 
 /* The table of the last pass, when it began, its number among those of the
@@ -212,6 +213,7 @@ delay(struct custody_flow *flow)
 
     ovs_list_remove(&flow->refused_node);
     ovs_list_push_back(busy, &flow->refused_node);
+    pass.fruitful = true;
     pass.is_over = ++pass.n_delays > MAX_DELAYS;
     pass.pausing = pass.starved = !pass.is_over;
 }
