@@ -240,8 +240,7 @@ void custody_sample(struct custody_flow *, uint32_t elapsed, bool first)
     OVS_REQUIRES(xdp_mutex);
 bool custody_any_waiting(bool forget) OVS_REQUIRES(xdp_mutex);
 bool custody_take_urgent(void) OVS_REQUIRES(xdp_mutex);
-bool custody_has_rested(const struct custody_flow *)
-    OVS_REQUIRES(xdp_mutex);
+bool custody_has_rested(const struct custody_flow *);
 
 /* xdp-custody-leave.c. */
 bool custody_port_withdraw_some(struct custody_port *, enum xdp_reason)
