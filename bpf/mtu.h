@@ -5,11 +5,11 @@
  * The kernel drops a packet that is redirected to a device and longer than the
  * device's MTU, an Ethernet header, and a VLAN tag, and nobody is told.  It
  * does not count a tag that is beside the packet, as long as the device takes
- * it so.  A packet may get too long
- * by what is pushed, or may have come in through a port with a larger MTU.
- * Sent by userspace it may arrive nevertheless, since nothing but the device
- * looks at it there.  So this looks before anything happens to the packet, and
- * what is too large is left to userspace.
+ * it so.  A packet may get too long by what is pushed, or may have come in
+ * through a port with a larger MTU.  Sent by userspace it may arrive
+ * nevertheless, since nothing but the device looks at it there.  So this looks
+ * before anything happens to the packet, and what is too large is left to
+ * userspace.
  *
  * Asking the kernel takes as long as finding a flow.  So the scratch has, for
  * some ports and groups of outputs, what is known to fit in this tick of the
