@@ -226,6 +226,8 @@ xdp_port_refresh_obstacle(struct xdp_netdev *port)
         device = (struct xdp_view) {
             .is_ethernet = true,
             .tags = XDP_TAGS_UNKNOWN,
+            .peer_has_program = port->peer_has_program,
+            .leaves_unfinished = port->leaves_unfinished,
         };
     }
     set_peer(port, &device);
