@@ -25,6 +25,7 @@
 #include "maps.h"
 #include "op.h"
 #include "parse_common.h"
+#include "verifier.h"
 
 #define MTU_TAG_LEN 4
 
@@ -112,30 +113,50 @@ mtu_lesser_way(struct hook_md *ctx, const struct xdp_op *op, __u32 mtu)
     return mtu_lesser(ctx, last, mtu);
 }
 
+/* What mtu_ask() asks for. */
+struct mtu_ctx {
+    struct hook_md *ctx;
+    const struct xdp_flow_rest *rest;
+    __u32 next;                 /* Slot of the next op. */
+    __u32 mtu;                  /* The least one so far. */
+};
+
+/* Looks at the op in slot 'ask->next' of the flow, if there is one.  Returns 1
+ * if there is none. */
+static long
+mtu_ask_op(__u32 i, struct mtu_ctx *ask)
+{
+    const struct xdp_op *op;
+
+    if (ask->next >= ask->rest->n_ops) {
+        return 1;
+    }
+    op = op_known(ask->rest, ask->next);
+    if (op->type == XDP_OP_OUTPUT) {
+        ask->mtu = mtu_lesser_way(ask->ctx, op, ask->mtu);
+    }
+    ask->next += 1 + op->n_data;
+    return 0;
+}
+
 /* Returns true if no copy of the packet, of which no op of the flow in 'slot'
  * has been run yet, and which becomes 'len' bytes long at most, will be too
- * large for its device. */
+ * large for its device.  (The verifier would look at a loop once for each way
+ * through it.) */
 __noinline int
 mtu_ask(struct hook_md *ctx, __u32 slot, __s64 len)
 {
-    const struct xdp_flow_rest *rest
-        = bpf_map_lookup_elem(&xdp_flow_rest, &slot);
-    __u32 mtu = MTU_MOST;
-    __u32 next = 0;
+    struct mtu_ctx ask = { .ctx = ctx };
 
-    if (!rest) {
+    ask.rest = bpf_map_lookup_elem(&xdp_flow_rest, &slot);
+    if (!ask.rest) {
         return true;
     }
-    for (__u32 i = 0; i < XDP_FLOW_MAX_OPS && next < rest->n_ops; i++) {
-        const struct xdp_op *op = op_known(rest, next);
-
-        if (op->type == XDP_OP_OUTPUT) {
-            mtu = mtu_lesser_way(ctx, op, mtu);
-        }
-        next += 1 + op->n_data;
-    }
-    mtu_note(mtu_way(rest), mtu);
-    return len <= mtu + ETH_HLEN + MTU_TAG_LEN;
+    ask.next = verifier_zero(slot);
+    ask.mtu = MTU_MOST | verifier_zero(slot);
+    bpf_loop(XDP_FLOW_MAX_OPS, mtu_ask_op, &ask, 0);
+    mtu_note(mtu_way(ask.rest), ask.mtu);
+    return len <= ask.mtu + ETH_HLEN + MTU_TAG_LEN;
 }
 
 /* Returns true if the packet, of which no op of the flow in 'slot' has been

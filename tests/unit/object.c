@@ -8,6 +8,7 @@
 
 #undef NDEBUG
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -610,6 +611,34 @@ test_object_leaks(void)
     free(path);
 }
 
+/* The kernel's verifier looks at few enough instructions of each program of
+ * the default object that there is room for what later kernels look at. */
+static void
+test_object_instructions(void)
+{
+    enum { MAX_INSNS = 50000 };
+    struct bpf_object *bpf = bpf_object__open_file(object_path, NULL);
+    struct bpf_program *prog;
+    unsigned int n = 0;
+
+    CHECK(bpf && !bpf_object__load(bpf));
+    bpf_object__for_each_program (prog, bpf) {
+        struct bpf_prog_info info;
+        uint32_t size = sizeof info;
+
+        memset(&info, 0, sizeof info);
+        CHECK(!bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &size));
+        CHECK(info.verified_insns);
+        if (info.verified_insns > MAX_INSNS) {
+            fail("%s: the verifier looks at %u instructions instead of %d",
+                 bpf_program__name(prog), info.verified_insns, MAX_INSNS);
+        }
+        n++;
+    }
+    CHECK(n);
+    bpf_object__close(bpf);
+}
+
 const struct unit_case unit_object[] = {
     { "object-path", test_object_path, NEED_NOTHING },
     { "object-missing", test_object_missing, NEED_NOTHING },
@@ -628,6 +657,7 @@ const struct unit_case unit_object[] = {
     { "object-tc-refused", test_object_tc_refused, NEED_BPF },
     { "object-constant", test_object_constant, NEED_BPF },
     { "object-machine", test_object_machine, NEED_BPF },
+    { "object-instructions", test_object_instructions, NEED_BPF },
     { "object-plain", test_object_plain, NEED_BPF },
     { "object-sharing", test_object_sharing, NEED_BPF },
     { "object-leaks", test_object_leaks, NEED_BPF },
