@@ -4,8 +4,8 @@
  *
  * The provider finds the maps by name and sets 'max_entries' of those that
  * have a limit to choose before it loads the object; the numbers here only
- * have to be valid.  lib/xdp-abi.h, lib/xdp-abi-conn.h and lib/xdp-abi-tc.h
- * describe what is in them and who writes.
+ * have to be valid.  lib/xdp-abi.h and its parts describe what is in them and
+ * who writes.
  */
 
 #ifndef BPF_MAPS_H

@@ -12,6 +12,7 @@ lib_xdp_files = \
 	lib/dpif-netdev-xdp.c \
 	lib/dpif-netdev-xdp.h \
 	lib/xdp-abi-conn.h \
+	lib/xdp-abi-meter.h \
 	lib/xdp-abi-tc.h \
 	lib/xdp-abi.h \
 	lib/xdp-blob.c \
