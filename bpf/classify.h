@@ -43,8 +43,7 @@ struct classify_ctx {
 __noinline __u64
 classify_compare_rest(__u32 slot, __u32 mask_id)
 {
-    const struct xdp_flow_rest *rest
-        = bpf_map_lookup_elem(&xdp_flow_rest, &slot);
+    const struct xdp_flow_rest *rest = maps_rest(slot);
     const struct xdp_mask *mask = bpf_map_lookup_elem(&xdp_masks, &mask_id);
     const struct xdp_scratch *scratch = parse_scratch();
     const __u64 *ct;

@@ -260,8 +260,7 @@ __noinline int
 ct_check_op(struct hook_md *ctx, __u32 slot, __u32 n)
 {
     struct xdp_scratch *scratch = parse_scratch();
-    const struct xdp_flow_rest *rest
-        = bpf_map_lookup_elem(&xdp_flow_rest, &slot);
+    const struct xdp_flow_rest *rest = maps_rest(slot);
     struct xdp_ct_result *result;
     struct xdp_ct_packet *packet;
     const struct xdp_op *op;

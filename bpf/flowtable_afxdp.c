@@ -63,7 +63,7 @@ run_first_pass(struct xdp_md *ctx, struct xdp_scratch *scratch)
     }
     if (flow) {
         if (flow->flags & XDP_FLOW_SIMPLE) {
-            if (!fits && !mtu_fits_simple(ctx, scratch, flow, slot)) {
+            if (!fits && !mtu_fits_simple(ctx, scratch, flow)) {
                 recirc_begin(scratch);
                 return give_up_large(ctx, scratch, scratch->train.in_port);
             }
@@ -128,7 +128,7 @@ run_later_pass(struct xdp_md *ctx, struct xdp_scratch *scratch)
     flow = train_find_next(ctx, scratch);
     if (flow) {
         slot = scratch->train.next_slot;
-        if (mtu_fits_simple(ctx, scratch, flow, slot)) {
+        if (mtu_fits_simple(ctx, scratch, flow)) {
             stats_flow(scratch, slot, 1, ctx->data_end - ctx->data, 0);
             return fast_run_simple(ctx, flow);
         }
@@ -182,7 +182,7 @@ xdp_egress(struct xdp_md *ctx)
         return verdict;
     }
 
-    rest = bpf_map_lookup_elem(&xdp_flow_rest, &meta.slot);
+    rest = maps_rest(meta.slot);
     if (!rest) {
         stats_count_rare(XDP_COUNTER_DROP_EGRESS);
         return XDP_DROP;

@@ -30,6 +30,7 @@
 #define mpls_set tc_mpls_set
 #define mpls_take_tags tc_mpls_take_tags
 #define mtu_ask tc_mtu_ask
+#define mtu_ask_port tc_mtu_ask_port
 #define parse_arp tc_parse_arp
 #define parse_icmpv6 tc_parse_icmpv6
 #define parse_igmp tc_parse_igmp

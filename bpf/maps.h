@@ -148,14 +148,34 @@ MAPS_HERE struct {
     __type(value, struct xdp_flow);
 } xdp_flows SEC(".maps");
 
-/* By slot, as 'xdp_flows'. */
-MAPS_HERE struct {
+/* A chunk: the rest of the flows in so many slots.  (Sizes have to do, as for
+ * "struct xdp_group".) */
+struct xdp_rest_chunk {
     __uint(type, BPF_MAP_TYPE_ARRAY);
-    __uint(max_entries, 1);
+    __uint(max_entries, XDP_REST_SLOTS);
     __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(key_size, sizeof(__u32));
+    __uint(value_size, sizeof(struct xdp_flow_rest));
+};
+
+/* By slot / XDP_REST_SLOTS. */
+MAPS_HERE struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+    __uint(max_entries, 1);
     __type(key, __u32);
-    __type(value, struct xdp_flow_rest);
+    __array(values, struct xdp_rest_chunk);
 } xdp_flow_rest SEC(".maps");
+
+/* Returns the rest of the flow in 'slot', or NULL if it has none. */
+static __always_inline struct xdp_flow_rest *
+maps_rest(__u32 slot)
+{
+    __u32 index = slot / XDP_REST_SLOTS;
+    void *chunk = bpf_map_lookup_elem(&xdp_flow_rest, &index);
+
+    index = slot % XDP_REST_SLOTS;
+    return chunk ? bpf_map_lookup_elem(chunk, &index) : NULL;
+}
 
 /* By CPU * (entries of 'xdp_flows') + slot: a plain array, and not a per-CPU
  * one, because only a plain one can be read without a system call. */

@@ -96,21 +96,36 @@ mtu_lesser(struct hook_md *ctx, __u32 ifindex, __u32 mtu)
             ? other : mtu);
 }
 
-/* Returns the lesser one of 'mtu' and that of the device through which packets
- * of 'op', an output, leave in the end.  From XDP to a port at tc they come to
- * it through another one, which has to take them, too. */
+/* Returns the least one of 'mtu' and those of the devices through which
+ * packets for 'target' leave, of a flow that redirects them to the device
+ * 'ifindex'.  From XDP to a port at tc they come to it through another one,
+ * which has to take them, too. */
 static __always_inline __u32
-mtu_lesser_way(struct hook_md *ctx, const struct xdp_op *op, __u32 mtu)
+mtu_lesser_way(struct hook_md *ctx, const struct xdp_target *target,
+               __u32 ifindex, __u32 mtu)
 {
-    __u32 ifindex = op->u.output.ifindex;
-    __u32 port = op->u.output.port;
-    const struct xdp_target *target = bpf_map_lookup_elem(&xdp_targets, &port);
     __u32 last = target && target->ifindex ? target->ifindex : ifindex;
 
     if (HOOK_DETOURS && last != ifindex) {
         mtu = mtu_lesser(ctx, ifindex, mtu);
     }
     return mtu_lesser(ctx, last, mtu);
+}
+
+/* Returns true if the packet, which becomes 'len' bytes long, will not be too
+ * large for the device of 'port', which is all that its flow outputs to. */
+__noinline int
+mtu_ask_port(struct hook_md *ctx, __u32 port, __s64 len)
+{
+    const struct xdp_target *target = bpf_map_lookup_elem(&xdp_targets, &port);
+    __u32 mtu;
+
+    if (!target || !target->ifindex) {
+        return true;
+    }
+    mtu = mtu_lesser_way(ctx, target, target->via, MTU_MOST);
+    mtu_note(port, mtu);
+    return len <= mtu + ETH_HLEN + MTU_TAG_LEN;
 }
 
 /* What mtu_ask() asks for. */
@@ -133,7 +148,11 @@ mtu_ask_op(__u32 i, struct mtu_ctx *ask)
     }
     op = op_known(ask->rest, ask->next);
     if (op->type == XDP_OP_OUTPUT) {
-        ask->mtu = mtu_lesser_way(ask->ctx, op, ask->mtu);
+        __u32 port = op->u.output.port;
+
+        ask->mtu = mtu_lesser_way(ask->ctx,
+                                  bpf_map_lookup_elem(&xdp_targets, &port),
+                                  op->u.output.ifindex, ask->mtu);
     }
     ask->next += 1 + op->n_data;
     return 0;
@@ -148,7 +167,7 @@ mtu_ask(struct hook_md *ctx, __u32 slot, __s64 len)
 {
     struct mtu_ctx ask = { .ctx = ctx };
 
-    ask.rest = bpf_map_lookup_elem(&xdp_flow_rest, &slot);
+    ask.rest = maps_rest(slot);
     if (!ask.rest) {
         return true;
     }
@@ -182,7 +201,7 @@ mtu_fits(struct hook_md *ctx, const struct xdp_scratch *scratch,
  * place. */
 static __always_inline bool
 mtu_fits_simple(struct hook_md *ctx, const struct xdp_scratch *scratch,
-                const struct xdp_flow *flow, __u32 slot)
+                const struct xdp_flow *flow)
 {
     __s64 len = (__s64) hook_len(ctx) - hook_tag_len(ctx);
 
@@ -190,7 +209,7 @@ mtu_fits_simple(struct hook_md *ctx, const struct xdp_scratch *scratch,
             ? MTU_TAG_LEN : 0);
     return (len <= MTU_LEAST
             || mtu_known_to_fit(scratch, flow->port, len)
-            || mtu_ask(ctx, slot, len));
+            || mtu_ask_port(ctx, flow->port, len));
 }
 
 #endif /* mtu.h */

@@ -102,14 +102,14 @@ run_flow(struct hook_md *ctx, struct xdp_scratch *scratch, __u32 in_port,
     const struct xdp_flow_rest *rest;
 
     if (flow->flags & XDP_FLOW_SIMPLE) {
-        if (!mtu_fits_simple(ctx, scratch, flow, slot)) {
+        if (!mtu_fits_simple(ctx, scratch, flow)) {
             return give_up_large(ctx, scratch, in_port);
         }
         stats_flow(scratch, slot, packets, bytes, tcp_flags);
         return fast_run_simple(ctx, flow);
     }
 
-    rest = bpf_map_lookup_elem(&xdp_flow_rest, &slot);
+    rest = maps_rest(slot);
     if (!rest) {
         return upcall(ctx, in_port);
     }

@@ -242,8 +242,7 @@ train_can_run(struct xdp_scratch *scratch, const struct xdp_flow *flow,
     scratch->train.layers_word = (scratch->layers_word
                                   & ~PARSE_LAYER(l4_size, 0xffff));
     if (flow->flags & XDP_FLOW_REWRITE) {
-        const struct xdp_flow_rest *rest
-            = bpf_map_lookup_elem(&xdp_flow_rest, &slot);
+        const struct xdp_flow_rest *rest = maps_rest(slot);
 
         if (rest && rest->n_cts) {
             scratch->train.tracked = 1;
@@ -255,8 +254,7 @@ train_can_run(struct xdp_scratch *scratch, const struct xdp_flow *flow,
         return !scratch->key.nw_frag;
     }
     if (!(flow->flags & XDP_FLOW_TNL_PUSH)) {
-        const struct xdp_flow_rest *rest
-            = bpf_map_lookup_elem(&xdp_flow_rest, &slot);
+        const struct xdp_flow_rest *rest = maps_rest(slot);
 
         if (!rest || (rest->ops[0].type == XDP_OP_HASH
                       && rest->ops[0].u.hash.alg != HASH_ALG_L4)) {

@@ -201,7 +201,7 @@ train_ct_run(struct xdp_md *ctx, struct xdp_scratch *scratch)
     flow = train_flow(train->next_slot, train->next_valid);
     conn = train_ct_conn(ct);
     if (!flow || !conn
-        || !mtu_fits_simple(ctx, scratch, flow, train->next_slot)) {
+        || !mtu_fits_simple(ctx, scratch, flow)) {
         return NULL;
     }
     end = (void *) (long) ctx->data_end;

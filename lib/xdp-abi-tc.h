@@ -33,6 +33,10 @@ struct xdp_target {
     __u32 flags;        /* enum xdp_target_flags. */
     __u8 mac[6];        /* With XDP_TARGET_PEER, of the other end. */
     __u16 pad;
+    __u32 via;          /* The device in 'tx_ports', which programs at XDP
+                         * redirect to: the same one, or an end of a companion
+                         * from which packets get there. */
+    __u32 pad2;
 };
 
 /* Packets that skip a device, right into its other end, get there as what they

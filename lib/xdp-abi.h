@@ -24,7 +24,7 @@
 
 /* To be incremented with every change that an older provider or an older
  * object would misunderstand. */
-#define XDP_ABI_VERSION 8
+#define XDP_ABI_VERSION 9
 
 /* Fixed limits.  What an operator can choose (flows, masks, ports) is the
  * 'max_entries' of the respective map instead. */
@@ -40,6 +40,7 @@
 #define XDP_MASK_MAX_WORDS  20  /* Words that one mask may touch. */
 #define XDP_MASK_MAX_FAR_WORDS 19 /* Of these, far ones: word 0 is none. */
 #define XDP_FLOW_MAX_OPS    16  /* Op slots of one flow. */
+#define XDP_REST_SLOTS      2048 /* Flow slots of one chunk of their rest. */
 #define XDP_FLOW_MAX_CTS    3   /* Of these, XDP_OP_CT. */
 #define XDP_MAX_GROUPS      1024 /* Sets of outputs, of which 0 is unused. */
 #define XDP_PORT_MAX_MASKS  256 /* Masks in use on one ingress port. */
@@ -413,8 +414,14 @@ union xdp_op_data {
 };
 
 /* A flow slot: what most packets need, value of the map 'xdp_flows', and the
- * rest, value of the map 'xdp_flow_rest' at the same index.  They are apart
- * because what many flows need of the caches is what limits their speed.
+ * rest.  They are apart because what many flows need of the caches is what
+ * limits their speed.
+ *
+ * The rest has seven times the size, and is there only for flows that need it:
+ * those without XDP_FLOW_SIMPLE, and those with XDP_PART_REST.  That of slot I
+ * is in element I / XDP_REST_SLOTS of 'xdp_flow_rest', a map of maps, and in
+ * there value I % XDP_REST_SLOTS.  Such an inner map, a chunk, is made before
+ * the first slot of it is filled that needs it, and stays.
  *
  * The provider fills a slot that no packet can reach, and then sets 'valid'
  * and publishes the slot's number in the subtable, in either order.  It clears

@@ -97,8 +97,9 @@ const struct xdp_contract_map_info xdp_contract_maps[XDP_N_CONTRACT_MAPS] = {
     [XDP_MAP_SUBTABLES] = { "xdp_subtables", BPF_MAP_TYPE_ARRAY_OF_MAPS, 4 },
     [XDP_MAP_FLOWS] = { "xdp_flows", BPF_MAP_TYPE_ARRAY,
                     sizeof(struct xdp_flow) },
-    [XDP_MAP_FLOW_REST] = { "xdp_flow_rest", BPF_MAP_TYPE_ARRAY,
-                        sizeof(struct xdp_flow_rest) },
+    [XDP_MAP_FLOW_REST] = { "xdp_flow_rest", BPF_MAP_TYPE_ARRAY_OF_MAPS, 4,
+                        .inner_value_size = sizeof(struct xdp_flow_rest),
+                        .inner_max_entries = XDP_REST_SLOTS },
     [XDP_MAP_FLOW_STATS] = { "xdp_flow_stats", BPF_MAP_TYPE_ARRAY,
                          sizeof(struct xdp_flow_stats) },
     [XDP_MAP_COUNTERS] = { "debug_stats", BPF_MAP_TYPE_PERCPU_ARRAY, 8 },
@@ -431,6 +432,23 @@ read_tc_caps(const char *path, struct bpf_object *bpf, const struct btf *btf,
     return 0;
 }
 
+/* Returns true if 'map' is what 'info' says. */
+static bool
+is_as_expected(struct bpf_map *map, const struct xdp_contract_map_info *info)
+{
+    const struct bpf_map *inner = bpf_map__inner_map(map);
+
+    return (bpf_map__type(map) == info->type
+            && bpf_map__value_size(map) == info->value_size
+            && (!info->inner_value_size
+                || (inner
+                    && bpf_map__type(inner) == BPF_MAP_TYPE_ARRAY
+                    && bpf_map__map_flags(inner) == BPF_F_MMAPABLE
+                    && bpf_map__value_size(inner) == info->inner_value_size
+                    && (bpf_map__max_entries(inner)
+                        == info->inner_max_entries))));
+}
+
 /* Reads the contract of 'bpf'.  Sets '*has_table' to whether there is one, and
  * '*caps' to what it says.  Returns 0, or a positive errno value if it is one
  * that we cannot work with. */
@@ -508,12 +526,11 @@ xdp_contract_read(const char *path, struct bpf_object *bpf, bool *has_table,
 
         if ((info->for_outputs && caps->max_outputs <= 1)
             || (info->for_op && !xdp_contract_has_op(caps, info->for_op))
-            || (info->for_tc && !xdp_contract_has_tc(caps))
+            || (info->for_tc && !xdp_contract_has_tc(caps) && !map)
             || (info->optional && !map)) {
             continue;
         }
-        if (!map || bpf_map__type(map) != info->type
-            || bpf_map__value_size(map) != info->value_size) {
+        if (!map || !is_as_expected(map, info)) {
             *errp = xasprintf("%s: map %s of the flow table is %s; build the "
                               "object with the xdp-abi.h of this Open "
                               "vSwitch", path, info->name,

@@ -73,6 +73,9 @@ struct xdp_contract_map_info {
     const char *name;
     enum bpf_map_type type;
     uint32_t value_size;
+    uint32_t inner_value_size;  /* Of the maps in a map of maps, if they are
+                                 * ARRAYs... */
+    uint32_t inner_max_entries; /* ...with so many elements. */
     bool for_outputs;           /* Only for more than one output? */
     bool optional;              /* May an object do without it? */
     bool for_tc;                /* Only for programs at tc? */

@@ -4,9 +4,9 @@
  * lib/xdp-table-*.c, share.  Not to be included elsewhere.
  *
  * Calls go one way: flows (xdp-flow-table.c) use slots, groups, ports and
- * masks; slots, groups and ports use masks; groups tell what is for tc; order
- * and reports use what is there, and so do hints, which flows tell when there
- * are more of these.
+ * masks; slots, groups and ports use masks, slots also the room for the rest
+ * of flows; groups tell what is for tc; order and reports use what is there,
+ * and so do hints, which flows tell when there are more of these.
  *
  * Thread safety: that of lib/xdp-flow-table.h.
  */
@@ -135,12 +135,11 @@ struct xdp_flow_table {
 
     /* The maps in our address space. */
     struct xdp_flow *flows;
-    struct xdp_flow_rest *rests;
     struct xdp_flow_stats *flow_stats;
     struct xdp_mask *masks_map;
     struct xdp_port *ports_map;
     uint64_t *mask_hits;        /* NULL if the object does not count them. */
-    struct xdp_target *targets; /* NULL if it has no programs for tc. */
+    struct xdp_target *targets; /* NULL if it does not ask for them. */
     uint64_t *hint_folds;       /* NULL if it does not ask how much of the
                                  * hint cache is in use. */
 
@@ -155,8 +154,22 @@ struct xdp_flow_table {
                                              * NULL. */
 
     uint16_t *slot_groups;      /* By slot, if it is not free. */
-    uint32_t *free_slots;       /* Stack. */
+    uint32_t *next_free;        /* By slot, if it is free: the next one of its
+                                 * chunk that is. */
     uint32_t n_free_slots;
+
+    /* See xdp-table-rest.c. */
+    struct table_chunk *chunks;
+    uint32_t n_chunks;
+    struct ovs_list plain;      /* With free slots, but without room for the
+                                 * rest of a flow... */
+    struct ovs_list complete;   /* ...and with room. */
+    struct ovs_list completing; /* On their way from there to here. */
+    uint32_t n_complete, n_completing; /* Chunks. */
+    uint32_t n_free_complete;   /* Slots of 'complete'. */
+    int complete_error;         /* Why a chunk could not be completed... */
+    long long int complete_at;  /* ...and when that may be tried again. */
+
     uint32_t n_flows;
     uint64_t n_made;            /* Masks and groups, so far. */
     struct table_hints hints;
@@ -233,15 +246,27 @@ enum xdp_table_error table_group_make(struct xdp_flow_table *,
 /* For programs at tc: xdp-table-tc.c. */
 void table_tc_set_target(struct xdp_flow_table *, uint32_t port,
                          uint32_t ifindex);
+void table_tc_set_via(struct xdp_flow_table *, uint32_t port,
+                      uint32_t ifindex);
 
 /* How much of the hint cache is in use: xdp-table-hints.c. */
 void table_hints_init(struct xdp_flow_table *);
 void table_hints_grow(struct xdp_flow_table *);
 
+/* Free slots, and room for the rest of flows: xdp-table-rest.c. */
+void table_chunks_init(struct xdp_flow_table *);
+void table_chunks_destroy(struct xdp_flow_table *);
+bool table_rest_prepare(struct xdp_flow_table *);
+int table_rest_make(struct xdp_flow_table *);
+struct xdp_flow_rest *table_rest(const struct xdp_flow_table *, uint32_t slot);
+uint32_t table_slot_alloc(struct xdp_flow_table *, bool with_rest);
+void table_slot_release(struct xdp_flow_table *, uint32_t slot);
+
 /* Slots: xdp-table-slot.c. */
+bool table_slot_needs_rest(const struct xdp_key *mask,
+                           const struct xdp_flow_actions *);
 void *table_spare_take(struct xdp_flow_table *);
 void table_spare_give(struct xdp_flow_table *, void *);
-uint32_t table_slot_alloc(struct xdp_flow_table *);
 void table_slot_free(struct xdp_flow_table *, uint32_t slot);
 void table_slot_set_valid(struct xdp_flow_table *, uint32_t slot, bool valid);
 void table_slot_fill(struct xdp_flow_table *, uint32_t slot, uint32_t mask_id,

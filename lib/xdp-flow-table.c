@@ -29,7 +29,6 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
  * The kernel rounds up to 8 bytes; all our structs are already so. */
 #define ASSERT_MMAP_SIZE(TYPE) BUILD_ASSERT_DECL(sizeof(TYPE) % 8 == 0)
 ASSERT_MMAP_SIZE(struct xdp_flow);
-ASSERT_MMAP_SIZE(struct xdp_flow_rest);
 ASSERT_MMAP_SIZE(struct xdp_flow_stats);
 ASSERT_MMAP_SIZE(struct xdp_mask);
 ASSERT_MMAP_SIZE(struct xdp_port);
@@ -93,7 +92,7 @@ xdp_flow_table_create(const struct xdp_flow_table_maps *fds,
     table->masks = xcalloc(limits->n_masks, sizeof *table->masks);
     table->ports = xcalloc(limits->n_ports, sizeof *table->ports);
     table->slot_groups = xcalloc(limits->n_slots, sizeof *table->slot_groups);
-    table->free_slots = xcalloc(limits->n_slots, sizeof *table->free_slots);
+    table_chunks_init(table);
     for (uint32_t i = 0; i < limits->n_masks; i++) {
         xdp_subtable_init(&table->masks[i].subtable, fds->subtables, i,
                           limits->n_flows);
@@ -102,10 +101,6 @@ xdp_flow_table_create(const struct xdp_flow_table_maps *fds,
     for (uint32_t i = 0; i < XDP_MAX_GROUPS; i++) {
         table->groups[i].fd = -1;
     }
-    for (uint32_t i = 0; i < limits->n_slots; i++) {
-        table->free_slots[i] = limits->n_slots - 1 - i;
-    }
-    table->n_free_slots = limits->n_slots;
     table->next_sorted = limits->n_ports;
     /* Of what was never used, as if in epoch 0, no program can know. */
     table->epoch = table->waited_epoch = 1;
@@ -120,12 +115,6 @@ xdp_flow_table_create(const struct xdp_flow_table_maps *fds,
                               sizeof *table->flows, PROT_READ | PROT_WRITE,
                               errp);
     if (!table->flows) {
-        goto error;
-    }
-    table->rests = map_memory(fds->flow_rest, "xdp_flow_rest", limits->n_slots,
-                              sizeof *table->rests, PROT_READ | PROT_WRITE,
-                              errp);
-    if (!table->rests) {
         goto error;
     }
     table->flow_stats = map_memory(fds->flow_stats, "xdp_flow_stats",
@@ -221,6 +210,7 @@ xdp_flow_table_destroy(struct xdp_flow_table *table)
     }
     ovs_assert(hmap_is_empty(&table->flows_by_digest));
     xdp_subtable_unprepare_map(&table->next_map);
+    table_chunks_destroy(table);
     for (uint32_t i = 0; i < table->limits.n_masks; i++) {
         xdp_subtable_destroy(&table->masks[i].subtable);
     }
@@ -236,7 +226,6 @@ xdp_flow_table_destroy(struct xdp_flow_table *table)
         close(table->dummy_fd);
     }
     unmap_memory(table->flows, table->limits.n_slots, sizeof *table->flows);
-    unmap_memory(table->rests, table->limits.n_slots, sizeof *table->rests);
     unmap_memory(table->flow_stats,
                  (size_t) table->limits.n_slots * table->n_cpus,
                  sizeof *table->flow_stats);
@@ -256,7 +245,6 @@ xdp_flow_table_destroy(struct xdp_flow_table *table)
     free(table->groups);
     free(table->ports);
     free(table->slot_groups);
-    free(table->free_slots);
     free(table);
 }
 
@@ -282,14 +270,14 @@ flow_digest(const struct xdp_flow_table *table, const struct xdp_key *key,
     return digest;
 }
 
-/* Prepares what an insertion with 'mask', or a modification if that is NULL,
- * and with 'actions' would wait for.  Returns false if it would have to wait
- * all the same, for the kernel or for programs: the caller, who holds a lock,
- * should rather come back in a moment.  What cannot be at all is no reason to
- * wait; but a full table is taken for one from which a flow will be removed
- * first. */
+/* Prepares what an insertion of a flow with 'mask' and 'actions', or its
+ * modification if not 'is_new', would wait for.  Returns false if it would
+ * have to wait all the same, for the kernel or for programs: the caller, who
+ * holds a lock, should rather come back in a moment.  What cannot be at all is
+ * no reason to wait; but a full table is taken for one from which a flow will
+ * be removed first. */
 bool
-xdp_flow_table_prepare(struct xdp_flow_table *table,
+xdp_flow_table_prepare(struct xdp_flow_table *table, bool is_new,
                        const struct xdp_key *mask,
                        const struct xdp_flow_actions *actions)
 {
@@ -299,10 +287,12 @@ xdp_flow_table_prepare(struct xdp_flow_table *table,
     if (!table->n_free_slots || table_group_choose(table, actions, &group)) {
         return true;
     }
-    if (!table_group_prepare(table, &group)) {
+    if (!table_group_prepare(table, &group)
+        || (table_slot_needs_rest(mask, actions)
+            && !table_rest_prepare(table))) {
         return false;
     }
-    if (!mask) {
+    if (!is_new) {
         return true;
     }
     id = table_mask_find(table, mask);
@@ -312,6 +302,21 @@ xdp_flow_table_prepare(struct xdp_flow_table *table,
     return (table_mask_find_unused(table) == UINT32_MAX
             || (xdp_subtable_prepare_map(&table->next_map)
                 && !xdp_pool_is_full()));
+}
+
+/* Takes a free slot, of which there must be one, for a flow of 'mask' with
+ * 'actions', and stores it in '*slotp'. */
+static enum xdp_table_error
+take_slot(struct xdp_flow_table *table, const struct xdp_key *mask,
+          const struct xdp_flow_actions *actions, uint32_t *slotp)
+{
+    bool needs_rest = table_slot_needs_rest(mask, actions);
+
+    if (needs_rest && table_rest_make(table)) {
+        return XDP_TABLE_SYSTEM;
+    }
+    *slotp = table_slot_alloc(table, needs_rest);
+    return XDP_TABLE_OK;
 }
 
 /* Inserts the flow of packets that equal 'key' in the bits of 'mask', whose
@@ -367,6 +372,9 @@ xdp_flow_table_insert(struct xdp_flow_table *table,
     if (!error && new_mask) {
         error = table_mask_make(table, mask_id, mask);
     }
+    if (!error) {
+        error = take_slot(table, mask, actions, &slot);
+    }
     if (error) {
         return error;
     }
@@ -374,7 +382,6 @@ xdp_flow_table_insert(struct xdp_flow_table *table,
     /* A slot that could not be published has never been valid, so that no
      * program can have met it, through a hint that is left of its last flow
      * either.  It is free at once. */
-    slot = table_slot_alloc(table);
     table_slot_fill(table, slot, mask_id, &masked, actions, group.id);
     flow = table_spare_take(table);
     flow->entry.digest = digest;
@@ -425,12 +432,15 @@ xdp_flow_table_modify(struct xdp_flow_table *table,
     if (!error) {
         error = table_group_make(table, &group);
     }
+    if (!error) {
+        error = take_slot(table, &table->masks[flow->mask].bits, actions,
+                          &slot);
+    }
     if (error) {
         return error;
     }
 
     table_slot_get_key(table, old_slot, &key);
-    slot = table_slot_alloc(table);
     table_slot_fill(table, slot, flow->mask, &key, actions, group.id);
     /* No packet shall miss, so the new slot is valid before it is published.
      * If that fails, a program may have met it through a hint that is left of

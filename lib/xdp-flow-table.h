@@ -57,8 +57,11 @@ struct xdp_flow_table_maps {
      * otherwise 0. */
     int hint_folds;     /* xdp_hint_folds */
 
-    /* Only of an object that has programs for tc, otherwise 0. */
+    /* Only of an object that asks for the MTU of a way out without the rest of
+     * a flow, or has programs for tc, otherwise 0. */
     int targets;        /* xdp_targets */
+
+    /* Only of an object that has programs for tc, otherwise 0. */
     int companions;     /* xdp_companions */
 };
 
@@ -139,7 +142,7 @@ bool xdp_flow_table_sort_masks(struct xdp_flow_table *, bool begin);
 void xdp_flow_table_fit_hints(struct xdp_flow_table *);
 
 /* Flows. */
-bool xdp_flow_table_prepare(struct xdp_flow_table *,
+bool xdp_flow_table_prepare(struct xdp_flow_table *, bool is_new,
                             const struct xdp_key *mask,
                             const struct xdp_flow_actions *);
 enum xdp_table_error xdp_flow_table_insert(

@@ -318,8 +318,7 @@ is_busy(const struct custody_flow *flow, struct xdp_flow_table *table,
         const struct xdp_translation *tr)
     OVS_REQUIRES(xdp_mutex)
 {
-    bool busy = !xdp_flow_table_prepare(table,
-                                        flow->table_flow ? NULL : &tr->mask,
+    bool busy = !xdp_flow_table_prepare(table, !flow->table_flow, &tr->mask,
                                         &tr->actions);
 
     if (busy) {

@@ -95,6 +95,7 @@ lib_xdp_files = \
 	lib/xdp-table-hints.c \
 	lib/xdp-table-mask.c \
 	lib/xdp-table-port.c \
+	lib/xdp-table-rest.c \
 	lib/xdp-table-slot.c \
 	lib/xdp-table-sort.c \
 	lib/xdp-table-tc.c \

@@ -199,8 +199,11 @@ create_table(struct bpf_object *bpf, const struct xdp_caps *caps,
             bpf, xdp_contract_maps[XDP_MAP_HINT_FOLDS].name)) {
         maps.hint_folds = table_map_fd(bpf, XDP_MAP_HINT_FOLDS);
     }
-    if (xdp_contract_has_tc(caps)) {
+    if (bpf_object__find_map_by_name(
+            bpf, xdp_contract_maps[XDP_MAP_TARGETS].name)) {
         maps.targets = table_map_fd(bpf, XDP_MAP_TARGETS);
+    }
+    if (xdp_contract_has_tc(caps)) {
         maps.companions = table_map_fd(bpf, XDP_MAP_COMPANIONS);
     }
     return xdp_flow_table_create(&maps, limits, digest_secret, errp);

@@ -124,6 +124,7 @@ xdp_flow_table_set_detour(struct xdp_flow_table *table, uint32_t port,
 
     if (!error) {
         groups_remove_port(table, port);
+        table_tc_set_via(table, port, ifindex);
         p->ifindex = ifindex;
         p->egress = false;
         p->egress_since = 0;

@@ -66,12 +66,24 @@ table_spare_give(struct xdp_flow_table *table, void *memory)
 
 /* Slots. */
 
-/* Takes a free slot, of which there must be one. */
-uint32_t
-table_slot_alloc(struct xdp_flow_table *table)
+/* Returns true if a flow of 'mask' with 'actions' needs more than what is in
+ * "struct xdp_flow". */
+bool
+table_slot_needs_rest(const struct xdp_key *mask,
+                      const struct xdp_flow_actions *actions)
 {
-    ovs_assert(table->n_free_slots);
-    return table->free_slots[--table->n_free_slots];
+    return (!(xdp_op_flags(actions) & XDP_FLOW_SIMPLE)
+            || table_mask_parts(mask) & XDP_PART_REST);
+}
+
+/* Returns the rest of the flow in 'slot', or NULL if it needs none. */
+static const struct xdp_flow_rest *
+get_rest(const struct xdp_flow_table *table, uint32_t slot)
+{
+    const struct xdp_flow *entry = &table->flows[slot];
+
+    return (entry->flags & XDP_FLOW_SIMPLE && !(entry->parts & XDP_PART_REST)
+            ? NULL : table_rest(table, slot));
 }
 
 /* Gives back 'slot', which no program can know. */
@@ -83,7 +95,7 @@ table_slot_free(struct xdp_flow_table *table, uint32_t slot)
     if (!--group->n_slots) {
         group->unused_since = table->epoch;
     }
-    table->free_slots[table->n_free_slots++] = slot;
+    table_slot_release(table, slot);
 }
 
 /* Makes the flow in 'slot' valid, or invalid if 'valid' is false. */
@@ -96,34 +108,15 @@ table_slot_set_valid(struct xdp_flow_table *table, uint32_t slot, bool valid)
     table_publish(&table->flows[slot].valid, valid ? table->last_valid : 0);
 }
 
-/* Fills 'slot', which no program can know, with the flow of the masked key
- * 'key' under mask 'mask_id', with 'actions' and 'group'.  It is not valid
- * yet. */
-void
-table_slot_fill(struct xdp_flow_table *table, uint32_t slot, uint32_t mask_id,
-                const struct xdp_key *key,
-                const struct xdp_flow_actions *actions, uint32_t group)
+/* Fills '*rest' for a flow of the masked key 'key' under mask 'mask_id', with
+ * 'actions' and 'group'. */
+static void
+fill_rest(const struct xdp_flow_table *table, struct xdp_flow_rest *rest,
+          uint32_t mask_id, const struct xdp_key *key,
+          const struct xdp_flow_actions *actions, uint32_t group)
 {
-    const struct xdp_key *mask = &table->masks[mask_id].bits;
     const struct xdp_mask *mask_entry = &table->masks_map[mask_id];
     const uint64_t *words = (const uint64_t *) key;
-    struct xdp_flow_rest *rest = &table->rests[slot];
-    struct xdp_flow *entry = &table->flows[slot];
-
-    memset(entry, 0, sizeof *entry);
-    entry->mask = mask_id;
-    entry->parts = (table_mask_parts(mask)
-                    | (actions->parts ? TABLE_ALL_PARTS : 0));
-    entry->flags = xdp_op_flags(actions);
-    if (entry->flags & XDP_FLOW_SIMPLE) {
-        entry->port = actions->ops[actions->n_ops - 1].u.output.port;
-        if (actions->ops[0].type == XDP_OP_PUSH_VLAN
-            || actions->ops[0].type == XDP_OP_SET_VLAN) {
-            entry->tpid = actions->ops[0].u.push_vlan.tpid;
-            entry->tci = actions->ops[0].u.push_vlan.tci;
-        }
-    }
-    memcpy(entry->words, key, TABLE_BASIC_SIZE);
 
     memset(rest, 0, sizeof *rest);
     rest->n_ops = actions->n_ops;
@@ -144,6 +137,37 @@ table_slot_fill(struct xdp_flow_table *table, uint32_t slot, uint32_t mask_id,
     for (size_t i = 0; i < mask_entry->n_far; i++) {
         rest->far_words[i] = words[mask_entry->word[i]];
     }
+}
+
+/* Fills 'slot', which no program can know, and which has room for the rest of
+ * the flow if it needs one, with the flow of the masked key 'key' under mask
+ * 'mask_id', with 'actions' and 'group'.  It is not valid yet. */
+void
+table_slot_fill(struct xdp_flow_table *table, uint32_t slot, uint32_t mask_id,
+                const struct xdp_key *key,
+                const struct xdp_flow_actions *actions, uint32_t group)
+{
+    const struct xdp_key *mask = &table->masks[mask_id].bits;
+    struct xdp_flow *entry = &table->flows[slot];
+
+    memset(entry, 0, sizeof *entry);
+    entry->mask = mask_id;
+    entry->parts = (table_mask_parts(mask)
+                    | (actions->parts ? TABLE_ALL_PARTS : 0));
+    entry->flags = xdp_op_flags(actions);
+    if (entry->flags & XDP_FLOW_SIMPLE) {
+        entry->port = actions->ops[actions->n_ops - 1].u.output.port;
+        if (actions->ops[0].type == XDP_OP_PUSH_VLAN
+            || actions->ops[0].type == XDP_OP_SET_VLAN) {
+            entry->tpid = actions->ops[0].u.push_vlan.tpid;
+            entry->tci = actions->ops[0].u.push_vlan.tci;
+        }
+    }
+    memcpy(entry->words, key, TABLE_BASIC_SIZE);
+    if (get_rest(table, slot)) {
+        fill_rest(table, table_rest(table, slot), mask_id, key, actions,
+                  group);
+    }
 
     table->slot_groups[slot] = group;
     table->groups[group].n_slots++;
@@ -158,13 +182,16 @@ void
 table_slot_get_key(const struct xdp_flow_table *table, uint32_t slot,
                    struct xdp_key *key)
 {
-    const struct xdp_flow_rest *rest = &table->rests[slot];
+    const struct xdp_flow_rest *rest = get_rest(table, slot);
     const struct xdp_flow *entry = &table->flows[slot];
     const struct xdp_mask *mask = &table->masks_map[entry->mask];
     uint64_t *words = (uint64_t *) key;
 
     memset(key, 0, sizeof *key);
     memcpy(words, entry->words, sizeof entry->words);
+    if (!rest) {
+        return;
+    }
     memcpy(&words[TABLE_CT_WORD], rest->ct_words, sizeof rest->ct_words);
     for (size_t i = 0; i < mask->n_far; i++) {
         words[mask->word[i]] = rest->far_words[i];
@@ -209,21 +236,29 @@ table_slot_retire_last(struct xdp_flow_table *table,
     retire(table, flow->entry.slot, NULL, (void *) flow);
 }
 
-/* If 'op' leads packets to a port, by an output or by popping the header of a
- * tunnel, stores that in '*portp' and returns true. */
-static bool
-op_leads_to(const struct xdp_op *op, uint32_t *portp)
+/* Stores in 'ports' those that the flow in 'slot' leads packets to, by outputs
+ * or by popping the header of a tunnel.  Returns their number. */
+static size_t
+get_ports(const struct xdp_flow_table *table, uint32_t slot,
+          uint32_t ports[XDP_FLOW_MAX_OPS])
 {
-    switch (op->type) {
-    case XDP_OP_OUTPUT:
-        *portp = op->u.output.port;
-        return true;
-    case XDP_OP_TNL_POP:
-        *portp = op->u.tnl_pop.port;
-        return true;
-    default:
-        return false;
+    const struct xdp_flow_rest *rest = get_rest(table, slot);
+    size_t n = 0;
+
+    if (!rest) {
+        ports[n++] = table->flows[slot].port;
+        return n;
     }
+    for (size_t i = 0; i < rest->n_ops; i += 1 + rest->ops[i].n_data) {
+        const struct xdp_op *op = &rest->ops[i];
+
+        if (op->type == XDP_OP_OUTPUT) {
+            ports[n++] = op->u.output.port;
+        } else if (op->type == XDP_OP_TNL_POP) {
+            ports[n++] = op->u.tnl_pop.port;
+        }
+    }
+    return n;
 }
 
 /* Adds 'change' to the number of flows that lead to each port that the flow in
@@ -231,13 +266,11 @@ op_leads_to(const struct xdp_op *op, uint32_t *portp)
 void
 table_slot_count_ports(struct xdp_flow_table *table, uint32_t slot, int change)
 {
-    const struct xdp_flow_rest *rest = &table->rests[slot];
-    uint32_t port;
+    uint32_t ports[XDP_FLOW_MAX_OPS];
+    size_t n = get_ports(table, slot, ports);
 
-    for (size_t i = 0; i < rest->n_ops; i += 1 + rest->ops[i].n_data) {
-        if (op_leads_to(&rest->ops[i], &port)) {
-            table->ports[port].n_leading += change;
-        }
+    for (size_t i = 0; i < n; i++) {
+        table->ports[ports[i]].n_leading += change;
     }
 }
 
@@ -247,11 +280,11 @@ bool
 table_slot_leads_to(const struct xdp_flow_table *table, uint32_t slot,
                     uint32_t port)
 {
-    const struct xdp_flow_rest *rest = &table->rests[slot];
-    uint32_t other;
+    uint32_t ports[XDP_FLOW_MAX_OPS];
+    size_t n = get_ports(table, slot, ports);
 
-    for (size_t i = 0; i < rest->n_ops; i += 1 + rest->ops[i].n_data) {
-        if (op_leads_to(&rest->ops[i], &other) && other == port) {
+    for (size_t i = 0; i < n; i++) {
+        if (ports[i] == port) {
             return true;
         }
     }

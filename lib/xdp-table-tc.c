@@ -19,7 +19,7 @@
 #include "util.h"
 
 /* Makes the device 'ifindex' the one that programs at tc send packets for
- * 'port' to, or none if that is 0. */
+ * 'port' to, and those at XDP, too, or none if that is 0. */
 void
 table_tc_set_target(struct xdp_flow_table *table, uint32_t port,
                     uint32_t ifindex)
@@ -28,7 +28,18 @@ table_tc_set_target(struct xdp_flow_table *table, uint32_t port,
         struct xdp_target *target = &table->targets[port];
 
         table_publish(&target->flags, 0);
+        table_publish(&target->via, ifindex);
         table_publish(&target->ifindex, ifindex);
+    }
+}
+
+/* Makes the device 'ifindex' the one that programs at XDP send packets for
+ * 'port', which has a target, to. */
+void
+table_tc_set_via(struct xdp_flow_table *table, uint32_t port, uint32_t ifindex)
+{
+    if (table->targets) {
+        table_publish(&table->targets[port].via, ifindex);
     }
 }
 

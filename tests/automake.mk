@@ -31,6 +31,7 @@ xdp_linked_objects = \
 
 # Objects that the tests load, or fail to.
 xdp_test_objects = \
+	tests/xdp-bad-inner-size.bpf.o \
 	tests/xdp-bad-key-field.bpf.o \
 	tests/xdp-bad-key-size.bpf.o \
 	tests/xdp-bad-map-size.bpf.o \

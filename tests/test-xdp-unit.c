@@ -50,6 +50,7 @@ static const struct unit_case *const suites[] = {
     unit_table_hints,
     unit_table_mask,
     unit_table_slot,
+    unit_table_rest,
     unit_table_group,
     unit_table_tc,
     unit_table_refusals,

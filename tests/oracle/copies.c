@@ -224,7 +224,7 @@ has_egress(void)
 bool
 check_group(const struct executed *executed)
 {
-    uint32_t slot, group, inner_id, i;
+    uint32_t slot, index, group, inner_id, i;
     struct xdp_flow_rest rest;
     bool ok = true;
     int fd;
@@ -235,7 +235,15 @@ check_group(const struct executed *executed)
     if (slot == N_FLOWS) {
         return false;
     }
-    if (bpf_map_lookup_elem(rest_fd, &slot, &rest)) {
+    index = slot / XDP_REST_SLOTS;
+    if (bpf_map_lookup_elem(rest_fd, &index, &inner_id)) {
+        return false;
+    }
+    fd = bpf_map_get_fd_by_id(inner_id);
+    index = slot % XDP_REST_SLOTS;
+    ok = fd >= 0 && !bpf_map_lookup_elem(fd, &index, &rest);
+    close(fd);
+    if (!ok) {
         return false;
     }
     group = rest.group;

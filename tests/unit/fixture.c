@@ -81,6 +81,8 @@ fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_masks,
 {
     int inner_fd = bpf_map_create(BPF_MAP_TYPE_HASH, "unit_inner", 8, 4, 1,
                                   NULL);
+    int chunk_fd = create_map(BPF_MAP_TYPE_ARRAY, sizeof(struct xdp_flow_rest),
+                              XDP_REST_SLOTS, BPF_F_MMAPABLE, -1);
 
     memset(f, 0, sizeof *f);
     f->n_cpus = libbpf_num_possible_cpus();
@@ -99,9 +101,9 @@ fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_masks,
                                   0, inner_fd);
     f->fds.flows = create_map(BPF_MAP_TYPE_ARRAY, sizeof(struct xdp_flow),
                               n_slots, BPF_F_MMAPABLE, -1);
-    f->fds.flow_rest = create_map(BPF_MAP_TYPE_ARRAY,
-                                  sizeof(struct xdp_flow_rest), n_slots,
-                                  BPF_F_MMAPABLE, -1);
+    f->fds.flow_rest = create_map(BPF_MAP_TYPE_ARRAY_OF_MAPS, 4,
+                                  DIV_ROUND_UP(n_slots, XDP_REST_SLOTS), 0,
+                                  chunk_fd);
     f->fds.flow_stats = create_map(BPF_MAP_TYPE_ARRAY,
                                    sizeof(struct xdp_flow_stats),
                                    n_slots * f->n_cpus, BPF_F_MMAPABLE, -1);
@@ -119,6 +121,7 @@ fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_masks,
                                 n_ports, BPF_F_MMAPABLE, -1);
     f->fds.companions = create_map(BPF_MAP_TYPE_HASH, 4, 2 * n_ports, 0, -1);
     close(inner_fd);
+    close(chunk_fd);
 }
 
 /* Creates the table of 'f' on its maps. */
@@ -235,6 +238,29 @@ slot_matches(struct found_flow *found, const uint64_t words[XDP_KEY_WORDS])
     return true;
 }
 
+/* Reads the rest of the flow in 'slot' into 'flow->rest', zeros if it needs
+ * none.  Returns false if it should be there but is not. */
+static bool
+read_rest(const struct fixture *f, uint32_t slot, struct found_flow *flow)
+{
+    uint32_t id;
+    bool ok;
+    int fd;
+
+    memset(&flow->rest, 0, sizeof flow->rest);
+    if (flow->flow.flags & XDP_FLOW_SIMPLE
+        && !(flow->flow.parts & XDP_PART_REST)) {
+        return true;
+    }
+    if (!read_map(f->fds.flow_rest, slot / XDP_REST_SLOTS, &id)) {
+        return false;
+    }
+    fd = bpf_map_get_fd_by_id(id);
+    ok = fd >= 0 && read_map(fd, slot % XDP_REST_SLOTS, &flow->rest);
+    close(fd);
+    return ok;
+}
+
 /* Searches the maps of 'f' for the flow of a packet with 'key', the way a
  * program does, and stores what it finds, and the id of the mask that it was
  * found under.  Returns false if there is none. */
@@ -274,7 +300,7 @@ fixture_find_mask(const struct fixture *f, const struct xdp_key *key,
         fd = bpf_map_get_fd_by_id(id);
         if (fd >= 0 && !bpf_map_lookup_elem(fd, &digest, &slot)
             && read_map(f->fds.flows, slot, &flow->flow) && flow->flow.valid
-            && read_map(f->fds.flow_rest, slot, &flow->rest)
+            && read_rest(f, slot, flow)
             && read_map(f->fds.masks, flow->flow.mask, &flow->mask)) {
             found = slot_matches(flow, words);
             if (flow->flow.parts & ~port.parts) {
@@ -353,16 +379,18 @@ make_flow(uint32_t port, uint32_t dst, int n_bits, struct xdp_key *key,
     mask->nw_src = be32_prefix_mask(n_bits);
 }
 
-/* Makes actions that are recognizable by 'label'. */
+/* Makes actions that are recognizable by 'label', which has 28 bits, and need
+ * nothing but "struct xdp_flow". */
 void
 make_actions(uint32_t label, struct xdp_flow_actions *actions)
 {
     memset(actions, 0, sizeof *actions);
     actions->n_ops = 2;
-    actions->ops[0].type = XDP_OP_POP_VLAN;
+    actions->ops[0].type = XDP_OP_PUSH_VLAN;
+    actions->ops[0].u.push_vlan.tpid = htons(ETH_TYPE_VLAN);
+    actions->ops[0].u.push_vlan.tci = htons(label / MAX_PORTS);
     actions->ops[1].type = XDP_OP_OUTPUT;
     actions->ops[1].u.output.port = label % MAX_PORTS;
-    actions->ops[1].u.output.ifindex = label;
 }
 
 /* Inserts such a flow with such ops. */
@@ -391,13 +419,11 @@ find(const struct fixture *f, uint32_t port, uint32_t dst, uint32_t *slot)
     if (!fixture_find(f, &key, slot ? slot : &slot_, &flow)) {
         return 0;
     }
-    if (flow.rest.n_ops != 2 || flow.rest.ops[0].type != XDP_OP_POP_VLAN
-        || flow.rest.ops[1].type != XDP_OP_OUTPUT
-        || flow.flow.flags != (XDP_FLOW_SIMPLE | XDP_FLOW_POP_VLAN)
-        || flow.flow.port != flow.rest.ops[1].u.output.port) {
+    if (flow.flow.flags != XDP_FLOW_SIMPLE
+        || flow.flow.tpid != htons(ETH_TYPE_VLAN)) {
         fail("the flow has other ops");
     }
-    return flow.rest.ops[1].u.output.ifindex;
+    return ntohs(flow.flow.tci) * MAX_PORTS + flow.flow.port;
 }
 
 /* Adds a packet of 'bytes' bytes on 'cpu' to the statistics of 'slot'. */

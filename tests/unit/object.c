@@ -226,6 +226,8 @@ static const struct bad_object {
     { "xdp-bad-no-map", EINVAL, "map xdp_masks of the flow table is missing" },
     { "xdp-bad-map-size", EINVAL,
       "map debug_stats of the flow table is of another type or size" },
+    { "xdp-bad-inner-size", EINVAL,
+      "map xdp_flow_rest of the flow table is of another type or size" },
     { "xdp-bad-tc-ops", EINVAL, "says that it runs more at tc than at XDP" },
     { "xdp-bad-tc-programs", EINVAL,
       "but not all of tc_flowtable, tc_entry, tc_companion" },

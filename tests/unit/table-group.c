@@ -417,9 +417,9 @@ test_table_groups_prepare(void)
     CHECK(!insert(&f, 1, 99, 0, 1, &b));
     xdp_flow_table_remove(f.table, b, &s);
     make_outputs(OUTPUTS(4, 5), true, &differ);
-    CHECK(!xdp_flow_table_prepare(f.table, &mask, &differ));
+    CHECK(!xdp_flow_table_prepare(f.table, true, &mask, &differ));
     CHECK(target_has_egress(&f, 4, true) && target_has_egress(&f, 5, true));
-    CHECK(!xdp_flow_table_prepare(f.table, &mask, &differ));
+    CHECK(!xdp_flow_table_prepare(f.table, true, &mask, &differ));
     CHECK(xdp_flow_table_is_short(f.table));
 
     /* A group that is made meanwhile has it, too. */
@@ -428,18 +428,18 @@ test_table_groups_prepare(void)
     CHECK(entries[0].bpf_prog.id && !entries[1].bpf_prog.id);
 
     CHECK(fixture_reclaim(&f));
-    CHECK(xdp_flow_table_prepare(f.table, &mask, &differ));
+    CHECK(xdp_flow_table_prepare(f.table, true, &mask, &differ));
     CHECK(!xdp_flow_table_insert(f.table, &key, &mask, &differ, &a));
     CHECK(find_group(&f, 100, 2));
 
     /* Another one of these is ready at once, but not if no thread is. */
-    CHECK(xdp_flow_table_prepare(f.table, NULL, &differ));
+    CHECK(xdp_flow_table_prepare(f.table, false, &mask, &differ));
     make_outputs(OUTPUTS(6, 7), false, &plain);
     block_pool();
-    CHECK(xdp_flow_table_prepare(f.table, NULL, &differ));
-    CHECK(!xdp_flow_table_prepare(f.table, NULL, &plain));
+    CHECK(xdp_flow_table_prepare(f.table, false, &mask, &differ));
+    CHECK(!xdp_flow_table_prepare(f.table, false, &mask, &plain));
     unblock_pool();
-    CHECK(xdp_flow_table_prepare(f.table, NULL, &plain));
+    CHECK(xdp_flow_table_prepare(f.table, false, &mask, &plain));
 
     xdp_flow_table_remove(f.table, a, &s);
     xdp_flow_table_remove(f.table, b, &s);

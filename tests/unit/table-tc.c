@@ -28,7 +28,7 @@ target_is(const struct fixture *f, uint32_t port, uint32_t ifindex,
     struct xdp_target target;
 
     return (read_map(f->fds.targets, port, &target)
-            && target.ifindex == ifindex
+            && target.ifindex == ifindex && target.via == ifindex
             && target.flags == (mac ? XDP_TARGET_PEER : 0)
             && (!mac || !memcmp(target.mac, mac, sizeof target.mac)));
 }

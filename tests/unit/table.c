@@ -448,7 +448,7 @@ test_table_digest(void)
     CHECK(!flow[1]);
     CHECK(usage_is(&f, 1, 1));
     CHECK(fixture_find(&f, &key[0], &slot, &found));
-    CHECK(found.rest.ops[1].u.output.port == 11);
+    CHECK(found.flow.port == 11);
     CHECK(!fixture_find(&f, &key[1], &slot, &found));
 
     /* The same flow once more is the same. */
@@ -461,7 +461,7 @@ test_table_digest(void)
     CHECK(!xdp_flow_table_insert(f.table, &key[1], &other_mask, &actions,
                                  &other));
     CHECK(fixture_find(&f, &key[1], &slot, &found));
-    CHECK(found.rest.ops[1].u.output.port == 12);
+    CHECK(found.flow.port == 12);
     xdp_flow_table_remove(f.table, other, &s);
 
     /* When the first has gone there is room. */
@@ -472,7 +472,7 @@ test_table_digest(void)
     CHECK(!xdp_flow_table_insert(f.table, &key[1], &mask, &actions, &flow[1]));
     CHECK(!fixture_find(&f, &key[0], &slot, &found));
     CHECK(fixture_find(&f, &key[1], &slot, &found));
-    CHECK(found.rest.ops[1].u.output.port == 12);
+    CHECK(found.flow.port == 12);
     xdp_flow_table_remove(f.table, flow[1], &s);
     fixture_destroy(&f);
 }

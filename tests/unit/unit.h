@@ -53,6 +53,7 @@ extern const struct unit_case unit_table_hints[];
 extern const struct unit_case unit_table_mask[];
 extern const struct unit_case unit_table_pieces[];
 extern const struct unit_case unit_table_refusals[];
+extern const struct unit_case unit_table_rest[];
 extern const struct unit_case unit_table_slot[];
 extern const struct unit_case unit_table_tc[];
 extern const struct unit_case unit_translate_actions[];
