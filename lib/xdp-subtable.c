@@ -23,14 +23,13 @@ VLOG_DEFINE_THIS_MODULE(xdp_subtable);
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
 /* Entries of a new subtable.  The next one is GROWTH times as large, or
- * FIRST_GROWTH times if this is a new one, and is made when no more than a
- * QUARTER of this one is left.  An insertion that needs the one after it waits
- * until programs use it, one grace period: before that, there must be room for
- * as many entries as may come meanwhile, more than a thousand. */
+ * FIRST_GROWTH times if this is a new one.  An insertion that needs the one
+ * after it waits until programs use it, one grace period: before that, there
+ * must be room for as many entries as may come meanwhile, more than a
+ * thousand. */
 #define MIN_CAPACITY 1024
 #define FIRST_GROWTH 4
 #define GROWTH 2
-#define QUARTER 4
 
 /* Milliseconds from a failure to the next try. */
 #define RETRY_INTERVAL 1000
@@ -323,6 +322,19 @@ needs_map(const struct xdp_subtable *st)
             && !creation_is_over(st->creation));
 }
 
+/* Returns how many entries are left in 'st' when its next map is to be made:
+ * as few as possible, since the kernel takes the memory of all elements of a
+ * map when it is made.  Three quarters of these insertions are enough to copy
+ * all entries.  During the others, the map is made.  If that takes longer, as
+ * it may on a busy machine, insertions wait; a few hundred of them are worth
+ * no memory. */
+static uint32_t
+reserve(const struct xdp_subtable *st)
+{
+    return MAX(st->capacity / XDP_SUBTABLE_COPIES * 4 / 3,
+               MIN(st->capacity / 4, 512));
+}
+
 /* Has 'st' begin to grow, if it should.  Returns 0, or a positive errno value
  * if there is no room and no hope. */
 static int
@@ -331,7 +343,7 @@ begin_growth(struct xdp_subtable *st)
     uint32_t left = st->capacity - st->n;
 
     if (!st->creation && st->next_fd < 0) {
-        if (left > st->capacity / QUARTER || st->capacity >= st->limit) {
+        if (left > reserve(st) || st->capacity >= st->limit) {
             return left ? 0 : E2BIG;
         }
         if (time_msec() < st->retry_at) {

@@ -70,7 +70,7 @@ struct xdp_subtable {
 
 /* Entries that an insertion copies at most.  Of the flows that are put with
  * one hold of a lock, each may belong to another subtable that grows. */
-#define XDP_SUBTABLE_COPIES 16
+#define XDP_SUBTABLE_COPIES 32
 
 int xdp_subtable_create_map(uint32_t capacity);
 
