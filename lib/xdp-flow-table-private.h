@@ -63,7 +63,6 @@ struct table_history {
 
 /* A flow in the table. */
 struct xdp_table_flow {
-    struct hmap_node node;      /* In 'flows_by_digest' of the table. */
     struct xdp_subtable_entry entry; /* In the subtable of its mask. */
     struct table_history *history; /* NULL if it was never modified. */
     uint32_t in_port;
@@ -145,7 +144,6 @@ struct xdp_flow_table {
 
     struct table_mask *masks;   /* By mask id. */
     struct hmap masks_by_bits;
-    struct hmap flows_by_digest; /* Never has to grow. */
     struct table_group *groups; /* XDP_MAX_GROUPS, of which 0 is unused. */
     struct hmap groups_by_outputs;
     struct table_port *ports;   /* By port number. */

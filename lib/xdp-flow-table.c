@@ -16,7 +16,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "hash.h"
 #include "openvswitch/vlog.h"
 #include "util.h"
 #include "xdp-pool.h"
@@ -84,8 +83,6 @@ xdp_flow_table_create(const struct xdp_flow_table_maps *fds,
     table->dummy_fd = -1;
     memcpy(table->digest_secret, digest_secret, sizeof table->digest_secret);
     hmap_init(&table->masks_by_bits);
-    hmap_init(&table->flows_by_digest);
-    hmap_reserve(&table->flows_by_digest, limits->n_flows);
     hmap_init(&table->groups_by_outputs);
     ovs_list_init(&table->garbage);
     ovs_list_init(&table->spares);
@@ -208,7 +205,7 @@ xdp_flow_table_destroy(struct xdp_flow_table *table)
     LIST_FOR_EACH_POP (spare, list_node, &table->spares) {
         free(spare);
     }
-    ovs_assert(hmap_is_empty(&table->flows_by_digest));
+    ovs_assert(!table->n_flows);
     xdp_subtable_unprepare_map(&table->next_map);
     table_chunks_destroy(table);
     for (uint32_t i = 0; i < table->limits.n_masks; i++) {
@@ -239,7 +236,6 @@ xdp_flow_table_destroy(struct xdp_flow_table *table)
     unmap_memory(table->targets, table->limits.n_ports,
                  sizeof *table->targets);
     hmap_destroy(&table->masks_by_bits);
-    hmap_destroy(&table->flows_by_digest);
     hmap_destroy(&table->groups_by_outputs);
     free(table->masks);
     free(table->groups);
@@ -333,7 +329,7 @@ xdp_flow_table_insert(struct xdp_flow_table *table,
     struct xdp_table_flow *flow;
     enum xdp_table_error error;
     bool new_mask = false;
-    uint32_t mask_id, hash;
+    uint32_t mask_id;
     uint64_t digest;
     int system_error;
     uint32_t slot;
@@ -357,11 +353,9 @@ xdp_flow_table_insert(struct xdp_flow_table *table,
         }
         new_mask = true;
     }
-    hash = hash_uint64_basis(digest, mask_id);
-    HMAP_FOR_EACH_WITH_HASH (flow, node, hash, &table->flows_by_digest) {
-        if (flow->entry.digest == digest && flow->mask == mask_id) {
-            return XDP_TABLE_DIGEST;
-        }
+    if (!new_mask
+        && xdp_subtable_has(&table->masks[mask_id].subtable, digest)) {
+        return XDP_TABLE_DIGEST;
     }
     error = table_group_choose(table, actions, &group);
     if (error) {
@@ -400,7 +394,6 @@ xdp_flow_table_insert(struct xdp_flow_table *table,
     flow->mask = mask_id;
     flow->in_port = key->in_port;
     flow->parts = actions->parts;
-    hmap_insert_fast(&table->flows_by_digest, &flow->node, hash);
     table_port_add_flow(table, flow->in_port, mask_id);
     table_port_add_parts(table, flow->in_port, flow->parts);
     table_slot_count_ports(table, slot, 1);
@@ -492,7 +485,6 @@ xdp_flow_table_remove(struct xdp_flow_table *table,
         VLOG_WARN_RL(&rl, "removing a flow from its subtable failed: %s",
                      ovs_strerror(error));
     }
-    hmap_remove(&table->flows_by_digest, &flow->node);
     table_port_remove_flow(table, flow->in_port, flow->mask);
     table_port_remove_parts(table, flow->in_port, flow->parts);
     if (!mask->subtable.n) {

@@ -421,6 +421,16 @@ grow(struct xdp_subtable *st)
     return error ? growth_failed(st, error) : 0;
 }
 
+/* Returns true if programs find 'digest' in 'st': there is an entry with it,
+ * or one that could not be taken out. */
+bool
+xdp_subtable_has(const struct xdp_subtable *st, uint64_t digest)
+{
+    uint32_t slot;
+
+    return !bpf_map_lookup_elem(st->fd, &digest, &slot);
+}
+
 /* Inserts 'entry' into 'st', where its digest must not be.  Returns 0 or a
  * positive errno value. */
 int

@@ -81,6 +81,7 @@ bool xdp_subtable_prepare_map(struct xdp_subtable_creation **);
 void xdp_subtable_unprepare_map(struct xdp_subtable_creation **);
 int xdp_subtable_reset(struct xdp_subtable *,
                        struct xdp_subtable_creation **);
+bool xdp_subtable_has(const struct xdp_subtable *, uint64_t digest);
 bool xdp_subtable_prepare(struct xdp_subtable *);
 int xdp_subtable_insert(struct xdp_subtable *, struct xdp_subtable_entry *);
 int xdp_subtable_modify(struct xdp_subtable *, struct xdp_subtable_entry *,

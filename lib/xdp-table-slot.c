@@ -43,11 +43,10 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 void *
 table_spare_take(struct xdp_flow_table *table)
 {
-    const size_t size = sizeof(struct xdp_table_flow);
+    const size_t size = MAX(sizeof(struct xdp_table_flow),
+                            sizeof(struct table_garbage));
     struct ovs_list *node;
 
-    BUILD_ASSERT_DECL(sizeof(struct xdp_table_flow)
-                      >= sizeof(struct table_garbage));
     if (ovs_list_is_empty(&table->spares)) {
         return xzalloc(size);
     }

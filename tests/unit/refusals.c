@@ -14,6 +14,7 @@
 #include "fixture.h"
 #include "unit.h"
 #include "util.h"
+#include "xdp-flow-table-private.h"
 
 /* What a refused flow must leave alone. */
 struct inner_maps {
@@ -284,10 +285,45 @@ test_table_modify_fails(void)
     fixture_destroy(&f);
 }
 
+/* What could not be taken out of a subtable leads nowhere, and keeps flows out
+ * that have its digest, until it is gone. */
+static void
+test_table_remove_fails(void)
+{
+    struct xdp_table_flow *a, *b;
+    struct xdp_flow_table_stats s;
+    struct fixture f;
+    uint64_t digest;
+    uint32_t slot;
+    int fd;
+
+    fixture_init(&f, 4, 4);
+    CHECK(!insert(&f, 1, 100, 0, 11, &a));
+    CHECK(!insert(&f, 1, 101, 0, 12, &b));
+    CHECK(find(&f, 1, 100, &slot) == 11);
+    fd = open_subtable(&f, 100);
+    digest = a->entry.digest;
+    xdp_flow_table_remove(f.table, a, &s);
+    CHECK(fd >= 0 && !bpf_map_update_elem(fd, &digest, &slot, BPF_NOEXIST));
+
+    CHECK(insert(&f, 1, 100, 0, 11, &a) == XDP_TABLE_DIGEST && !a);
+    CHECK(usage_is(&f, 1, 1));
+    CHECK(!find(&f, 1, 100, NULL) && find(&f, 1, 101, NULL) == 12);
+    CHECK(!bpf_map_delete_elem(fd, &digest));
+    CHECK(!insert(&f, 1, 100, 0, 11, &a));
+    CHECK(find(&f, 1, 100, NULL) == 11);
+
+    xdp_flow_table_remove(f.table, a, &s);
+    xdp_flow_table_remove(f.table, b, &s);
+    close(fd);
+    fixture_destroy(&f);
+}
+
 const struct unit_case unit_table_refusals[] = {
     { "table-refused-early", test_table_refused_early, NEED_BPF },
     { "table-refused-many", test_table_refused_many, NEED_BPF },
     { "table-insert-fails", test_table_insert_fails, NEED_BPF },
     { "table-modify-fails", test_table_modify_fails, NEED_BPF },
+    { "table-remove-fails", test_table_remove_fails, NEED_BPF },
     { NULL, NULL, 0 }
 };

@@ -163,6 +163,8 @@ test_subtable_changes(void)
             uint32_t j = random_range(MIN(N, 1500 + i));
 
             n_copying += f.st.n_uncopied > 0;
+            CHECK(xdp_subtable_has(&f.st, f.entries[j].digest)
+                  == f.present[j]);
             if (!f.present[j]) {
                 CHECK(!subtable_insert(&f, j));
             } else if (random_range(3)) {

@@ -408,7 +408,7 @@ test_table_stats_kept(void)
 static void
 test_table_slot_memory(void)
 {
-    enum { N = 1000, TOLERANCE = 8 * N, MAX_FLOW = 80, MAX_SLOT = 64,
+    enum { N = 1000, TOLERANCE = 8 * N, MAX_FLOW = 64, MAX_SLOT = 64,
            MAX_REST = 448 };
     struct xdp_table_flow *flows[N];
     struct xdp_flow_table_stats s;
