@@ -426,7 +426,7 @@ format_refused(struct custody_flow *flow, void *aux_)
                        flow->actions->size, NULL);
     ds_put_format(s, ", not offloaded: %s%s%s\n",
                   xdp_reason_to_string(flow->reason),
-                  flow->detail ? ": " : "",
+                  custody_detail(flow)[0] ? ": " : "",
                   custody_detail(flow));
     return CUSTODY_WORK;
 }

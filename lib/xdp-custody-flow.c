@@ -175,6 +175,16 @@ values_size(const struct miniflow *mini)
     return miniflow_n_values(mini) * sizeof(uint64_t);
 }
 
+/* Returns the rare things of 'flow', which may all be missing. */
+static struct custody_extra *
+get_extra(struct custody_flow *flow)
+{
+    if (!flow->extra) {
+        flow->extra = xzalloc(sizeof *flow->extra);
+    }
+    return flow->extra;
+}
+
 /* Makes a megaflow, refused for no reason yet. */
 struct custody_flow *
 custody_create(struct custody_port *port, const ovs_u128 *ufid,
@@ -191,8 +201,10 @@ custody_create(struct custody_port *port, const ovs_u128 *ufid,
     memcpy(flow->key, miniflow_get_values(mini.flow), size);
     flow->mask = xdp_blob_get(XDP_BLOB_MASK, mini.mask,
                               sizeof *mini.mask + size);
-    flow->tun_md = mini.tun_md;
-    mini.tun_md = NULL;
+    if (mini.tun_md) {
+        get_extra(flow)->tun_md = mini.tun_md;
+        mini.tun_md = NULL;
+    }
     minimatch_destroy(&mini);
 
     flow->ufid = *ufid;
@@ -216,7 +228,7 @@ custody_get_match(const struct custody_flow *flow, struct match *match)
     struct minimatch mini = {
         .flow = &key.mini,
         .mask = CONST_CAST(struct minimask *, mask),
-        .tun_md = flow->tun_md,
+        .tun_md = flow->extra ? flow->extra->tun_md : NULL,
     };
 
     memcpy(key.values, flow->key, values_size(&key.mini));
@@ -251,8 +263,8 @@ custody_get_stats(struct custody_flow *flow,
     uint64_t n_packets;
 
     memset(stats, 0, sizeof *stats);
-    if (flow->base) {
-        *stats = *flow->base;
+    if (flow->extra && flow->extra->base) {
+        *stats = *flow->extra->base;
     }
     if (flow->table_flow) {
         struct xdp_flow_table_stats current;
@@ -281,6 +293,20 @@ count_never(const struct custody_flow *flow, struct xdp_totals *t, int change)
 {
     if (flow->judged && !flow->was_offloaded) {
         xdp_totals_never(t, flow->reason, custody_detail(flow), change);
+    }
+}
+
+/* Gives 'flow' a 'detail', or none if that is NULL or empty. */
+static void
+set_detail(struct custody_flow *flow, const char *detail)
+{
+    if (flow->extra) {
+        xdp_blob_unref(flow->extra->detail);
+        flow->extra->detail = NULL;
+    }
+    if (detail && detail[0]) {
+        get_extra(flow)->detail = xdp_blob_get(XDP_BLOB_DETAIL, detail,
+                                               strlen(detail) + 1);
     }
 }
 
@@ -326,10 +352,7 @@ custody_set_reason(struct custody_flow *flow, enum xdp_reason reason,
     custody_wake();
 
     flow->reason = reason;
-    xdp_blob_unref(flow->detail);
-    flow->detail = (detail && detail[0]
-                    ? xdp_blob_get(XDP_BLOB_DETAIL, detail, strlen(detail) + 1)
-                    : NULL);
+    set_detail(flow, detail);
     flow->judged = true;
     flow->was_offloaded |= first;
     for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
@@ -362,11 +385,14 @@ static void
 add_to_base(struct custody_flow *flow,
             const struct xdp_flow_table_stats *stats)
 {
-    if (!flow->base && stats->n_packets) {
-        flow->base = xzalloc(sizeof *flow->base);
+    struct custody_extra *extra = flow->extra;
+
+    if (stats->n_packets && (!extra || !extra->base)) {
+        extra = get_extra(flow);
+        extra->base = xzalloc(sizeof *extra->base);
     }
-    if (flow->base) {
-        xdp_flow_table_stats_add(flow->base, stats);
+    if (extra && extra->base) {
+        xdp_flow_table_stats_add(extra->base, stats);
     }
 }
 
@@ -419,12 +445,16 @@ custody_delete(struct custody_flow *flow)
     flow->port->n_flows--;
     custody_port_gc(flow->port);
     xdp_blob_unref(flow->mask);
-    free(flow->tun_md);
-    if (flow->has_many) {
-        free(flow->many.array);
+    if (flow->is_shared) {
+        free(flow->sharing->refs);
+        free(flow->sharing);
     }
-    xdp_blob_unref(flow->detail);
-    free(flow->base);
+    if (flow->extra) {
+        xdp_blob_unref(flow->extra->detail);
+        free(flow->extra->base);
+        free(flow->extra->tun_md);
+        free(flow->extra);
+    }
     xdp_blob_unref(flow->actions);
     free(flow);
 }

@@ -52,16 +52,38 @@ struct custody_port {
 /* The hold of a flow of the datapath on a megaflow. */
 struct custody_ref {
     uintptr_t holder;
-    struct xdp_blob *actions;   /* That it has put last, or NULL if these are
-                                 * those of the flow. */
-    uint64_t n_packets;         /* Its share of the statistics. */
-    uint64_t n_bytes;
     uint32_t n_heard;           /* Packets that it has had in userspace, when
                                  * it last said so... */
     uint32_t heard_at;          /* ...as time_msec(). */
     uint32_t rate;              /* Of these: see custody_hear(). */
     uint8_t n_times_heard;      /* Up to 3: then 'rate' is one. */
     bool stopping;              /* Last statistics read, deletion to come. */
+};
+
+/* The same, and what it has to do with the holds of others. */
+struct custody_shared_ref {
+    struct custody_ref ref;
+    struct xdp_blob *actions;   /* That it has put last, or NULL if these are
+                                 * those of the flow. */
+    uint64_t n_packets;         /* Its share of the statistics. */
+    uint64_t n_bytes;
+};
+
+/* The holds on a megaflow that has several, or had. */
+struct custody_sharing {
+    struct custody_shared_ref *refs;
+    size_t allocated;
+    uint64_t n_packets;         /* Already in some share of the statistics. */
+    uint64_t n_bytes;
+};
+
+/* What few megaflows have. */
+struct custody_extra {
+    struct xdp_blob *detail;    /* A string, see "struct xdp_translation", or
+                                 * NULL for an empty one. */
+    struct xdp_flow_table_stats *base; /* Of its earlier stays in XDP, or NULL
+                                        * if no packets came then. */
+    struct tun_metadata_allocation *tun_md; /* Of the match, or NULL. */
 };
 
 /* A megaflow.  There may be a million of them, so what most of them do not
@@ -75,13 +97,10 @@ struct custody_flow {
                                  * that the flow was made for. */
     uint32_t n_refs;
     union {
-        struct custody_ref one; /* If 'n_refs' is never more than 1... */
-        struct {
-            struct custody_ref *array; /* ...and otherwise. */
-            size_t allocated;
-        } many;
+        struct custody_ref one; /* If 'n_refs' was never more than 1... */
+        struct custody_sharing *sharing; /* ...and otherwise. */
     };
-    bool has_many : 1;          /* Which of them? */
+    bool is_shared : 1;         /* Which of them? */
 
     bool stopped : 1;           /* In XDP, does it let no packets in? */
     bool stale : 1;             /* New actions came while it was stopped. */
@@ -98,8 +117,7 @@ struct custody_flow {
     uint32_t rate;              /* Packets a minute that XDP carries, or could
                                  * carry, when last looked at. */
 
-    struct xdp_blob *detail;    /* A string, see "struct xdp_translation", or
-                                 * NULL for an empty one. */
+    struct custody_extra *extra; /* NULL if it never had any. */
 
     struct xdp_blob *actions;   /* "struct nlattr"s.  NULL only while the
                                  * megaflow is being made. */
@@ -115,25 +133,20 @@ struct custody_flow {
                                        * 'retrying' or 'busy'. */
     };
 
-    struct xdp_flow_table_stats *base; /* Of its earlier stays in XDP, or NULL
-                                        * if no packets came then. */
     uint64_t n_packets_read;    /* Of all its life, when last looked at. */
     uint64_t n_bytes_read;
-    uint64_t n_packets_shared;  /* Already in some share of the statistics. */
-    uint64_t n_bytes_shared;
 
     /* The match, as "struct minimatch" has it, without the map of the flow,
-     * which is that of the mask. */
+     * which is that of the mask, and 'tun_md'. */
     struct xdp_blob *mask;      /* A "struct minimask". */
-    struct tun_metadata_allocation *tun_md; /* Or NULL. */
     uint64_t key[];             /* Values of a "struct miniflow". */
 };
 
-/* Returns the 'n_refs' holds on 'flow'. */
+/* Returns hold 'i' of the 'n_refs' holds on 'flow'. */
 static inline struct custody_ref *
-custody_refs(const struct custody_flow *flow)
+custody_ref_at(const struct custody_flow *flow, size_t i)
 {
-    return flow->has_many ? flow->many.array
+    return flow->is_shared ? &flow->sharing->refs[i].ref
            : CONST_CAST(struct custody_ref *, &flow->one);
 }
 
@@ -142,7 +155,7 @@ static inline bool
 custody_all_stopping(const struct custody_flow *flow)
 {
     for (size_t i = 0; i < flow->n_refs; i++) {
-        if (!custody_refs(flow)[i].stopping) {
+        if (!custody_ref_at(flow, i)->stopping) {
             return false;
         }
     }
@@ -153,7 +166,8 @@ custody_all_stopping(const struct custody_flow *flow)
 static inline const char *
 custody_detail(const struct custody_flow *flow)
 {
-    return flow->detail ? (const char *) flow->detail->data : "";
+    return (flow->extra && flow->extra->detail
+            ? (const char *) flow->extra->detail->data : "");
 }
 
 /* Returns the first action of 'flow' of OVS_ACTION_ATTR_* 'type', or NULL. */

@@ -109,7 +109,7 @@ custody_heard_rate(const struct custody_flow *flow)
     uint64_t rate = 0;
 
     for (size_t i = 0; i < flow->n_refs; i++) {
-        const struct custody_ref *ref = &custody_refs(flow)[i];
+        const struct custody_ref *ref = custody_ref_at(flow, i);
 
         if (ref->n_times_heard == 3
             && now - ref->heard_at <= MAX_INTERVAL) {
@@ -124,7 +124,7 @@ void
 custody_forget_heard(struct custody_flow *flow)
 {
     for (size_t i = 0; i < flow->n_refs; i++) {
-        custody_refs(flow)[i].n_times_heard = 0;
+        custody_ref_at(flow, i)->n_times_heard = 0;
     }
 }
 

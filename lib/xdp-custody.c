@@ -44,8 +44,10 @@ static struct custody_ref *
 find_ref(const struct custody_flow *flow, uintptr_t holder)
 {
     for (size_t i = 0; i < flow->n_refs; i++) {
-        if (custody_refs(flow)[i].holder == holder) {
-            return &custody_refs(flow)[i];
+        struct custody_ref *ref = custody_ref_at(flow, i);
+
+        if (ref->holder == holder) {
+            return ref;
         }
     }
     return NULL;
@@ -62,8 +64,35 @@ find_held(odp_port_t in_port, uintptr_t holder, const ovs_u128 *ufid,
     return *flowp ? find_ref(*flowp, holder) : NULL;
 }
 
-/* Returns the hold of 'holder' on 'flow', a new one if it has none.  It stays
- * where it is until the next call. */
+/* Returns what 'ref', a hold on 'flow', has to do with others, or NULL if
+ * there never were any. */
+static struct custody_shared_ref *
+get_shared(const struct custody_flow *flow, struct custody_ref *ref)
+{
+    return (flow->is_shared
+            ? CONTAINER_OF(ref, struct custody_shared_ref, ref) : NULL);
+}
+
+/* Makes room for more holds on 'flow', which has one.  The statistics up to
+ * now, which have just been read, are the share of that one. */
+static void
+begin_sharing(struct custody_flow *flow)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct custody_sharing *sharing = xmalloc(sizeof *sharing);
+
+    sharing->allocated = 2;
+    sharing->refs = xcalloc(sharing->allocated, sizeof *sharing->refs);
+    sharing->refs[0].ref = flow->one;
+    sharing->refs[0].n_packets = sharing->n_packets = flow->n_packets_read;
+    sharing->refs[0].n_bytes = sharing->n_bytes = flow->n_bytes_read;
+    flow->sharing = sharing;
+    flow->is_shared = true;
+}
+
+/* Returns the hold of 'holder' on 'flow', whose statistics have just been
+ * read, a new hold if it has none.  It stays where it is until the next
+ * call. */
 static struct custody_ref *
 add_ref(struct custody_flow *flow, uintptr_t holder)
     OVS_REQUIRES(xdp_mutex)
@@ -71,19 +100,19 @@ add_ref(struct custody_flow *flow, uintptr_t holder)
     struct custody_ref *ref = find_ref(flow, holder);
 
     if (!ref) {
-        if (!flow->has_many && flow->n_refs) {
-            struct custody_ref *array = xmemdup(&flow->one, sizeof flow->one);
+        if (!flow->is_shared && flow->n_refs) {
+            begin_sharing(flow);
+        }
+        if (flow->is_shared) {
+            struct custody_sharing *sharing = flow->sharing;
 
-            flow->many.array = array;
-            flow->many.allocated = 1;
-            flow->has_many = true;
+            if (flow->n_refs >= sharing->allocated) {
+                sharing->refs = x2nrealloc(sharing->refs, &sharing->allocated,
+                                           sizeof *sharing->refs);
+            }
+            memset(&sharing->refs[flow->n_refs], 0, sizeof *sharing->refs);
         }
-        if (flow->has_many && flow->n_refs >= flow->many.allocated) {
-            flow->many.array = x2nrealloc(flow->many.array,
-                                          &flow->many.allocated,
-                                          sizeof *flow->many.array);
-        }
-        ref = &custody_refs(flow)[flow->n_refs++];
+        ref = custody_ref_at(flow, flow->n_refs++);
         *ref = (struct custody_ref) { .holder = holder };
     }
     return ref;
@@ -97,18 +126,21 @@ set_actions(struct custody_flow *flow, struct custody_ref *ref,
             const struct nlattr *actions, size_t actions_len)
     OVS_REQUIRES(xdp_mutex)
 {
+    struct custody_shared_ref *shared = get_shared(flow, ref);
     bool differ = (!flow->actions
                    || !xdp_blob_equals(flow->actions, actions, actions_len));
 
-    xdp_blob_unref(ref->actions);
-    ref->actions = NULL;
+    if (shared) {
+        xdp_blob_unref(shared->actions);
+        shared->actions = NULL;
+    }
     if (!differ) {
         return false;
     }
-    for (size_t i = 0; i < flow->n_refs; i++) {
-        struct custody_ref *other = &custody_refs(flow)[i];
+    for (size_t i = 0; shared && i < flow->n_refs; i++) {
+        struct custody_shared_ref *other = &flow->sharing->refs[i];
 
-        if (other != ref && !other->actions && flow->actions) {
+        if (other != shared && !other->actions) {
             other->actions = xdp_blob_ref(flow->actions);
         }
     }
@@ -117,26 +149,26 @@ set_actions(struct custody_flow *flow, struct custody_ref *ref,
     return true;
 }
 
-/* Gives 'flow' actions that some holder has, if none that is left has those of
- * 'flow': the one that put them last has gone, and the others see no reason to
- * put theirs again. */
+/* Gives 'flow', which had several holders, actions that some holder has, if
+ * none that is left has those of 'flow': the one that put them last has gone,
+ * and the others see no reason to put theirs again. */
 static void
 adopt_actions(struct custody_flow *flow)
     OVS_REQUIRES(xdp_mutex)
 {
-    struct custody_ref *ref = &custody_refs(flow)[0];
+    struct custody_shared_ref *refs = flow->sharing->refs;
     struct xdp_flow_table_stats stats;
     struct xdp_blob *actions;
 
     for (size_t i = 0; i < flow->n_refs; i++) {
-        if (!custody_refs(flow)[i].actions) {
+        if (!refs[i].actions) {
             return;
         }
     }
     custody_get_stats(flow, &stats);
-    actions = ref->actions;
-    ref->actions = NULL;
-    set_actions(flow, ref, (const struct nlattr *) actions->data,
+    actions = refs[0].actions;
+    refs[0].actions = NULL;
+    set_actions(flow, &refs[0].ref, (const struct nlattr *) actions->data,
                 actions->size);
     xdp_blob_unref(actions);
     if (custody_all_stopping(flow)) {
@@ -272,7 +304,7 @@ put(odp_port_t in_port, uintptr_t holder, const ovs_u128 *ufid,
                     flow->port->name,
                     UUID_ARGS((struct uuid *) &flow->ufid),
                     xdp_reason_to_string(flow->reason),
-                    flow->detail ? ": " : "",
+                    custody_detail(flow)[0] ? ": " : "",
                     custody_detail(flow));
     }
 out:
@@ -304,6 +336,20 @@ xdp_custody_put(odp_port_t in_port, uintptr_t holder, const ovs_u128 *ufid,
     return ours;
 }
 
+/* Takes 'ref' from 'flow'. */
+static void
+remove_ref(struct custody_flow *flow, struct custody_ref *ref)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct custody_shared_ref *shared = get_shared(flow, ref);
+
+    flow->n_refs--;
+    if (shared) {
+        xdp_blob_unref(shared->actions);
+        *shared = flow->sharing->refs[flow->n_refs];
+    }
+}
+
 /* Takes from 'holder' its hold on the megaflow 'ufid' from 'in_port'.  The
  * last one takes the megaflow with it.  Returns false if there was none. */
 bool
@@ -316,8 +362,7 @@ xdp_custody_delete(odp_port_t in_port, uintptr_t holder,
     xdp_custody_lock();
     ref = find_held(in_port, holder, ufid, &flow);
     if (ref) {
-        xdp_blob_unref(ref->actions);
-        *ref = custody_refs(flow)[--flow->n_refs];
+        remove_ref(flow, ref);
         if (flow->n_refs) {
             adopt_actions(flow);
             update_stopped(flow);
@@ -350,6 +395,25 @@ xdp_custody_stop(odp_port_t in_port, uintptr_t holder,
     xdp_custody_unlock();
 }
 
+/* Makes the packets and bytes of '*total', which are those of all of the life
+ * of 'flow', those of the holder of 'ref'. */
+static void
+take_share(struct custody_flow *flow, struct custody_ref *ref,
+           struct xdp_flow_table_stats *total)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct custody_shared_ref *shared = get_shared(flow, ref);
+
+    if (shared) {
+        shared->n_packets += total->n_packets - flow->sharing->n_packets;
+        shared->n_bytes += total->n_bytes - flow->sharing->n_bytes;
+        flow->sharing->n_packets = total->n_packets;
+        flow->sharing->n_bytes = total->n_bytes;
+        total->n_packets = shared->n_packets;
+        total->n_bytes = shared->n_bytes;
+    }
+}
+
 /* Stores in '*stats' what 'holder', which has had 'n_packets' in userspace,
  * has to report of the megaflow 'ufid' from 'in_port' beside these: the
  * packets and bytes of its share, which are those that it had and what came
@@ -368,19 +432,16 @@ xdp_custody_get(odp_port_t in_port, uintptr_t holder, const ovs_u128 *ufid,
     check_source_ports();
     ref = find_held(in_port, holder, ufid, &flow);
     if (ref) {
-        struct xdp_flow_table_stats total;
+        struct xdp_flow_table_stats share;
 
-        custody_get_stats(flow, &total);
-        ref->n_packets += total.n_packets - flow->n_packets_shared;
-        ref->n_bytes += total.n_bytes - flow->n_bytes_shared;
-        flow->n_packets_shared = total.n_packets;
-        flow->n_bytes_shared = total.n_bytes;
+        custody_get_stats(flow, &share);
+        take_share(flow, ref, &share);
 
         memset(stats, 0, sizeof *stats);
-        stats->n_packets = ref->n_packets;
-        stats->n_bytes = ref->n_bytes;
-        stats->used = total.used;
-        stats->tcp_flags = total.tcp_flags;
+        stats->n_packets = share.n_packets;
+        stats->n_bytes = share.n_bytes;
+        stats->used = share.used;
+        stats->tcp_flags = share.tcp_flags;
         *offloaded = flow->table_flow != NULL;
         custody_hear(flow, ref, n_packets);
     }

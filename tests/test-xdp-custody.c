@@ -364,7 +364,7 @@ test_walk(void)
 /* A megaflow of UDP packets between two addresses takes no more memory than
  * this, beside what it has in a flow table: there may be a million, and they
  * have masks and actions in common. */
-#define MAX_MEMORY 304
+#define MAX_MEMORY 256
 
 static void
 test_memory(void)

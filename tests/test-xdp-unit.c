@@ -60,6 +60,7 @@ static const struct unit_case *const suites[] = {
     unit_meter,
     unit_sequence,
     unit_shared,
+    unit_shares,
     unit_conns,
     unit_conntrack,
     unit_upcall,

@@ -45,6 +45,7 @@ extern const struct unit_case unit_op_flags[];
 extern const struct unit_case unit_port[];
 extern const struct unit_case unit_sequence[];
 extern const struct unit_case unit_shared[];
+extern const struct unit_case unit_shares[];
 extern const struct unit_case unit_subtable[];
 extern const struct unit_case unit_swap[];
 extern const struct unit_case unit_table[];
