@@ -47,7 +47,7 @@
 /* Returns what userspace makes of 'f', which 'o' describes, when it pops tags
  * and header in the pass 'recirc_id' after an earlier one gave it 'dp_hash',
  * or NULL if it drops it.  The caller frees it. */
-static struct dp_packet *
+struct dp_packet *
 pop_in_userspace(const struct outer *o, const struct frame *f,
                  uint32_t recirc_id, uint32_t dp_hash)
 {
@@ -111,7 +111,7 @@ tunnel_key_from_flow(const struct flow *flow, uint32_t port,
 
 /* Makes the mask 'wc' of a flow behind a tunnel look at 'flow''s tunnel, too,
  * in random bits, but in all of its options if 'with_opts'. */
-static void
+void
 mask_tunnel(const struct flow *flow, struct flow_wildcards *wc, bool with_opts)
 {
     struct flow_tnl *m = &wc->masks.tunnel;
@@ -152,26 +152,10 @@ mask_tunnel(const struct flow *flow, struct flow_wildcards *wc, bool with_opts)
     }
 }
 
-/* The case under test. */
-struct tunnel_case {
-    unsigned long int index;
-    struct outer outer;
-    struct frame inner, frame;
-    uint32_t recirc_id;         /* Of the pass that pops the header.  If it is
-                                 * not the first one, that is... */
-    struct tested_flow hash;    /* ...this flow's, */
-    uint32_t dp_hash;           /* which makes this of the packet. */
-    struct tested_flow first;   /* Pops the header. */
-    struct dp_packet *popped;   /* By userspace, or NULL. */
-    struct flow flow;           /* Of 'popped'. */
-    bool pushes;                /* Does the flow behind the tunnel push... */
-    struct ovs_action_push_tnl push; /* ...this header? */
-};
-
 /* Returns true if only userspace can pop the header of 'c', which it does: at
  * tc, too little is behind it, or two tags are. */
-static bool
-is_hard(const struct tunnel_case *c)
+bool
+is_hard_pop(const struct tunnel_case *c)
 {
     const ovs_be16 *types = dp_packet_at(c->popped, 2 * ETH_ADDR_LEN,
                                          3 * sizeof *types);
@@ -186,11 +170,11 @@ is_hard(const struct tunnel_case *c)
 
 /* Says what is wrong with 'c', of which 'second' is the flow behind the
  * tunnel, or NULL. */
-static void
+void
 tunnel_failure(const struct tunnel_case *c, const struct tested_flow *second,
                const char *problem)
 {
-    if (case_failure("tunnels", c->index, "%s", problem)) {
+    if (case_failure(c->part, c->index, "%s", problem)) {
         const struct tested_flow *flows[] = { c->recirc_id ? &c->hash : NULL,
                                               &c->first, second };
         struct xdp_key key;
@@ -241,7 +225,7 @@ put_hash(struct tunnel_case *c, struct device *device)
     nl_msg_put_u32(&t->actions.buf, OVS_ACTION_ATTR_RECIRC,
                    1 + rnd(UINT32_MAX - 1));
     if (put_tested(t, &error, &tr) || error) {
-        case_failure("tunnels", c->index, "flow that hashes was refused");
+        case_failure(c->part, c->index, "flow that hashes was refused");
         return false;
     }
     execute_pass(c->frame.data, c->frame.size,
@@ -253,7 +237,7 @@ put_hash(struct tunnel_case *c, struct device *device)
 }
 
 /* Puts the flow that pops the header of 'c' into the table. */
-static bool
+bool
 put_first(struct tunnel_case *c, struct device *device)
 {
     struct tested_flow *t = &c->first;
@@ -304,7 +288,7 @@ run_case(struct tunnel_case *c, uint8_t out[MAX_OUT], size_t *out_size)
 /* Runs the packet of 'c' when no flow is behind the tunnel, and compares what
  * XDP knows about it with what userspace says.  Returns true if XDP has popped
  * the header as it should. */
-static bool
+bool
 check_pop(struct tunnel_case *c)
 {
     uint64_t before[XDP_COUNTER_MAX];
@@ -323,7 +307,7 @@ check_pop(struct tunnel_case *c)
     }
     verdict = run_case(c, out, &out_size);
     expected[XDP_COUNTER_RECIRC] = n_earlier;
-    if (!c->popped || is_hard(c)) {
+    if (!c->popped || is_hard_pop(c)) {
         expected[XDP_COUNTER_TNL_ODD] = 1;
         expected[n_earlier ? XDP_COUNTER_DROP_RECIRC
                  : XDP_COUNTER_NO_SOCKET] = 1;
@@ -361,7 +345,7 @@ check_pop(struct tunnel_case *c)
     }
     if (problem) {
         tunnel_failure(c, NULL, problem);
-        if (c->popped && !is_hard(c)) {
+        if (c->popped && !is_hard_pop(c)) {
             print_hex("expected", &expected_key, sizeof expected_key);
             print_hex("expected packet", dp_packet_data(c->popped),
                       dp_packet_size(c->popped));
@@ -370,10 +354,10 @@ check_pop(struct tunnel_case *c)
         return false;
     }
     event_count[!c->popped ? EVENT_TUNNEL_BAD
-                : is_hard(c) ? EVENT_TUNNEL_HARD
+                : is_hard_pop(c) ? EVENT_TUNNEL_HARD
                 : EVENT_TUNNEL_POP]++;
     event_count[EVENT_TUNNEL_HASH] += c->popped && c->dp_hash;
-    return c->popped && !is_hard(c);
+    return c->popped && !is_hard_pop(c);
 }
 
 /* Puts a flow behind the tunnel of 'c' into the table as 't', of which a bit
@@ -457,7 +441,7 @@ put_second(struct tunnel_case *c, struct tested_flow *t, bool flip)
 /* Runs the packet of 'c', of which the flow 't' behind the tunnel is to make
  * 'expected', unless it leaves that to userspace, which knows no such pass
  * here.  Returns false and says so if it does not. */
-static bool
+bool
 run_both(struct tunnel_case *c, struct tested_flow *t,
          const struct executed *expected)
 {
@@ -536,7 +520,7 @@ run_spoiled(struct tunnel_case *c)
 
 /* Stores in '*expected' what the flow 't' behind the tunnel is to make of the
  * packet of 'c'. */
-static void
+void
 execute_second(struct tunnel_case *c, struct tested_flow *t,
                struct executed *expected)
 {
@@ -586,7 +570,7 @@ run_variant(const struct tunnel_case *c, struct tested_flow *t,
         return true;
     }
     flow_extract(v->popped, &v->flow);
-    if (!is_hard(v)
+    if (!is_hard_pop(v)
         && flow_equal_except(&v->flow, &t->match.flow, &t->match.wc)) {
         execute_second(v, t, &executed);
         ok = run_both(v, t, &executed);
@@ -654,6 +638,7 @@ test_one_pop(unsigned long int index)
 
     rng_start(23, index);
     set_vlan_limit(XDP_VLAN_MAX);
+    c.part = "tunnels";
     c.index = index;
     c.recirc_id = c.dp_hash = 0;
     repeated = one_in(2);

@@ -26,6 +26,9 @@ struct device tunnels[N_TYPES];
 /* For pushes that need one. */
 struct netdev *tunnel_netdev;
 
+/* The flows that have packets of the tunnels parsed as a whole. */
+static struct xdp_table_flow *asked_flows[N_TYPES];
+
 unsigned long int n_tunnel_popped, n_tunnel_left, n_tunnel_pushed;
 
 /* Returns the type of the tunnel that 'port' of the table is, or
@@ -101,35 +104,48 @@ test_one_tunnel(unsigned long int index)
     test_one_push(index);
 }
 
+/* Makes the tunnels ports whose packets are parsed as a whole, and has devices
+ * with small MTUs. */
+void
+begin_tunnels(void)
+{
+    /* What userspace says about the headers that it drops. */
+    vlog_set_levels(vlog_module_from_name("native_tnl"), VLF_CONSOLE,
+                    VLL_OFF);
+    add_tunnels();
+    for (size_t i = 1; i < N_TYPES; i++) {
+        asked_flows[i] = ask_port(tunnels[i].port, ASK_ALL);
+    }
+    set_small_mtus(true);
+}
+
+/* Undoes what begin_tunnels() has done. */
+void
+end_tunnels(void)
+{
+    set_small_mtus(false);
+    for (size_t i = 1; i < N_TYPES; i++) {
+        unask(asked_flows[i]);
+    }
+    remove_tunnels();
+    reclaim();
+}
+
 /* Part "tunnels". */
 void
 test_tunnels(void)
 {
-    struct xdp_table_flow *all[N_TYPES];
-
     if (!part_wanted("tunnels")) {
         return;
     }
 
-    /* What userspace says about the headers that it drops. */
-    vlog_set_levels(vlog_module_from_name("native_tnl"), VLF_CONSOLE,
-                    VLL_OFF);
     if (netdev_open("oracle_gre", "gre", &tunnel_netdev)) {
         ovs_fatal(0, "making a GRE port failed");
     }
-    add_tunnels();
-    for (size_t i = 1; i < N_TYPES; i++) {
-        all[i] = ask_port(tunnels[i].port, ASK_ALL);
-    }
-    set_small_mtus(true);
+    begin_tunnels();
     run_cases(n_actions / ACTIONS_PER_TUNNEL, test_one_tunnel);
-    set_small_mtus(false);
-    for (size_t i = 1; i < N_TYPES; i++) {
-        unask(all[i]);
-    }
-    remove_tunnels();
+    end_tunnels();
     netdev_close(tunnel_netdev);
-    reclaim();
     end_part("tunnels", "%lu headers popped, %lu left to userspace, %lu "
              "pushed", n_tunnel_popped, n_tunnel_left, n_tunnel_pushed);
 }

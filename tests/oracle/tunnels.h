@@ -10,11 +10,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "execute.h"
+#include "flow.h"
+#include "flows.h"
 #include "frames.h"
+#include "odp-netlink.h"
 #include "oracle.h"
 
+struct dp_packet;
 struct netdev;
-struct ovs_action_push_tnl;
 
 #define N_TYPES (XDP_TUNNEL_ERSPAN + 1)
 
@@ -34,6 +38,8 @@ extern struct netdev *tunnel_netdev;
 /* What happened. */
 extern unsigned long int n_tunnel_popped, n_tunnel_left, n_tunnel_pushed;
 
+void begin_tunnels(void);
+void end_tunnels(void);
 bool check_hits(uint64_t before[XDP_COUNTER_MAX],
                 uint64_t expected[XDP_COUNTER_MAX], uint64_t n,
                 const char **culprit, uint64_t *by);
@@ -54,6 +60,38 @@ struct outer {
 
 void make_outer(struct outer *, struct frame *, const struct frame *inner);
 void make_push(struct ovs_action_push_tnl *);
+
+/* Popping (tunnel-pop.c). */
+
+/* A case of a pop. */
+struct tunnel_case {
+    const char *part;
+    unsigned long int index;
+    struct outer outer;
+    struct frame inner, frame;
+    uint32_t recirc_id;         /* Of the pass that pops the header.  If it is
+                                 * not the first one, that is... */
+    struct tested_flow hash;    /* ...this flow's, */
+    uint32_t dp_hash;           /* which makes this of the packet. */
+    struct tested_flow first;   /* Pops the header. */
+    struct dp_packet *popped;   /* By userspace, or NULL. */
+    struct flow flow;           /* Of 'popped'. */
+    bool pushes;                /* Does the flow behind the tunnel push... */
+    struct ovs_action_push_tnl push; /* ...this header? */
+};
+
+struct dp_packet *pop_in_userspace(const struct outer *, const struct frame *,
+                                   uint32_t recirc_id, uint32_t dp_hash);
+void mask_tunnel(const struct flow *, struct flow_wildcards *, bool with_opts);
+bool is_hard_pop(const struct tunnel_case *);
+void tunnel_failure(const struct tunnel_case *,
+                    const struct tested_flow *second, const char *problem);
+bool put_first(struct tunnel_case *, struct device *);
+bool check_pop(struct tunnel_case *);
+bool run_both(struct tunnel_case *, struct tested_flow *,
+              const struct executed *expected);
+void execute_second(struct tunnel_case *, struct tested_flow *,
+                    struct executed *);
 
 /* Cases (tunnel-pop.c, tunnel-push.c). */
 void test_one_pop(unsigned long int index);
