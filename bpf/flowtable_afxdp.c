@@ -18,7 +18,8 @@
  * through connection tracking (ct.h).
  *
  * Packets with the headers of the one before skip all but the last step
- * (train.h), those of one connection both passes (train_ct.h).
+ * (train.h), and both passes are one, of packets of one connection
+ * (train_ct.h), and of those that come out of a tunnel (train_pop.h).
  */
 
 #include "maps.h"
@@ -33,6 +34,8 @@
 #include "recirc.h"
 #include "train.h"
 #include "train_ct.h"
+#include "train_pop.h"
+#include "train_push.h"
 #include "upcall.h"
 #include "stats.h"
 
@@ -42,34 +45,52 @@ char _license[] SEC("license") = "Dual BSD/GPL";
 static __always_inline int
 run_first_pass(struct xdp_md *ctx, struct xdp_scratch *scratch)
 {
-    struct xdp_flow *flow;
+    struct xdp_flow *flow, *simple = NULL;
     __u32 ifindex = ctx->ingress_ifindex;
     __u16 tcp_flags = 0;
     __u32 in_port = 0;
     bool fits = false;
     __u32 slot, valid;
+    int verdict;
 
     stats_tick(scratch);
     flow = train_find(ctx, scratch, ifindex);
     if (flow) {
         /* TCP flags are the same as before. */
         slot = scratch->train.slot;
-        if (!(flow->flags & XDP_FLOW_SIMPLE) && scratch->train.tracked) {
-            /* Both passes, or none.  It has looked whether the packet fits. */
-            flow = train_ct_run(ctx, scratch);
-            slot = scratch->train.next_slot;
-            fits = true;
+        if (flow->flags & XDP_FLOW_SIMPLE) {
+            simple = flow;
+        } else {
+            switch (scratch->train.how) {
+            case TRAIN_TRACKED:
+                simple = flow = train_ct_run(ctx, scratch);
+                break;
+            case TRAIN_POPS:
+                simple = train_pop_run(ctx, scratch);
+                break;
+            case TRAIN_PUSHES:
+                verdict = train_push_run(ctx, scratch);
+                if (verdict != TRAIN_PUSH_NOTHING) {
+                    return verdict;
+                }
+                break;
+            }
+            if (simple) {
+                /* It has looked whether the packet fits. */
+                slot = scratch->train.next_slot;
+                fits = true;
+            }
         }
     }
-    if (flow) {
-        if (flow->flags & XDP_FLOW_SIMPLE) {
-            if (!fits && !mtu_fits_simple(ctx, scratch, flow)) {
-                recirc_begin(scratch);
-                return give_up_large(ctx, scratch, scratch->train.in_port);
-            }
-            stats_flow(scratch, slot, 1, ctx->data_end - ctx->data, 0);
-            return fast_run_simple(ctx, flow);
+    if (simple) {
+        if (!fits && !mtu_fits_simple(ctx, scratch, simple)) {
+            recirc_begin(scratch);
+            return give_up_large(ctx, scratch, scratch->train.in_port);
         }
+        stats_flow(scratch, slot, 1, ctx->data_end - ctx->data, 0);
+        return fast_run_simple(ctx, simple);
+    }
+    if (flow) {
         in_port = scratch->train.in_port;
         train_restore(ctx, scratch, flow);
     } else {

@@ -40,6 +40,9 @@
  * that. */
 #define MAPS_TRACKED_IPV6 2
 
+/* Words of the header of a tunnel that trains get: see train_push.h. */
+#define MAPS_PLAIN_WORDS 7
+
 /* Words of a key that are kept for later passes: see hash.h. */
 #define MAPS_KEPT_WORDS 8
 
@@ -294,6 +297,14 @@ struct xdp_ct_nat {
     __u32 pad;
 };
 
+/* What a train knows of the header of a tunnel that its packets get: see
+ * train_push.h. */
+struct xdp_train_push {
+    __u64 words[MAPS_PLAIN_WORDS];  /* The header, but for the lengths. */
+    __u32 port;             /* Of the output. */
+    __u32 pad;
+};
+
 /* What a train knows of the connection that it belongs to, and what becomes of
  * its packets: see train_ct.h. */
 struct xdp_train_ct {
@@ -303,9 +314,8 @@ struct xdp_train_ct {
     __u32 seq;              /* ...and in 'seq'. */
     __u32 dir;              /* The direction of the packets. */
     __u64 expiration;       /* The least that 'expiration' may be. */
-    __u32 ip_sum;           /* Of those words of the IP header that packets
-                             * have in common. */
     __u32 what;             /* enum ct_what. */
+    __u32 pad;
     struct xdp_ct_nat nat;  /* If they are translated. */
 };
 
@@ -319,15 +329,19 @@ struct xdp_train {
     __u32 valid;            /* What that slot has in 'valid'. */
     struct xdp_train_headers headers;
     __u64 layers_word;      /* "struct xdp_layers" without 'l4_size'. */
-    __u32 tracked;          /* Does the flow have XDP_OP_CT?  Then a train is
-                             * both passes, or none. */
-    __u32 pad;
+    __u32 how;              /* enum train_how. */
+    __u32 ip_sum;           /* Of those words of the IP header that packets
+                             * have in common, with TRAIN_TRACKED and
+                             * TRAIN_POPS. */
+    struct xdp_train_push push; /* With TRAIN_PUSHES. */
 
     /* The second pass, if it is known. */
     __u32 next_slot;
     __u32 next_valid;       /* 0 if it is not. */
     struct xdp_train_headers next_headers;  /* Behind a tunnel. */
     __u64 tunnel_words[XDP_KEY_TUNNEL_BASIC_WORDS];
+    __be32 vni;             /* As in the packet, with TRAIN_POPS. */
+    __u32 pad;
     struct xdp_train_ct ct; /* If packets are tracked in between. */
 };
 

@@ -72,6 +72,13 @@ mtu_known_to_fit(const struct xdp_scratch *scratch, __u32 way, __s64 len)
     return limit >> 32 == (way | MTU_HOOK) && len <= (__u32) limit;
 }
 
+/* Returns true if 'len' bytes are known to fit on 'way', or do so on each. */
+static __always_inline bool
+mtu_surely_fits(const struct xdp_scratch *scratch, __u32 way, __s64 len)
+{
+    return len <= MTU_LEAST || mtu_known_to_fit(scratch, way, len);
+}
+
 /* Notes that what fits into 'mtu', with what is in front of it, fits on
  * 'way'. */
 static __always_inline void
@@ -191,9 +198,17 @@ mtu_fits(struct hook_md *ctx, const struct xdp_scratch *scratch,
      * beside it, which may be the one that is popped. */
     len += (rest->needs & XDP_NEEDS_NO_TAG_ROOM && rest->growth > -tag_len
             ? -tag_len : rest->growth);
-    return (len <= MTU_LEAST
-            || mtu_known_to_fit(scratch, mtu_way(rest), len)
+    return (mtu_surely_fits(scratch, mtu_way(rest), len)
             || mtu_ask(ctx, slot, len));
+}
+
+/* Returns the most bytes that a packet of 'len' gets by 'flow', which has
+ * XDP_FLOW_SIMPLE. */
+static __always_inline __s64
+mtu_len_simple(const struct xdp_flow *flow, __s64 len)
+{
+    return len + (flow->tpid && !(flow->flags & XDP_FLOW_POP_VLAN)
+                  ? MTU_TAG_LEN : 0);
 }
 
 /* As mtu_fits(), for 'flow', which has XDP_FLOW_SIMPLE: a tag that is beside
@@ -203,12 +218,10 @@ static __always_inline bool
 mtu_fits_simple(struct hook_md *ctx, const struct xdp_scratch *scratch,
                 const struct xdp_flow *flow)
 {
-    __s64 len = (__s64) hook_len(ctx) - hook_tag_len(ctx);
+    __s64 len = mtu_len_simple(flow, (__s64) hook_len(ctx)
+                                     - hook_tag_len(ctx));
 
-    len += (flow->tpid && !(flow->flags & XDP_FLOW_POP_VLAN)
-            ? MTU_TAG_LEN : 0);
-    return (len <= MTU_LEAST
-            || mtu_known_to_fit(scratch, flow->port, len)
+    return (mtu_surely_fits(scratch, flow->port, len)
             || mtu_ask_port(ctx, flow->port, len));
 }
 

@@ -21,6 +21,8 @@
  * A second pass follows from the first one, which does not change the packet,
  * or else pops the header of a tunnel.  Behind that, there is another header
  * to compare, and what the popped one says and a train does not compare.
+ * Where that is so before it is popped, both passes are one step
+ * (train_pop.h).
  */
 
 #ifndef BPF_TRAIN_H
@@ -34,7 +36,20 @@
 #include "maps.h"
 #include "parse.h"
 #include "recirc.h"
+#include "train_push.h"
+#include "tunnel_format.h"
+#include "tunnel_sum.h"
 #include "verifier.h"
+
+/* How packets of a train are run that have a flow without XDP_FLOW_SIMPLE. */
+enum train_how {
+    TRAIN_RESTORED,             /* As others, after train_restore(). */
+    TRAIN_TRACKED,              /* Both passes at once, or none: train_ct.h. */
+    TRAIN_POPS,                 /* Both passes at once, if that can be:
+                                 * train_pop.h. */
+    TRAIN_PUSHES,               /* With a header that is known:
+                                 * train_push.h. */
+};
 
 /* Offsets in an IPv4 packet without options... */
 #define TRAIN_MAC_END   8
@@ -46,10 +61,13 @@
 #define TRAIN_ETH_TYPE  12
 #define TRAIN_VER_IHL   14
 #define TRAIN_TOT_LEN   16
+#define TRAIN_IP_ID     18
 #define TRAIN_FRAG      20      /* And TTL, protocol. */
 #define TRAIN_PROTO     23
+#define TRAIN_IP_CSUM   24
 #define TRAIN_ADDRESSES 26
 #define TRAIN_PORTS     34
+#define TRAIN_UDP_CSUM  40
 #define TRAIN_TCP_CTL   46      /* Length of the TCP header, flags. */
 #define TRAIN_LEN       48
 
@@ -79,13 +97,11 @@ train_length_ok(const struct xdp_train_headers *headers, const void *base,
     return tot_len >= headers->min_len && tot_len <= left && left <= 0xffff;
 }
 
-/* Returns true if the packet has 'headers'. */
+/* Returns true if the packet from 'data' to 'end' has 'headers'. */
 static __always_inline bool
-train_headers_equal(struct xdp_md *ctx,
-                    const struct xdp_train_headers *headers)
+train_headers_equal(const struct xdp_train_headers *headers, void *data,
+                    void *end)
 {
-    void *data = (void *) (long) ctx->data;
-    void *end = (void *) (long) ctx->data_end;
     void *base;
     __u64 diff;
 
@@ -151,6 +167,30 @@ train_headers_keep(struct xdp_md *ctx, struct xdp_train_headers *headers)
     return train_length_ok(headers, base, end);
 }
 
+/* Returns the sum of those words of the IP header that packets with 'headers'
+ * have in common. */
+static __always_inline __u32
+train_ip_sum(const struct xdp_train_headers *headers)
+{
+    return tunnel_fold((__u64) HASH_TAKE(headers->type_tos, 16, 6)
+                       + headers->frag_ttl_proto
+                       + HASH_TAKE(headers->addresses, 32, 0)
+                       + HASH_TAKE(headers->addresses, 32, 4));
+}
+
+/* Returns true if the checksum of the IP header is right in the packet from
+ * 'base', which belongs to 'train'. */
+static __always_inline bool
+train_ip_csum_ok(const struct xdp_train *train, const void *base)
+{
+    __u32 sum = (train->ip_sum + *(__u16 *) (base + TRAIN_TOT_LEN)
+                 + *(__u16 *) (base + TRAIN_IP_ID)
+                 + *(__u16 *) (base + TRAIN_IP_CSUM));
+
+    /* Each of the four has at most 16 bits. */
+    return (sum & 0xffff) + (sum >> 16) == 0xffff;
+}
+
 /* Returns the flow in 'slot', if it has 'valid' there, otherwise NULL. */
 static __always_inline struct xdp_flow *
 train_flow(__u32 slot, __u32 valid)
@@ -169,7 +209,8 @@ train_find(struct xdp_md *ctx, const struct xdp_scratch *scratch,
     const struct xdp_train *train = &scratch->train;
 
     return (train->ifindex == ifindex
-            && train_headers_equal(ctx, &train->headers)
+            && train_headers_equal(&train->headers, (void *) (long) ctx->data,
+                                   (void *) (long) ctx->data_end)
             ? train_flow(train->slot, train->valid) : NULL);
 }
 
@@ -232,7 +273,9 @@ static __always_inline bool
 train_can_run(struct xdp_scratch *scratch, const struct xdp_flow *flow,
               __u32 slot)
 {
-    scratch->train.tracked = 0;
+    const struct xdp_flow_rest *rest;
+
+    scratch->train.how = TRAIN_RESTORED;
     if (flow->flags & XDP_FLOW_SIMPLE) {
         return true;
     }
@@ -241,27 +284,28 @@ train_can_run(struct xdp_scratch *scratch, const struct xdp_flow *flow,
     }
     scratch->train.layers_word = (scratch->layers_word
                                   & ~PARSE_LAYER(l4_size, 0xffff));
-    if (flow->flags & XDP_FLOW_REWRITE) {
-        const struct xdp_flow_rest *rest = maps_rest(slot);
-
-        if (rest && rest->n_cts) {
-            scratch->train.tracked = 1;
-            return train_can_track(rest);
-        }
-        return rest;
-    }
     if (flow->flags & XDP_FLOW_TNL_POP) {
         return !scratch->key.nw_frag;
     }
-    if (!(flow->flags & XDP_FLOW_TNL_PUSH)) {
-        const struct xdp_flow_rest *rest = maps_rest(slot);
-
-        if (!rest || (rest->ops[0].type == XDP_OP_HASH
-                      && rest->ops[0].u.hash.alg != HASH_ALG_L4)) {
-            return false;
+    rest = maps_rest(slot);
+    if (!rest) {
+        return false;
+    }
+    if (flow->flags & XDP_FLOW_REWRITE) {
+        if (rest->n_cts) {
+            scratch->train.how = TRAIN_TRACKED;
+            return train_can_track(rest);
         }
+        return true;
+    }
+    if (rest->ops[0].type == XDP_OP_HASH
+        && rest->ops[0].u.hash.alg != HASH_ALG_L4) {
+        return false;
     }
     hash_keep(scratch);
+    if (flow->flags & XDP_FLOW_TNL_PUSH && train_push_note(rest)) {
+        scratch->train.how = TRAIN_PUSHES;
+    }
     return true;
 }
 
@@ -308,11 +352,33 @@ train_find_next(struct xdp_md *ctx, const struct xdp_scratch *scratch)
         for (int i = 0; i < XDP_KEY_TUNNEL_BASIC_WORDS; i++) {
             diff |= words[i] ^ train->tunnel_words[i];
         }
-        if (diff || !train_headers_equal(ctx, &train->next_headers)) {
+        if (diff || !train_headers_equal(&train->next_headers,
+                                         (void *) (long) ctx->data,
+                                         (void *) (long) ctx->data_end)) {
             return NULL;
         }
     }
     return train_flow(train->next_slot, train->next_valid);
+}
+
+/* Notes of the packet of 'scratch', which belongs to its train and has come
+ * out of a tunnel, how those that follow can be run. */
+static __always_inline void
+train_pop_note(struct xdp_scratch *scratch)
+{
+    struct xdp_train *train = &scratch->train;
+    __u16 flags = HASH_MEMBER(scratch->words[PARSE_WORD(tun_flags)],
+                              tun_flags);
+    __u64 vni = scratch->words[PARSE_WORD(tun_tun_id)];
+
+    train->how = TRAIN_RESTORED;
+    if (scratch->pop_len == TUNNEL_PLAIN_LEN && !train->headers.tags_len
+        && !(flags & (TUNNEL_F_CSUM | TUNNEL_F_UDPIF))) {
+        /* It is VXLAN: see tunnel_look_at_udp().  GRE is in no train. */
+        train->how = TRAIN_POPS;
+        train->vni = bpf_htonl(bpf_ntohl(HASH_TAKE(vni, 32, 4)) << 8);
+        train->ip_sum = train_ip_sum(&train->headers);
+    }
 }
 
 /* Notes that the packet of 'scratch', in its second pass, has met 'flow',
@@ -342,6 +408,7 @@ train_note_next(struct xdp_md *ctx, struct xdp_scratch *scratch,
         for (int i = 0; i < XDP_KEY_TUNNEL_BASIC_WORDS; i++) {
             train->tunnel_words[i] = words[i];
         }
+        train_pop_note(scratch);
     }
     train->next_slot = slot;
     train->next_valid = valid;

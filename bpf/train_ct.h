@@ -39,15 +39,12 @@
 #include "tunnel_sum.h"
 
 /* Offsets as in train.h. */
-#define TRAIN_IP_ID     18
-#define TRAIN_IP_CSUM   24
 #define TRAIN_TCP_SEQ   38
 #define TRAIN_TCP_ACK   42
 #define TRAIN_TCP_WIN   48
 #define TRAIN_TCP_CSUM  50
 #define TRAIN_TCP_END   54
 #define TRAIN_UDP_LENGTH 38
-#define TRAIN_UDP_CSUM  40
 
 /* Notes what became of the packet of the scratch, which began the train, at
  * the XDP_OP_CT of its first pass.  Returns false if those that follow cannot
@@ -76,10 +73,7 @@ train_ct_note(void)
     ct->dir = result->dir;
     ct->what = result->what;
     ct->expiration = scratch->now + ct_least_left(conn);
-    ct->ip_sum = tunnel_fold((__u64) HASH_TAKE(train->headers.type_tos, 16, 6)
-                             + train->headers.frag_ttl_proto
-                             + HASH_TAKE(train->headers.addresses, 32, 0)
-                             + HASH_TAKE(train->headers.addresses, 32, 4));
+    train->ip_sum = train_ip_sum(&train->headers);
     if (ct->what & CT_TRANSLATE) {
         ct->nat = ct_nat(conn, ct->dir);
     }
@@ -95,7 +89,7 @@ train_ct_note_next(struct xdp_md *ctx, struct xdp_scratch *scratch,
 {
     struct xdp_train *train = &scratch->train;
 
-    if (train->tracked) {
+    if (train->how == TRAIN_TRACKED) {
         __u32 conn = scratch->ct_results[0].conn;
 
         if (train->ct.conn != conn) {
@@ -136,11 +130,8 @@ train_ct_check(const struct xdp_train *train, const void *base,
 {
     const struct xdp_train_ct *ct = &train->ct;
     __u16 tot_len = *(__u16 *) (base + TRAIN_TOT_LEN);
-    __u32 sum = (ct->ip_sum + tot_len + *(__u16 *) (base + TRAIN_IP_ID)
-                 + *(__u16 *) (base + TRAIN_IP_CSUM));
 
-    /* Each of the four has at most 16 bits. */
-    if ((sum & 0xffff) + (sum >> 16) != 0xffff) {
+    if (!train_ip_csum_ok(train, base)) {
         return false;
     }
     if (ct->what & CT_UPDATE_TCP) {

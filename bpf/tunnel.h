@@ -27,9 +27,7 @@ tunnel_is_ours(struct xdp_md *ctx, const struct xdp_flow *flow,
         return tunnel_begin_pop(ctx, rest);
     }
 
-    /* A longer one is too long for the checksums of the header. */
-    return (ctx->data_end - ctx->data
-            <= PARSE_LAST_HEADER - XDP_TUNNEL_MAX_HEADER);
+    return ctx->data_end - ctx->data <= TUNNEL_PUSH_MAX;
 }
 
 #endif /* tunnel.h */

@@ -28,6 +28,10 @@
 #define TUNNEL_GRE_LEN          4       /* Without optional fields. */
 #define TUNNEL_ERSPAN_LEN       16      /* With GRE and sequence number. */
 
+/* By far the most common header: Ethernet, IPv4, UDP, and VXLAN, or Geneve
+ * without options. */
+#define TUNNEL_PLAIN_LEN        50
+
 /* RFC 7348, section 5. */
 struct tunnel_vxlan {
     __be32 flags;

@@ -18,6 +18,10 @@
 #include "tunnel_port.h"
 #include "tunnel_sum.h"
 
+/* The longest packet that a header is pushed in front of: a longer one is too
+ * long for the checksums of the header. */
+#define TUNNEL_PUSH_MAX (PARSE_LAST_HEADER - XDP_TUNNEL_MAX_HEADER)
+
 /* Copies the 'len' bytes of header in the data slots of 'op' to the start of
  * the packet, which has room for them.  Headers have 14 bytes and a multiple
  * of 4.  Returns false if the packet is too short, which cannot be.  (Without

@@ -126,6 +126,8 @@ can_happen(size_t event)
     switch (event) {
     case EVENT_COPIES:
     case EVENT_TUNNEL_MTU:
+    case EVENT_TRAIN_POP_LARGE:
+    case EVENT_TRAIN_PUSH_LARGE:
     case EVENT_TOO_LARGE:
     case EVENT_TOO_LARGE_COPIES:
         return has_targets();
@@ -139,7 +141,9 @@ can_happen(size_t event)
     case EVENT_TRAIN_POP:
     case EVENT_TRAIN_BEHIND:
     case EVENT_TRAIN_VARIANT:
+    case EVENT_TRAIN_POP_ONCE:
     case EVENT_TRAIN_PUSH:
+    case EVENT_TRAIN_PUSH_ONCE:
     case EVENT_HINT_HIT:
         return n_hints;
 

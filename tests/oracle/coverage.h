@@ -111,7 +111,12 @@ extern unsigned long int tags_count[MAX_TAGS + 1];
     EVENT(TRAIN_POP, "train out of a tunnel")       \
     EVENT(TRAIN_BEHIND, "train behind a tunnel")    \
     EVENT(TRAIN_VARIANT, "other packet behind it")  \
+    EVENT(TRAIN_POP_ONCE, "both passes of it at once") \
+    EVENT(TRAIN_POP_NEAR, "packet nearly like it")  \
+    EVENT(TRAIN_POP_LARGE, "packet too large behind it") \
     EVENT(TRAIN_PUSH, "train into a tunnel")        \
+    EVENT(TRAIN_PUSH_ONCE, "with a header that is known") \
+    EVENT(TRAIN_PUSH_LARGE, "packet too large for it") \
     EVENT(HIT, "packet of a flow")                  \
     EVENT(VARIANT_HIT, "variant still of a flow")   \
     EVENT(VARIANT_MISS, "variant of no flow")       \

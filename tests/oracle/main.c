@@ -22,7 +22,8 @@
  *                          one asked for
  *     mtu                  packets that are, or get, too large for a device
  *     trains               the same of packets that come several times in a
- *                          row, and of such that hardly differ
+ *                          row, and of such that hardly differ, also through
+ *                          tunnels
  *     digest               two flows with one digest
  *     refusals             flows that match something else, and full tables
  *     classifier           the flow found among many, while flows come, change

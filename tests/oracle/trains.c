@@ -2,7 +2,7 @@
 /*
  * Part "trains": packets that come several times in a row, which the program
  * then does not parse any more, and what comes after them: packets that differ
- * a little, and changes of their flow.
+ * a little, and changes of their flow.  train-tunnels.c has those of tunnels.
  */
 
 #include <config.h>
@@ -21,6 +21,7 @@
 #include "packets.h"
 #include "rng.h"
 #include "run.h"
+#include "tunnels.h"
 #include "util.h"
 
 #define N_STEPS 30          /* Of a case. */
@@ -236,5 +237,12 @@ test_trains(void)
         return;
     }
     n = run_cases(n_cases, test_one_train);
-    end_part("trains", "%lu trains of %lu flows", n_trains, n);
+    begin_tunnels();
+    n += run_cases(n_cases, test_one_pop_train);
+    n += run_cases(n_cases, test_one_push_train);
+    end_tunnels();
+    end_part("trains", "%lu trains of %lu flows, %lu out of a tunnel in one "
+             "step, %lu into one", n_trains, n,
+             event_count[EVENT_TRAIN_POP_ONCE],
+             event_count[EVENT_TRAIN_PUSH_ONCE]);
 }

@@ -93,8 +93,11 @@ bool run_both(struct tunnel_case *, struct tested_flow *,
 void execute_second(struct tunnel_case *, struct tested_flow *,
                     struct executed *);
 
-/* Cases (tunnel-pop.c, tunnel-push.c). */
+/* Cases (tunnel-pop.c, tunnel-push.c, and, of part "trains",
+ * train-tunnels.c). */
 void test_one_pop(unsigned long int index);
 void test_one_push(unsigned long int index);
+void test_one_pop_train(unsigned long int index);
+void test_one_push_train(unsigned long int index);
 
 #endif /* tunnels.h */
