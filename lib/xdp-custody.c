@@ -254,7 +254,8 @@ xdp_custody_apply_source_ports(void)
 }
 
 /* As xdp_custody_put(), which says it in '*oursp', but if 'may_wait' and the
- * flow table is busy, returns false, to be called again in a moment. */
+ * flow table is busy, returns false, to be called again in a moment: then the
+ * megaflow is in custody already. */
 static bool
 put(odp_port_t in_port, uintptr_t holder, const ovs_u128 *ufid,
     const struct match *match, const struct nlattr *actions,
@@ -333,7 +334,9 @@ xdp_custody_put(odp_port_t in_port, uintptr_t holder, const ovs_u128 *ufid,
         xnanosleep_no_quiesce(BUSY_INTERVAL);
         n++;
     }
-    return ours;
+    /* The port may have left meanwhile, but the holder has its hold, and has
+     * to give it back. */
+    return ours || n > 0;
 }
 
 /* Takes 'ref' from 'flow'. */

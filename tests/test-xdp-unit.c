@@ -45,6 +45,7 @@ static const struct unit_case *const suites[] = {
     unit_port,                  /* Before what leaves maps to be closed. */
     unit_holds,
     unit_turns,
+    unit_custody,
     unit_displace,
     unit_table,
     unit_table_hints,

@@ -36,6 +36,7 @@ struct unit_case {
 /* The cases of each file, with one without a name at the end. */
 extern const struct unit_case unit_conns[];
 extern const struct unit_case unit_conntrack[];
+extern const struct unit_case unit_custody[];
 extern const struct unit_case unit_displace[];
 extern const struct unit_case unit_holds[];
 extern const struct unit_case unit_turns[];
