@@ -280,20 +280,20 @@ show_ports(struct ds *s)
     const char *name;
     size_t i;
 
-    xdp_custody_lock();
+    xdp_lock();
     HMAP_FOR_EACH (xdp, node, xdp_netdev_all()) {
         svec_add(&names, xdp->name);
     }
-    xdp_custody_unlock();
+    xdp_unlock();
 
     svec_sort(&names);
     SVEC_FOR_EACH (i, name, &names) {
-        xdp_custody_lock();
+        xdp_lock();
         xdp = find_port(name);
         if (xdp) {
             show_port(xdp, s);
         }
-        xdp_custody_unlock();
+        xdp_unlock();
     }
     svec_destroy(&names);
 }
@@ -309,9 +309,9 @@ datapath_name(const char *name)
     bool is_port;
     char *dp_name;
 
-    xdp_custody_lock();
+    xdp_lock();
     is_port = find_port(name) != NULL;
-    xdp_custody_unlock();
+    xdp_unlock();
 
     netdev = is_port ? NULL : netdev_from_name(name);
     dp_name = xstrdup(netdev ? netdev_vport_get_dpif_port(netdev, buffer,
@@ -339,7 +339,7 @@ xdp_command_show_all(struct ds *s)
     const struct xdp_object *object;
 
     custody_for_each(refresh, NULL);
-    xdp_custody_lock();
+    xdp_lock();
     ds_put_format(s, "offload: %s\n",
                   xdp_netdev_offload_is_on() ? "on" : "off");
     ds_put_format(s, "flows offered: %"PRIu64"\n", custody_totals.n_offered);
@@ -351,7 +351,7 @@ xdp_command_show_all(struct ds *s)
     LIST_FOR_EACH (object, list_node, xdp_object_list()) {
         show_object(object, s);
     }
-    xdp_custody_unlock();
+    xdp_unlock();
     show_ports(s);
 }
 
@@ -364,7 +364,7 @@ show_one(const char *name, struct ds *s)
     const struct xdp_netdev *port;
 
     custody_for_each(refresh, NULL);
-    xdp_custody_lock();
+    xdp_lock();
     port = find_port(name);
     if (port) {
         if (port->object) {
@@ -372,7 +372,7 @@ show_one(const char *name, struct ds *s)
         }
         show_port(port, s);
     }
-    xdp_custody_unlock();
+    xdp_unlock();
     return port != NULL;
 }
 
@@ -444,9 +444,9 @@ format_all_refused(const char *name, struct ds *s)
     bool more;
 
     do {
-        xdp_custody_lock();
+        xdp_lock();
         more = custody_walk(&position, format_refused, &refused);
-        xdp_custody_unlock();
+        xdp_unlock();
         ds_put_buffer(s, ds_cstr(&part), part.length);
         ds_clear(&part);
     } while (more);
@@ -459,9 +459,9 @@ void
 xdp_command_refused_all(struct ds *s)
 {
     format_all_refused(NULL, s);
-    xdp_custody_lock();
+    xdp_lock();
     xdp_totals_format(&custody_totals, s);
-    xdp_custody_unlock();
+    xdp_unlock();
 }
 
 /* Appends those of the port that the datapath calls 'name' to 's'.  Returns
@@ -474,13 +474,13 @@ refused_one(const char *name, struct ds *s)
     const struct xdp_netdev *xdp;
 
     format_all_refused(name, s);
-    xdp_custody_lock();
+    xdp_lock();
     xdp = find_port(name);
     port = xdp ? port_of(xdp) : NULL;
     if (port) {
         xdp_totals_format(&port->totals, s);
     }
-    xdp_custody_unlock();
+    xdp_unlock();
     return xdp != NULL;
 }
 

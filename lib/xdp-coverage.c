@@ -148,11 +148,11 @@ xdp_coverage_publish(void)
     uint64_t counters[XDP_COUNTER_MAX];
     struct counts counts;
 
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     counts = kept;
     memset(&kept, 0, sizeof kept);
     xdp_object_take_counters(counters);
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
 
     if (is_all_zeros(&counts, sizeof counts)
         && is_all_zeros(counters, sizeof counters)) {

@@ -454,7 +454,7 @@ xdp_custody_displace(void)
     bool more, unfinished;
 
     do {
-        xdp_custody_lock();
+        xdp_lock();
         if (!pass.table) {
             begin_pass();
         }
@@ -462,7 +462,7 @@ xdp_custody_displace(void)
         more = pass.table && continue_pass();
         pass.duration += time_msec() - pass.resumed;
         unfinished = pass.table != NULL;
-        xdp_custody_unlock();
+        xdp_unlock();
     } while (more && (xdp_custody_shortage_seq() == shortage
                       || time_msec() < start + MIN_TURN));
     return unfinished;
@@ -472,11 +472,11 @@ xdp_custody_displace(void)
 void
 xdp_custody_displace_wait(void)
 {
-    xdp_custody_lock();
+    xdp_lock();
     if (pass.table && pass.n_delays) {
         poll_timer_wait_until(time_msec() + DELAY);
     } else if (!pass.table && custody_any_waiting(false)) {
         poll_timer_wait_until(next_start);
     }
-    xdp_custody_unlock();
+    xdp_unlock();
 }

@@ -29,7 +29,7 @@ void
 xdp_custody_init(void)
 {
     custody_wake_init();
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     xdp_totals_init(&custody_totals);
     for (size_t i = 0; i < CUSTODY_TABLES; i++) {
         hmap_init(&custody_flows[i]);
@@ -37,7 +37,7 @@ xdp_custody_init(void)
     for (size_t i = 0; i < XDP_N_REASONS; i++) {
         ovs_list_init(&custody_refused[i]);
     }
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
 }
 
 /* Ports. */
@@ -146,9 +146,9 @@ custody_for_each(unsigned int (*cb)(struct custody_flow *, void *aux),
     bool more;
 
     do {
-        xdp_custody_lock();
+        xdp_lock();
         more = custody_walk(&position, cb, aux);
-        xdp_custody_unlock();
+        xdp_unlock();
     } while (more);
 }
 

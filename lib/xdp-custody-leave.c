@@ -37,7 +37,7 @@ withdraw_batches(const struct netdev *netdev, enum xdp_reason reason)
         struct custody_port *port;
 
         more = false;
-        xdp_custody_lock();
+        xdp_lock();
         HMAP_FOR_EACH (port, node, &custody_ports) {
             if ((!netdev || port->netdev == netdev)
                 && custody_port_withdraw_some(port, reason)) {
@@ -45,7 +45,7 @@ withdraw_batches(const struct netdev *netdev, enum xdp_reason reason)
                 break;
             }
         }
-        xdp_custody_unlock();
+        xdp_unlock();
     } while (more);
 }
 
@@ -252,7 +252,7 @@ xdp_custody_apply_vlan_limit(void)
     bool done;
 
     do {
-        xdp_custody_lock();
+        xdp_lock();
         done = custody_has_vlan_limit();
         if (!done && !custody_n_offloaded()) {
             set_vlan_limit();
@@ -261,7 +261,7 @@ xdp_custody_apply_vlan_limit(void)
         if (done && any_refused) {
             xdp_custody_kick(XDP_RETRY_PORTS);
         }
-        xdp_custody_unlock();
+        xdp_unlock();
         if (!done) {
             withdraw_batches(NULL, XDP_REASON_NO_TABLE);
             any_refused = true;

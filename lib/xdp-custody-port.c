@@ -73,7 +73,7 @@ disable_port(odp_port_t odp_port, bool removed)
     size_t position = 0;
     bool more;
 
-    xdp_custody_lock();
+    xdp_lock();
     port = custody_port_find(odp_port);
     if (port) {
         port->enabled = false;
@@ -84,10 +84,10 @@ disable_port(odp_port_t odp_port, bool removed)
         tunnel = port->tunnel;
         port->tunnel = NULL;
     }
-    xdp_custody_unlock();
+    xdp_unlock();
 
     do {
-        xdp_custody_lock();
+        xdp_lock();
         port = custody_port_find(odp_port);
         more = port && custody_port_withdraw_some(port, XDP_REASON_NO_TABLE);
         if (!more && tunnel) {
@@ -96,7 +96,7 @@ disable_port(odp_port_t odp_port, bool removed)
                 xdp_netdev_remove_tunnel(tunnel);
             }
         }
-        xdp_custody_unlock();
+        xdp_unlock();
     } while (more);
 }
 
@@ -109,14 +109,14 @@ disable_netdev(const struct netdev *netdev)
     odp_port_t *ports;
     size_t n = 0;
 
-    xdp_custody_lock();
+    xdp_lock();
     ports = xmalloc((hmap_count(&custody_ports) + 1) * sizeof *ports);
     HMAP_FOR_EACH (port, node, &custody_ports) {
         if (port->netdev == netdev) {
             ports[n++] = port->odp_port;
         }
     }
-    xdp_custody_unlock();
+    xdp_unlock();
     for (size_t i = 0; i < n; i++) {
         disable_port(ports[i], false);
     }
@@ -164,7 +164,7 @@ xdp_custody_port_added(odp_port_t odp_port, struct netdev *netdev)
         return;
     }
 
-    xdp_custody_lock();
+    xdp_lock();
     port = custody_port_find(odp_port);
     if (!port) {
         port = xzalloc(sizeof *port);
@@ -178,7 +178,7 @@ xdp_custody_port_added(odp_port_t odp_port, struct netdev *netdev)
     port->name = xstrdup(netdev_vport_get_dpif_port(netdev, name,
                                                     sizeof name));
     port->netdev = netdev;
-    xdp_custody_unlock();
+    xdp_unlock();
 }
 
 /* Notes that the port 'odp_port' of a datapath of 'dpif_type' is about to go.
@@ -196,10 +196,10 @@ xdp_custody_port_removed(odp_port_t odp_port, const char *dpif_type)
         return;
     }
 
-    xdp_custody_lock();
+    xdp_lock();
     port = custody_port_find(odp_port);
     netdev = port ? port->netdev : NULL;
-    xdp_custody_unlock();
+    xdp_unlock();
     if (!netdev) {
         return;
     }
@@ -208,7 +208,7 @@ xdp_custody_port_removed(odp_port_t odp_port, const char *dpif_type)
     do {
         const struct xdp_netdev *xdp;
 
-        xdp_custody_lock();
+        xdp_lock();
         xdp = xdp_netdev_lookup(netdev);
         more = xdp && xdp_custody_evict_some(xdp, &position);
         if (!more) {
@@ -218,7 +218,7 @@ xdp_custody_port_removed(odp_port_t odp_port, const char *dpif_type)
             }
             xdp_custody_kick(XDP_RETRY_PORTS);
         }
-        xdp_custody_unlock();
+        xdp_unlock();
     } while (more);
 }
 
@@ -244,14 +244,14 @@ xdp_custody_netdev_enable(struct netdev *netdev)
         return false;
     }
 
-    xdp_custody_lock();
+    xdp_lock();
     ok = is_tunnel || xdp_netdev_lookup(netdev);
     HMAP_FOR_EACH (port, node, &custody_ports) {
         if (ok && port->netdev == netdev) {
             ok = enable_port(port);
         }
     }
-    xdp_custody_unlock();
+    xdp_unlock();
     if (!ok) {
         disable_netdev(netdev);
     }
@@ -272,12 +272,12 @@ xdp_custody_take_new_ports(size_t *n)
 {
     odp_port_t *ports;
 
-    xdp_custody_lock();
+    xdp_lock();
     ports = new_ports;
     *n = n_new_ports;
     new_ports = NULL;
     n_new_ports = allocated_new_ports = 0;
-    xdp_custody_unlock();
+    xdp_unlock();
     return ports;
 }
 
@@ -289,7 +289,7 @@ xdp_custody_count_port(odp_port_t odp_port, struct xdp_custody_counts *counts)
     const struct custody_port *port;
 
     *counts = (struct xdp_custody_counts) { .port_no = odp_port };
-    xdp_custody_lock();
+    xdp_lock();
     port = custody_port_find(odp_port);
     if (port) {
         counts->n_flows = port->n_flows;
@@ -297,7 +297,7 @@ xdp_custody_count_port(odp_port_t odp_port, struct xdp_custody_counts *counts)
         counts->n_packets = port->carried.n_packets;
         counts->n_bytes = port->carried.n_bytes;
     }
-    xdp_custody_unlock();
+    xdp_unlock();
 }
 
 /* Returns the number of megaflows in XDP. */
@@ -306,8 +306,8 @@ xdp_custody_n_offloaded(void)
 {
     uint64_t n;
 
-    xdp_custody_lock();
+    xdp_lock();
     n = custody_n_offloaded();
-    xdp_custody_unlock();
+    xdp_unlock();
     return n;
 }

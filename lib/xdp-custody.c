@@ -243,11 +243,11 @@ xdp_custody_apply_source_ports(void)
 {
     bool changed;
 
-    xdp_custody_lock();
+    xdp_lock();
     changed = !has_source_ports();
     source_port_min = tnl_udp_port_min;
     source_port_max = tnl_udp_port_max;
-    xdp_custody_unlock();
+    xdp_unlock();
     if (changed) {
         custody_for_each(withdraw_pushing, NULL);
     }
@@ -266,7 +266,7 @@ put(odp_port_t in_port, uintptr_t holder, const ovs_u128 *ufid,
     bool done = true;
     bool ours;
 
-    xdp_custody_lock();
+    xdp_lock();
     check_source_ports();
 
     port = custody_port_find(in_port);
@@ -309,7 +309,7 @@ put(odp_port_t in_port, uintptr_t holder, const ovs_u128 *ufid,
                     custody_detail(flow));
     }
 out:
-    xdp_custody_unlock();
+    xdp_unlock();
     *oursp = ours;
     return done;
 }
@@ -362,7 +362,7 @@ xdp_custody_delete(odp_port_t in_port, uintptr_t holder,
     struct custody_flow *flow;
     struct custody_ref *ref;
 
-    xdp_custody_lock();
+    xdp_lock();
     ref = find_held(in_port, holder, ufid, &flow);
     if (ref) {
         remove_ref(flow, ref);
@@ -373,7 +373,7 @@ xdp_custody_delete(odp_port_t in_port, uintptr_t holder,
             custody_delete(flow);
         }
     }
-    xdp_custody_unlock();
+    xdp_unlock();
     return ref != NULL;
 }
 
@@ -389,13 +389,13 @@ xdp_custody_stop(odp_port_t in_port, uintptr_t holder,
     struct custody_flow *flow;
     struct custody_ref *ref;
 
-    xdp_custody_lock();
+    xdp_lock();
     ref = find_held(in_port, holder, ufid, &flow);
     if (ref) {
         ref->stopping = true;
         update_stopped(flow);
     }
-    xdp_custody_unlock();
+    xdp_unlock();
 }
 
 /* Makes the packets and bytes of '*total', which are those of all of the life
@@ -431,7 +431,7 @@ xdp_custody_get(odp_port_t in_port, uintptr_t holder, const ovs_u128 *ufid,
     struct custody_flow *flow;
     struct custody_ref *ref;
 
-    xdp_custody_lock();
+    xdp_lock();
     check_source_ports();
     ref = find_held(in_port, holder, ufid, &flow);
     if (ref) {
@@ -448,7 +448,7 @@ xdp_custody_get(odp_port_t in_port, uintptr_t holder, const ovs_u128 *ufid,
         *offloaded = flow->table_flow != NULL;
         custody_hear(flow, ref, n_packets);
     }
-    xdp_custody_unlock();
+    xdp_unlock();
     return ref != NULL;
 }
 
@@ -611,21 +611,21 @@ xdp_custody_retry(uint32_t reasons)
 
         if (more) {
             /* What is refused again goes back to its own list. */
-            xdp_custody_lock();
+            xdp_lock();
             ovs_list_push_back_all(&retrying, &custody_refused[reason]);
-            xdp_custody_unlock();
+            xdp_unlock();
         }
         while (more) {
             unsigned int n_before = n_busy;
 
-            xdp_custody_lock();
+            xdp_lock();
             more = retry_some(reason, &n_busy);
             if (!more) {
                 /* Their turn comes before that of those that were tried. */
                 ovs_list_push_back_all(&retrying, &custody_refused[reason]);
                 ovs_list_push_back_all(&custody_refused[reason], &retrying);
             }
-            xdp_custody_unlock();
+            xdp_unlock();
             if (n_busy != n_before) {
                 xnanosleep_no_quiesce(BUSY_INTERVAL);
             } else {

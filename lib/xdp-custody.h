@@ -36,8 +36,8 @@
  * Thread safety
  * =============
  *
- * 'xdp_mutex' (see lib/xdp-netdev.h) protects everything.  Functions without
- * an annotation take it themselves, in turn.  Those that put megaflows and try
+ * 'xdp_mutex' (see lib/xdp-mutex.h) protects everything.  Functions without
+ * an annotation take it themselves.  Those that put megaflows and try
  * them again wait for a busy flow table, with no lock of ours; none of the
  * others waits for the kernel.  Those that look at many megaflows give the
  * mutex back after each XDP_CUSTODY_BATCH of them, or are called again and
@@ -90,12 +90,6 @@ struct nlattr;
 
 /* Only whether packets can be redirected to a port. */
 #define XDP_RETRY_TARGETS XDP_REASON_BIT(XDP_REASON_TARGET)
-
-/* Locking for those who may want 'xdp_mutex' again and again.  Without turns,
- * a thread that gives it back and takes it at once leaves others waiting for
- * seconds, those that it depends on among them. */
-void xdp_custody_lock(void) OVS_ACQUIRES(xdp_mutex);
-void xdp_custody_unlock(void) OVS_RELEASES(xdp_mutex);
 
 void xdp_custody_init(void);
 

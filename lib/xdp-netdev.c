@@ -19,8 +19,6 @@ VLOG_DEFINE_THIS_MODULE(xdp_netdev);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
-struct ovs_mutex xdp_mutex = OVS_MUTEX_INITIALIZER;
-
 /* All ports ("struct xdp_netdev"), by netdev. */
 static struct hmap ports OVS_GUARDED_BY(xdp_mutex) = HMAP_INITIALIZER(&ports);
 

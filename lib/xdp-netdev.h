@@ -9,19 +9,7 @@
  * lib/xdp-custody*.c, lib/xdp-offer.c and lib/xdp-command.c look things up,
  * and add and remove tunnels.
  *
- * Thread safety
- * =============
- *
- * 'xdp_mutex' protects everything that the offload keeps in memory: ports,
- * objects, flow tables, and the provider's flows.  The caller of any function
- * here holds it.  It may be taken while "dev->mutex" of netdev-linux,
- * 'netdev_mutex', the lock of netdev-offload.c's port map or the datapath's
- * 'port_rwlock' is held; none of these may be taken, nor any function called
- * that does so (netdev_ref(), netdev_close(), netdev_ports_get()), while it is
- * held.
- *
- * PMD threads and revalidators wait for it, so nobody does with it what takes
- * long.
+ * Thread safety: the caller of any function here holds 'xdp_mutex'.
  */
 
 #ifndef XDP_NETDEV_H
@@ -34,6 +22,7 @@
 #include "openvswitch/thread.h"
 #include "openvswitch/types.h"
 #include "xdp-abi.h"
+#include "xdp-mutex.h"
 #include "xdp-tc.h"
 
 struct netdev;
@@ -41,8 +30,6 @@ struct xdp_companion;
 struct xdp_flow_table;
 struct xdp_flow_table_limits;
 struct xdp_object;
-
-extern struct ovs_mutex xdp_mutex;
 
 /* Beside XDP_FLAGS_*_MODE: the flow table is at tc, not at XDP. */
 #define XDP_NETDEV_TC (UINT32_C(1) << 31)

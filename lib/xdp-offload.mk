@@ -59,6 +59,8 @@ lib_xdp_files = \
 	lib/xdp-machine.h \
 	lib/xdp-meter.c \
 	lib/xdp-meter.h \
+	lib/xdp-mutex.c \
+	lib/xdp-mutex.h \
 	lib/xdp-netdev.c \
 	lib/xdp-netdev.h \
 	lib/xdp-object-file.c \

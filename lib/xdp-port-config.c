@@ -54,9 +54,9 @@ xdp_port_set_config(struct netdev *netdev, const struct smap *args,
     if (option) {
         char *path = xdp_object_path(option);
 
-        ovs_mutex_unlock(&xdp_mutex);
+        xdp_unlock();
         error = xdp_object_check(path, NULL, NULL, &message);
-        ovs_mutex_lock(&xdp_mutex);
+        xdp_lock();
         free(path);
     }
     if (error && port) {
@@ -105,10 +105,10 @@ xdp_port_needs_reconfigure(const struct netdev *netdev)
     const struct xdp_netdev *port;
     bool stale;
 
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     port = xdp_netdev_lookup(netdev);
     stale = port && port->stale;
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     return stale;
 }
 
@@ -118,7 +118,7 @@ xdp_port_get_config(const struct netdev *netdev, struct smap *args)
 {
     const struct xdp_netdev *port;
 
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     port = xdp_netdev_lookup(netdev);
     if (port && port->object) {
         smap_add(args, "xdp-obj", port->object->path);
@@ -128,7 +128,7 @@ xdp_port_get_config(const struct netdev *netdev, struct smap *args)
     if (port && port->vlan_visible) {
         smap_add(args, "xdp-vlan-visible", "true");
     }
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
 }
 
 /* Adds our part of the status of 'netdev', if it is an AF_XDP port, to
@@ -138,7 +138,7 @@ xdp_port_get_status(const struct netdev *netdev, struct smap *status)
 {
     const struct xdp_netdev *port;
 
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     port = xdp_netdev_lookup(netdev);
     if (port) {
         bool has_table = (xdp_netdev_offload_is_on() && port->object
@@ -162,7 +162,7 @@ xdp_port_get_status(const struct netdev *netdev, struct smap *status)
         }
         ds_destroy(&problems);
     }
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
 }
 
 /* Returns true if 'port' has the object that is configured for it, which does
@@ -251,8 +251,8 @@ xdp_port_offload_is_on(void)
 {
     bool on;
 
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     on = xdp_netdev_offload_is_on();
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     return on;
 }

@@ -170,8 +170,8 @@ set_unfinished(struct xdp_netdev *port, const struct xdp_view *device)
             free(help);
         }
         while (xdp_custody_evict_leading_some(port, &position)) {
-            xdp_custody_unlock();
-            xdp_custody_lock();
+            xdp_unlock();
+            xdp_lock();
         }
         xdp_port_tc_set_gro(port);
     } else {
@@ -210,13 +210,13 @@ xdp_port_refresh_obstacle(struct xdp_netdev *port)
     char *help;
     int error;
 
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     error = xdp_view_query(port->ifindex, &device);
     if (tc) {
         /* A device of which nobody knows the features has none. */
         xdp_ethtool_find(port->ifindex, is_gro_list, NULL, &gro_list);
     }
-    xdp_custody_lock();
+    xdp_lock();
 
     if (error == ENODEV) {
         return;
@@ -244,8 +244,8 @@ xdp_port_refresh_obstacle(struct xdp_netdev *port)
     if (obstacle) {
         VLOG_WARN("%s: %s", netdev_get_name(port->netdev), help);
         while (xdp_custody_evict_ingress_some(port, &position)) {
-            xdp_custody_unlock();
-            xdp_custody_lock();
+            xdp_unlock();
+            xdp_lock();
         }
     } else {
         VLOG_INFO("%s: flows of this port may be in XDP from now on",
@@ -265,9 +265,9 @@ xdp_port_check_device(struct xdp_netdev *port)
     int ifindex = port->ifindex;
     char *problem;
 
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     problem = xdp_device_problem(name, ifindex, n_queues);
-    xdp_custody_lock();
+    xdp_lock();
 
     if (nullable_string_is_equal(problem, port->device_problem)) {
         free(problem);

@@ -56,17 +56,17 @@ refresh_target(struct xdp_netdev *port)
     size_t position = 0;
     bool can;
 
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     xdp_features_query(ifindex, &can);
-    xdp_custody_lock();
+    xdp_lock();
 
     port->can_be_target = can;
     if (could && !can) {
         VLOG_INFO("%s: takes no redirected packets any more",
                   netdev_get_name(port->netdev));
         while (xdp_custody_evict_leading_some(port, &position)) {
-            xdp_custody_unlock();
-            xdp_custody_lock();
+            xdp_unlock();
+            xdp_lock();
         }
     } else if (!could && can) {
         VLOG_INFO("%s: takes redirected packets from now on",
@@ -92,11 +92,11 @@ get_peer(int ifindex)
     if (!maybe) {
         return 0;
     }
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     if (xdp_view_query(ifindex, &device)) {
         device.peer = 0;
     }
-    xdp_custody_lock();
+    xdp_lock();
     return device.peer;
 }
 

@@ -74,12 +74,12 @@ xdp_port_socket_device(const struct netdev *netdev, int ifindex)
 {
     const struct xdp_netdev *port;
 
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     port = xdp_netdev_lookup(netdev);
     if (port && port->companion) {
         ifindex = port->companion->socket_ifindex;
     }
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     return ifindex;
 }
 
@@ -92,12 +92,12 @@ xdp_port_max_sent(const struct netdev *netdev, uint32_t frame_size)
     const struct xdp_netdev *port;
     uint32_t max = frame_size;
 
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     port = xdp_netdev_lookup(netdev);
     if (port && port->companion) {
         max = MIN(max, port->companion->mtu + VLAN_ETH_HEADER_LEN);
     }
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     return max;
 }
 
@@ -108,10 +108,10 @@ xdp_port_socket_flags(int ifindex)
 {
     uint32_t flags;
 
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     flags = (find_port(ifindex)
              ? XSK_LIBBPF_FLAGS__INHIBIT_PROG_LOAD : 0);
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     return flags;
 }
 
@@ -193,11 +193,11 @@ xdp_port_is_busy(const char *device)
     const struct device_sockets *sockets;
     bool busy;
 
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     sockets = shash_find_data(&all_sockets, device);
     busy = ((sockets && sockets->retry_at != LLONG_MAX)
             || xdp_port_tc_is_pending(device));
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     return busy;
 }
 
@@ -211,7 +211,7 @@ xdp_port_retry_busy(void)
     struct shash_node *node;
     bool retry;
 
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     retry = xdp_port_tc_retry(&next);
     SHASH_FOR_EACH_SAFE (node, &all_sockets) {
         struct device_sockets *sockets = node->data;
@@ -228,7 +228,7 @@ xdp_port_retry_busy(void)
             shash_delete(&all_sockets, node);
         }
     }
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
 
     if (retry) {
         /* The netdev of such a port is gone: only the bridge knows it. */
@@ -251,9 +251,9 @@ xdp_port_create_socket(struct xsk_socket **xsk, const char *device,
     long long int closed_at;
     int error;
 
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     closed_at = get_sockets(device)->closed_at;
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
 
     for (;;) {
         error = xsk_socket__create(xsk, device, queue, umem, rx, tx, config);
@@ -265,13 +265,13 @@ xdp_port_create_socket(struct xsk_socket **xsk, const char *device,
         xnanosleep_no_quiesce(CLOSE_INTERVAL);
     }
 
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     if (!error) {
         note_open(device);
     } else if (error == -EBUSY) {
         note_busy(device, queue);
     }
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     errno = -error;
     return error;
 }
@@ -296,7 +296,7 @@ xdp_port_add_socket(int ifindex, uint32_t queue, int xsk_fd)
     int error = 0;
 
     ovs_mutex_lock(&xdp_port_config_mutex);
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     port = find_port(ifindex);
     if (port) {
         uint32_t index = queue;
@@ -317,7 +317,7 @@ xdp_port_add_socket(int ifindex, uint32_t queue, int xsk_fd)
             xdp_port_refresh_obstacle(port);
         }
     }
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     ovs_mutex_unlock(&xdp_port_config_mutex);
     return error;
 }

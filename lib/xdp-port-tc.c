@@ -93,12 +93,12 @@ xdp_port_note_failure(const struct netdev *netdev)
 {
     const struct xdp_netdev *port;
 
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     port = xdp_netdev_lookup(netdev);
     if (port && port->companion) {
         xdp_port_tc_note_failure(port, NO_SOCKETS);
     }
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
 }
 
 /* Returns false, with a message in '*errp', if it is too early to make another
@@ -188,9 +188,9 @@ xdp_port_tc_destroy_companions(void)
     struct ovs_list list = OVS_LIST_INITIALIZER(&list);
     struct xdp_companion *companion;
 
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     ovs_list_push_back_all(&list, &unused);
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     LIST_FOR_EACH_POP (companion, list_node, &list) {
         xdp_companion_destroy(companion);
     }
@@ -272,7 +272,7 @@ xdp_port_tc_attach(struct xdp_netdev *port, const struct xdp_object *object,
     bool tried;
     int error;
 
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     error = make_companion(port, object, number, ifindex, &tc, &companion,
                            errp);
     tried = tc.ifindex != 0;
@@ -283,7 +283,7 @@ xdp_port_tc_attach(struct xdp_netdev *port, const struct xdp_object *object,
             xdp_companion_destroy(companion);
         }
     }
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     if (error) {
         /* Without a program on the device, for instance because it has gone,
          * no companion was made. */
@@ -337,9 +337,9 @@ xdp_port_tc_restore(const struct xdp_netdev *port, int ifindex)
     bool restored;
     int error;
 
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     restored = xdp_companion_restore(port->companion, ifindex, &error);
-    xdp_custody_lock();
+    xdp_lock();
 
     if (restored) {
         VLOG_WARN_RL(&rl, "%s: somebody has taken down the companion %s of "
@@ -361,9 +361,9 @@ xdp_port_tc_set_gro(const struct xdp_netdev *port)
     if (!port->companion) {
         return;
     }
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     error = xdp_companion_set_gro(port->companion, on);
-    xdp_custody_lock();
+    xdp_lock();
 
     if (error) {
         VLOG_WARN_RL(&rl, "%s: switching GRO of the companion %s %s failed "
@@ -407,7 +407,7 @@ xdp_port_check_losses(void)
 {
     struct xdp_netdev *port;
 
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
         uint64_t n = count_too_large(port);
 
@@ -419,7 +419,7 @@ xdp_port_check_losses(void)
             netdev_change_seq_changed(port->netdev);
         }
     }
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
 }
 
 /* Returns in words for the user, which the caller frees, why 'port' is not at

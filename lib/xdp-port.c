@@ -44,7 +44,7 @@ void
 xdp_port_lock_config(void)
 {
     ovs_mutex_lock(&xdp_port_config_mutex);
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
 }
 
 /* Unlocks both mutexes.  Between them, unloads objects, and destroys
@@ -56,7 +56,7 @@ xdp_port_unlock_config(void)
     struct xdp_object *object;
 
     ovs_list_push_back_all(&unused, &unused_objects);
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     xdp_port_tc_destroy_companions();
     LIST_FOR_EACH_POP (object, list_node, &unused) {
         xdp_object_unload(object);
@@ -80,9 +80,9 @@ xdp_port_unload_objects(void)
 {
     bool any;
 
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     any = !ovs_list_is_empty(&unused_objects);
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     if (any) {
         xdp_port_lock_config();
         xdp_port_unlock_config();
@@ -131,18 +131,18 @@ xdp_port_take_off(struct xdp_netdev *port)
     if (fd >= 0 || tc.ifindex) {
         port->link_fd = -1;
         port->tc = XDP_TC_NONE;
-        ovs_mutex_unlock(&xdp_mutex);
+        xdp_unlock();
         if (fd >= 0) {
             close(fd);
         }
         xdp_tc_detach(&tc);
-        ovs_mutex_lock(&xdp_mutex);
+        xdp_lock();
     }
     if (port->object) {
         port->leaving = true;
         while (xdp_custody_evict_some(port, &position)) {
-            xdp_custody_unlock();
-            xdp_custody_lock();
+            xdp_unlock();
+            xdp_lock();
         }
     }
 }
@@ -271,8 +271,8 @@ evict_tunnels(const struct xdp_netdev *port)
 
     if (!has_likeness(port)) {
         while (xdp_custody_evict_tunnels_some(&position)) {
-            xdp_custody_unlock();
-            xdp_custody_lock();
+            xdp_unlock();
+            xdp_lock();
         }
     }
 }
@@ -290,9 +290,9 @@ attach_program(struct xdp_netdev *port, const struct xdp_object *own,
     if (xdp_flags & XDP_NETDEV_TC) {
         return xdp_port_tc_attach(port, own, number, ifindex, errp);
     }
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     fd = xdp_object_attach(own, ifindex, xdp_flags, errp);
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     if (fd < 0) {
         return -fd;
     }
@@ -320,10 +320,10 @@ attach(struct xdp_netdev *port, const char *option, int ifindex,
     int error;
 
     *in_mode = false;
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     on_members = (!(xdp_flags & (XDP_FLAGS_SKB_MODE | XDP_NETDEV_TC))
                   && xdp_device_runs_on_members(ifindex));
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     if (on_members) {
         free(path);
         *in_mode = true;
@@ -336,7 +336,7 @@ attach(struct xdp_netdev *port, const char *option, int ifindex,
         return EOPNOTSUPP;
     }
 
-    error = xdp_object_get(path, &limits, &xdp_mutex, &own, errp);
+    error = xdp_object_get(path, &limits, true, &own, errp);
     free(path);
     if (error) {
         return error;
@@ -391,9 +391,9 @@ attach(struct xdp_netdev *port, const char *option, int ifindex,
     }
     port->ifindex = ifindex;
     target = xdp_netdev_target_device(port);
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     xdp_features_query(target, &can_be_target);
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
 
     /* Before it is known what is in the way of flows, there are none. */
     port->leaving = true;
@@ -601,10 +601,10 @@ xdp_port_is_attached(const struct netdev *netdev)
     const struct xdp_netdev *port;
     bool attached;
 
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     port = xdp_netdev_lookup(netdev);
     attached = port && port->object;
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     return attached;
 }
 
@@ -638,11 +638,11 @@ xdp_port_any_at_tc(void)
     const struct xdp_netdev *port;
     bool any = false;
 
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
         any |= xdp_netdev_is_tc(port);
     }
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     return any;
 }
 
@@ -654,9 +654,9 @@ xdp_port_takes_any_mtu(const struct netdev *netdev)
     const struct xdp_netdev *port;
     bool any;
 
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     port = xdp_netdev_lookup(netdev);
     any = port && xdp_netdev_is_tc(port);
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     return any;
 }

@@ -18,6 +18,7 @@
 #include "openvswitch/vlog.h"
 #include "util.h"
 #include "xdp-contract.h"
+#include "xdp-mutex.h"
 #include "xdp-object-file.h"
 #include "xdp-prepare.h"
 
@@ -391,13 +392,11 @@ load_file(const char *path, const void *data, size_t size,
  * changed, otherwise a new one.  Returns 0, or a positive errno value with a
  * message in '*errp', which the caller frees.
  *
- * 'mutex', if nonnull, is the lock of the list of objects.  The caller holds
- * it; it is released meanwhile, since reading and loading take long.  Only one
- * thread may be here at a time. */
+ * If 'locked', the caller holds 'xdp_mutex', which is released meanwhile, since
+ * reading and loading take long.  Only one thread may be here at a time. */
 int
 xdp_object_get(const char *path, const struct xdp_flow_table_limits *limits,
-               struct ovs_mutex *mutex, struct xdp_object **objectp,
-               char **errp)
+               bool locked, struct xdp_object **objectp, char **errp)
     OVS_NO_THREAD_SAFETY_ANALYSIS
 {
     struct xdp_object_file_id id;
@@ -407,12 +406,12 @@ xdp_object_get(const char *path, const struct xdp_flow_table_limits *limits,
 
     *objectp = NULL;
     *errp = NULL;
-    if (mutex) {
-        ovs_mutex_unlock(mutex);
+    if (locked) {
+        xdp_unlock();
     }
     error = xdp_object_file_read(path, &data, &size, &id, errp);
-    if (mutex) {
-        ovs_mutex_lock(mutex);
+    if (locked) {
+        xdp_lock();
     }
     if (error) {
         return error;
@@ -420,12 +419,12 @@ xdp_object_get(const char *path, const struct xdp_flow_table_limits *limits,
 
     *objectp = find_loaded(&id, limits);
     if (!*objectp) {
-        if (mutex) {
-            ovs_mutex_unlock(mutex);
+        if (locked) {
+            xdp_unlock();
         }
         error = load_file(path, data, size, &id, limits, objectp, errp);
-        if (mutex) {
-            ovs_mutex_lock(mutex);
+        if (locked) {
+            xdp_lock();
         }
         if (!error) {
             ovs_list_push_back(&objects, &(*objectp)->list_node);

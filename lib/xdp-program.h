@@ -12,9 +12,9 @@
  *
  * xdp_object_check() and xdp_object_unload() may be called from any thread.
  * The rest shares a list of
- * loaded objects without a lock of its own: the caller serializes.  What takes
- * long is done without the caller's lock: xdp_object_get() releases it, and
- * xdp_object_put() leaves unloading to the caller.
+ * loaded objects that 'xdp_mutex' protects.  What takes long is done without
+ * it: xdp_object_get() releases it, and xdp_object_put() leaves unloading to
+ * the caller.
  */
 
 #ifndef XDP_PROGRAM_H
@@ -52,8 +52,7 @@ int xdp_object_check(const char *path, bool *has_table,
                      struct xdp_caps *caps, char **errp);
 
 int xdp_object_get(const char *path, const struct xdp_flow_table_limits *,
-                   struct ovs_mutex *, struct xdp_object **objectp,
-                   char **errp);
+                   bool locked, struct xdp_object **objectp, char **errp);
 void xdp_object_ref(struct xdp_object *);
 struct xdp_object *xdp_object_put(struct xdp_object *);
 void xdp_object_unload(struct xdp_object *);

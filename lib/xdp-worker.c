@@ -56,7 +56,7 @@ static void
 reclaim(void)
     OVS_EXCLUDED(xdp_mutex)
 {
-    xdp_custody_lock();
+    xdp_lock();
     for (size_t i = 0; ; i++) {
         struct xdp_object *object = nth_object(i);
         uint64_t epoch;
@@ -71,19 +71,19 @@ reclaim(void)
         }
 
         xdp_object_ref(object);
-        xdp_custody_unlock();
+        xdp_unlock();
         waited = !xdp_flow_table_wait(object->table);
-        xdp_custody_lock();
+        xdp_lock();
         if (waited) {
             while (xdp_flow_table_reclaim(object->table, epoch)) {
-                xdp_custody_unlock();
-                xdp_custody_lock();
+                xdp_unlock();
+                xdp_lock();
             }
             xdp_custody_room_freed();
         }
         xdp_port_put_object(object);
     }
-    xdp_custody_unlock();
+    xdp_unlock();
     xdp_port_unload_objects();
 }
 
@@ -111,13 +111,13 @@ sort_masks(void)
         struct xdp_object *object;
 
         more = false;
-        xdp_custody_lock();
+        xdp_lock();
         LIST_FOR_EACH (object, list_node, xdp_object_list()) {
             if (object->has_table) {
                 more |= xdp_flow_table_sort_masks(object->table, begin);
             }
         }
-        xdp_custody_unlock();
+        xdp_unlock();
         begin = false;
     } while (more);
 }
@@ -129,13 +129,13 @@ fit_hints(void)
 {
     struct xdp_object *object;
 
-    xdp_custody_lock();
+    xdp_lock();
     LIST_FOR_EACH (object, list_node, xdp_object_list()) {
         if (object->has_table) {
             xdp_flow_table_fit_hints(object->table);
         }
     }
-    xdp_custody_unlock();
+    xdp_unlock();
 }
 
 /* Has the datapath offer the flows of the ports that got our flow API. */

@@ -144,11 +144,11 @@ outputs_to(odp_port_t out_port)
     const struct custody_flow *flow;
     bool found;
 
-    xdp_custody_lock();
+    xdp_lock();
     flow = custody_find(TUNNEL_PORT, &ufid);
     found = (flow && nl_attr_get_odp_port((const struct nlattr *)
                                           flow->actions->data) == out_port);
-    xdp_custody_unlock();
+    xdp_unlock();
     return found;
 }
 
@@ -329,9 +329,9 @@ test_walk(void)
     for (unsigned int i = 0; ; i++) {
         unsigned int n = 0;
 
-        xdp_custody_lock();
+        xdp_lock();
         more = custody_walk(&position, count_met, n_met);
-        xdp_custody_unlock();
+        xdp_unlock();
         for (unsigned int j = 0; j < 2 * N_MANY; j++) {
             n += n_met[j];
         }
@@ -464,9 +464,9 @@ check_blobs(void)
 static void
 test_blobs(void)
 {
-    xdp_custody_lock();
+    xdp_lock();
     check_blobs();
-    xdp_custody_unlock();
+    xdp_unlock();
 }
 
 int

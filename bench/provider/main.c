@@ -363,11 +363,11 @@ command_hold(const struct svec *args)
     while (now_ns() < end) {
         uint64_t until = now_ns() + ns;
 
-        xdp_custody_lock();
+        xdp_lock();
         while (now_ns() < until) {
             continue;
         }
-        xdp_custody_unlock();
+        xdp_unlock();
     }
     reply("ok");
 }
@@ -426,9 +426,9 @@ command_wait(const struct svec *args)
 {
     uint64_t start = now_ns();
 
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     xdp_custody_kick(XDP_RETRY_PORTS);
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     flows_wait(port_get(args->names[1]), parse_number(args->names[2]));
     reply("ok ns=%"PRIu64, now_ns() - start);
 }
@@ -453,10 +453,10 @@ command_counters(const struct svec *args OVS_UNUSED)
     uint64_t counters[XDP_COUNTER_MAX];
     struct xdp_object *object;
 
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     object = get_object();
     xdp_flow_table_get_counters(object->table, counters);
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     printf("ok");
     for (size_t i = 0; i < XDP_COUNTER_MAX; i++) {
         printf(" %"PRIuSIZE"=%"PRIu64, i, counters[i]);
@@ -491,11 +491,11 @@ command_programs(const struct svec *args OVS_UNUSED)
     struct bpf_prog_info info, other;
     uint32_t largest = 0, id = 0;
 
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     if (!get_program(xdp_object_program_id(get_object()), &info, maps)) {
         ovs_fatal(errno, "reading what the program uses failed");
     }
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
 
     /* Those that have a map in common with it are of the same object. */
     while (!bpf_prog_get_next_id(id, &id)) {

@@ -24,9 +24,9 @@ is_in_custody(unsigned int i)
     ovs_u128 ufid = megaflow_ufid(i);
     bool is_in;
 
-    xdp_custody_lock();
+    xdp_lock();
     is_in = custody_find(PORT_NO(megaflow_in_port(i)), &ufid) != NULL;
-    xdp_custody_unlock();
+    xdp_unlock();
     return is_in;
 }
 

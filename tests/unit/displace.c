@@ -63,9 +63,9 @@ is_in_xdp(unsigned int i)
 {
     bool is_in;
 
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     is_in = get_flow(i)->table_flow;
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     return is_in;
 }
 
@@ -75,9 +75,9 @@ count_displaced(void)
 {
     uint64_t n;
 
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     n = custody_totals.n_displaced;
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     return n;
 }
 
@@ -114,7 +114,7 @@ send_packets(unsigned int i, uint64_t n)
 {
     const struct custody_flow *flow;
 
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     flow = get_flow(i);
     n_sent[i] += n;
     n_last += n;
@@ -128,7 +128,7 @@ send_packets(unsigned int i, uint64_t n)
     } else {
         n_userspace[i] += n;
     }
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
 }
 
 /* Reads the statistics of all megaflows, as revalidators do.  Returns false if
@@ -238,7 +238,7 @@ test_displace_idle(void)
     for (unsigned int i = 0; i < 100; i++) {
         CHECK(megaflow_put(i));
     }
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     for (unsigned int i = 0; i < 100; i++) {
         const struct custody_flow *flow = get_flow(i);
 
@@ -247,7 +247,7 @@ test_displace_idle(void)
                       && !strcmp(custody_detail(flow),
                                  "displaced by a busier one"));
     }
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     CHECK(n_refused == 50);
 
     /* That was all. */
@@ -347,13 +347,13 @@ test_displace_pause(void)
     for (seconds = 0; seconds < 100; seconds++) {
         uint32_t n_sampled, n_sampled_before;
 
-        ovs_mutex_lock(&xdp_mutex);
+        xdp_lock();
         n_sampled_before = get_flow(0)->n_sampled;
-        ovs_mutex_unlock(&xdp_mutex);
+        xdp_unlock();
         CHECK(pass_second(rate_similar));
-        ovs_mutex_lock(&xdp_mutex);
+        xdp_lock();
         n_sampled = get_flow(0)->n_sampled;
-        ovs_mutex_unlock(&xdp_mutex);
+        xdp_unlock();
         n_passes += n_sampled != n_sampled_before;
     }
     CHECK(n_passes >= 10 && n_passes <= 20);
@@ -461,9 +461,9 @@ test_displace_worthy(void)
     while (!is_in_xdp(2)) {
         CHECK(n++ < 10 && pass_second(rate_one));
     }
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     n = get_flow(1)->n_vain;
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     CHECK(!n);
     end();
 }
@@ -579,7 +579,7 @@ are_in_xdp(unsigned int n, bool others)
 {
     bool good = true;
 
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     for (unsigned int i = 0; i < megaflows.n; i++) {
         const struct custody_flow *flow = get_flow(i);
 
@@ -588,7 +588,7 @@ are_in_xdp(unsigned int n, bool others)
                  : (!flow->table_flow
                     && flow->reason == XDP_REASON_FLOWS_FULL));
     }
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     return good;
 }
 
@@ -612,9 +612,9 @@ test_displace_wait(void)
     }
     CHECK(count_displaced() == n_before);
     CHECK(are_in_xdp(N_PLACES, false));
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     CHECK(ovs_list_size(&custody_refused[XDP_REASON_FLOWS_FULL]) == N_PLACES);
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
 
     unblock_pool();
     CHECK(pass_second(rate_late));

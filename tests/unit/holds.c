@@ -203,9 +203,9 @@ test_holds_gone(void)
     unwatch("device gone");
     CHECK(!xdp_custody_n_offloaded());
     CHECK(max_moved && max_moved <= MAX_MOVED);
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     attached = megaflows_port(0)->object;
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     CHECK(!attached);
     megaflows_end();
 }
@@ -240,9 +240,9 @@ test_holds_tunnel(void)
     unwatch("tunnel disabled");
     CHECK(!xdp_custody_n_offloaded());
     CHECK(max_moved && max_moved <= MAX_MOVED);
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     is_tunnel = custody_port_find(PORT_NO(TUNNEL))->tunnel;
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     CHECK(!is_tunnel);
     megaflows_end();
 }
@@ -260,9 +260,9 @@ test_holds_target(void)
     watch();
     xdp_port_handle_event(XDP_FEATURES_CHANGED, megaflows_ifindex(0));
     unwatch("no target");
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     can_be_target = megaflows_port(0)->can_be_target;
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     if (!can_be_target) {
         /* Not an old kernel, which cannot tell. */
         CHECK(xdp_custody_n_offloaded() == (holds_flows + 1) / 2);
@@ -282,15 +282,15 @@ test_holds_obstacle(void)
     if (!megaflows_begin()) {
         return;
     }
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     megaflows_port(0)->ifindex = lo;
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     watch();
     xdp_port_handle_event(XDP_FEATURES_LINK, lo);
     unwatch("large MTU");
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     obstacle = megaflows_port(0)->obstacle;
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     CHECK(obstacle);
     CHECK(xdp_custody_n_offloaded() == holds_flows / 2);
     CHECK(max_moved && max_moved <= MAX_MOVED);
@@ -400,9 +400,9 @@ count_displaced(void)
 {
     uint64_t n;
 
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     n = custody_totals.n_displaced - n_first_displaced;
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     return n;
 }
 
@@ -519,9 +519,9 @@ check_attach(struct netdev *netdev)
 
     /* Another one in generic mode changes nothing for the tunnel. */
     CHECK(xdp_port_detach(netdev));
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     megaflows_port(1)->xdp_flags = XDP_FLAGS_SKB_MODE;
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     CHECK(attach(netdev));
     CHECK(xdp_custody_n_offloaded() == holds_flows);
     CHECK(xdp_port_detach(netdev));

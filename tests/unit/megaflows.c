@@ -203,10 +203,10 @@ megaflows_set_offload(bool on)
 {
     struct xdp_flow_table_limits limits;
 
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     limits = *xdp_netdev_get_limits();
     xdp_netdev_set_offload(on, &limits);
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
 }
 
 /* Removes megaflows and ports. */
@@ -268,12 +268,12 @@ megaflows_begin(void)
     xdp_port_configure(true, &limits);
     xdp_custody_apply_source_ports();
 
-    ovs_mutex_lock(&xdp_mutex);
+    xdp_lock();
     if (!hmap_is_empty(&custody_ports)) {
         message = xstrdup("an earlier case has left its ports");
         error = EBUSY;
     } else {
-        error = xdp_object_get(object_path, &limits, NULL, &new_object,
+        error = xdp_object_get(object_path, &limits, false, &new_object,
                                &message);
     }
     if (!error) {
@@ -287,7 +287,7 @@ megaflows_begin(void)
         fail("%s", message);
         free(message);
     }
-    ovs_mutex_unlock(&xdp_mutex);
+    xdp_unlock();
     if (error) {
         return false;
     }

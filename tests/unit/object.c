@@ -91,7 +91,7 @@ check_refused(const char *path, int expected, const char *text)
     for (int pass = 0; pass < 2; pass++) {
         /* xdp_object_get() makes the same checks. */
         error = (pass
-                 ? xdp_object_get(path, &object_limits, NULL, &object,
+                 ? xdp_object_get(path, &object_limits, false, &object,
                                   &message)
                  : xdp_object_check(path, &has_table, &caps, &message));
         if (error != expected || !message || !strstr(message, text)
@@ -338,7 +338,7 @@ get_object(const char *path, const struct xdp_flow_table_limits *limits)
     struct xdp_object *object;
     char *message;
 
-    if (xdp_object_get(path, limits, NULL, &object, &message)) {
+    if (xdp_object_get(path, limits, false, &object, &message)) {
         fail("%s", message);
         free(message);
         return NULL;
@@ -359,7 +359,7 @@ test_object_verifier(void)
     /* There is nothing wrong with the file itself. */
     CHECK(!xdp_object_check(path, &has_table, NULL, &message));
     CHECK(has_table);
-    CHECK(xdp_object_get(path, &object_limits, NULL, &object, &message)
+    CHECK(xdp_object_get(path, &object_limits, false, &object, &message)
           == EACCES);
     CHECK(!object);
     for (const char *p = message; (p = strchr(p, '\n')) != NULL; p++) {
@@ -412,7 +412,7 @@ test_object_constant(void)
     struct xdp_object *object;
     char *message;
 
-    CHECK(xdp_object_get(path, &object_limits, NULL, &object, &message)
+    CHECK(xdp_object_get(path, &object_limits, false, &object, &message)
           == EINVAL);
     CHECK(strstr(message, "constant xdp_n_flows of the flow table"));
     free(message);
@@ -486,7 +486,7 @@ test_object_machine(void)
 
         /* An object that cannot do it is refused, elsewhere it works. */
         xdp_machine_pretend(&machines[i]);
-        CHECK(xdp_object_get(path, &object_limits, NULL, &object, &message)
+        CHECK(xdp_object_get(path, &object_limits, false, &object, &message)
               == EINVAL);
         CHECK(strstr(message, "build the object with the xdp-abi.h"));
         free(message);
@@ -574,7 +574,7 @@ get_and_put(const char *path)
     struct xdp_object *object;
     char *message;
 
-    if (xdp_object_get(path, &object_limits, NULL, &object, &message)) {
+    if (xdp_object_get(path, &object_limits, false, &object, &message)) {
         free(message);
     } else {
         note_bpf();

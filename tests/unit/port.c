@@ -70,7 +70,7 @@ lock_main(void *n_maps_)
     int current;
 
     do {
-        ovs_mutex_lock(&xdp_mutex);
+        xdp_lock();
         atomic_read(&phase, &current);
         if ((current == PHASE_ATTACH || current == PHASE_DETACH)
             && ovs_list_is_empty(xdp_object_list())
@@ -78,7 +78,7 @@ lock_main(void *n_maps_)
             atomic_count_inc(current == PHASE_ATTACH ? &n_loading
                                                      : &n_unloading);
         }
-        ovs_mutex_unlock(&xdp_mutex);
+        xdp_unlock();
         sched_yield();
     } while (current != PHASE_END);
     return NULL;
@@ -98,9 +98,9 @@ attach_and_detach(struct netdev *netdev)
         error = xdp_port_attach(netdev, ifindex, XDP_FLAGS_SKB_MODE, true);
         atomic_store(&phase, PHASE_NONE);
         CHECK(!error && xdp_port_is_attached(netdev));
-        ovs_mutex_lock(&xdp_mutex);
+        xdp_lock();
         CHECK(ovs_list_size(xdp_object_list()) == 1);
-        ovs_mutex_unlock(&xdp_mutex);
+        xdp_unlock();
 
         atomic_store(&phase, PHASE_DETACH);
         CHECK(xdp_port_detach(netdev) && !xdp_port_is_attached(netdev));

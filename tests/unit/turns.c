@@ -12,7 +12,8 @@
 #include "ovs-thread.h"
 #include "timeval.h"
 #include "unit.h"
-#include "xdp-custody.h"
+#include "xdp-mutex.h"
+#include "xdp-port.h"
 
 /* Of a thread that takes the lock again and again. */
 static atomic_bool stop_taking;
@@ -28,13 +29,13 @@ take_main(void *aux OVS_UNUSED)
     do {
         long long int until;
 
-        xdp_custody_lock();
+        xdp_lock();
         until = time_usec() + 100;
         while (time_usec() < until) {
             continue;
         }
         atomic_add(&n_taken, 1, &orig);
-        xdp_custody_unlock();
+        xdp_unlock();
         atomic_read(&stop_taking, &stop);
     } while (!stop);
     return NULL;
@@ -53,9 +54,9 @@ count_late(int n)
 
         usleep(1000);
         atomic_read(&n_taken, &before);
-        xdp_custody_lock();
+        xdp_lock();
         atomic_read(&n_taken, &after);
-        xdp_custody_unlock();
+        xdp_unlock();
         n_late += after - before > MAX_TAKEN;
     }
     return n_late;
@@ -83,7 +84,65 @@ test_turns(void)
     CHECK(in_turn);
 }
 
+/* Is the main thread about to ask something about ports, as it does all the
+ * time? */
+static atomic_bool is_asking;
+
+/* That thread. */
+static void *
+ask_main(void *aux OVS_UNUSED)
+{
+    atomic_store(&is_asking, true);
+    xdp_port_any_at_tc();
+    atomic_store(&is_asking, false);
+    return NULL;
+}
+
+/* Returns true if whoever asks something about ports gets the lock as soon as
+ * this thread gives it back, although that takes it again at once. */
+static bool
+is_next(void)
+{
+    bool still_asking = false;
+    pthread_t thread;
+
+    xdp_lock();
+    atomic_store(&is_asking, false);
+    thread = ovs_thread_create("ask", ask_main, NULL);
+    while (!still_asking) {
+        usleep(100);
+        atomic_read(&is_asking, &still_asking);
+    }
+    usleep(2000);
+    xdp_unlock();
+
+    xdp_lock();
+    usleep(2000);
+    atomic_read(&is_asking, &still_asking);
+    xdp_unlock();
+    xpthread_join(thread, NULL);
+    return !still_asking;
+}
+
+/* Those who ask about ports wait in turn as well.  On a busy machine, the
+ * thread may be late to begin. */
+static void
+test_turns_ports(void)
+{
+    enum { N = 20, MAX_ROUNDS = 20 };
+    int n_next = 0;
+
+    for (int i = 0; i < MAX_ROUNDS && n_next < N; i++) {
+        n_next = 0;
+        for (int j = 0; j < N; j++) {
+            n_next += is_next();
+        }
+    }
+    CHECK(n_next == N);
+}
+
 const struct unit_case unit_turns[] = {
     { "turns", test_turns, 0 },
+    { "turns-ports", test_turns_ports, 0 },
     { NULL, NULL, 0 }
 };

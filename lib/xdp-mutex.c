@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who may have 'xdp_mutex' next.  See xdp-mutex.h. */
+
+#include <config.h>
+
+#include "xdp-mutex.h"
+
+#include <pthread.h>
+
+#include "ovs-atomic.h"
+#include "timeval.h"
+
+struct ovs_mutex xdp_mutex = OVS_MUTEX_INITIALIZER;
+
+/* Taken before 'xdp_mutex'. */
+static struct ovs_mutex turn OVS_ACQ_BEFORE(xdp_mutex)
+    = OVS_MUTEX_INITIALIZER;
+
+/* Who gives a mutex back and takes it again at once is faster than a thread
+ * that sleeps until then.  So nobody takes 'turn' while somebody has waited
+ * for it for PATIENCE microseconds.  (Giving it to whoever waits each time
+ * would cost two changes of threads for each megaflow that one of them
+ * puts.) */
+#define PATIENCE 500
+static struct ovs_mutex queue_mutex = OVS_MUTEX_INITIALIZER;
+static pthread_cond_t served = PTHREAD_COND_INITIALIZER;
+static unsigned int n_waiting OVS_GUARDED_BY(queue_mutex);
+static atomic_llong waiting_since = 0; /* time_usec(), or 0 if nobody waits. */
+
+/* Returns true if somebody has waited for 'turn' for too long. */
+static bool
+is_anyone_impatient(void)
+{
+    long long int since;
+
+    atomic_read_relaxed(&waiting_since, &since);
+    return since && time_usec() >= since + PATIENCE;
+}
+
+/* Takes 'turn' from whoever has it, when that one gives it back. */
+static void
+wait_for_turn(void)
+    OVS_ACQUIRES(turn)
+{
+    ovs_mutex_lock(&queue_mutex);
+    if (!n_waiting++) {
+        atomic_store_relaxed(&waiting_since, time_usec());
+    }
+    ovs_mutex_unlock(&queue_mutex);
+
+    ovs_mutex_lock(&turn);
+
+    ovs_mutex_lock(&queue_mutex);
+    atomic_store_relaxed(&waiting_since, --n_waiting ? time_usec() : 0);
+    xpthread_cond_broadcast(&served);
+    ovs_mutex_unlock(&queue_mutex);
+}
+
+/* Locks 'xdp_mutex' when it is our turn. */
+void
+xdp_lock(void)
+    OVS_NO_THREAD_SAFETY_ANALYSIS
+{
+    if (is_anyone_impatient()) {
+        ovs_mutex_lock(&queue_mutex);
+        while (is_anyone_impatient()) {
+            ovs_mutex_cond_wait(&served, &queue_mutex);
+        }
+        ovs_mutex_unlock(&queue_mutex);
+    }
+    if (ovs_mutex_trylock(&turn)) {
+        wait_for_turn();
+    }
+    ovs_mutex_lock(&xdp_mutex);
+    ovs_mutex_unlock(&turn);
+}
+
+/* Unlocks it. */
+void
+xdp_unlock(void)
+{
+    ovs_mutex_unlock(&xdp_mutex);
+}
