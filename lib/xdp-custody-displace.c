@@ -43,10 +43,6 @@
 #define INTERVAL 1000
 #define PAUSE 10
 
-/* How long the worker goes on with a pass at least before it frees slots of
- * which a table is short, in ms. */
-#define MIN_TURN 50
-
 /* After how many passes in vain the interval is not doubled any more. */
 #define MAX_FRUITLESS 3
 
@@ -464,7 +460,7 @@ xdp_custody_displace(void)
         unfinished = pass.table != NULL;
         xdp_unlock();
     } while (more && (xdp_custody_shortage_seq() == shortage
-                      || time_msec() < start + MIN_TURN));
+                      || time_msec() < start + CUSTODY_MIN_TURN));
     return unfinished;
 }
 

@@ -200,6 +200,10 @@ extern struct hmap custody_flows[CUSTODY_TABLES] OVS_GUARDED_BY(xdp_mutex);
  * for it, and a thread publishes that, in more than half a millisecond. */
 #define CUSTODY_MADE_COST XDP_CUSTODY_BATCH
 
+/* How long the worker goes on with megaflows at least before it frees slots of
+ * which a table is short, in ms. */
+#define CUSTODY_MIN_TURN 50
+
 /* Megaflows that are not in XDP, by their reason, the longest there first. */
 extern struct ovs_list custody_refused[XDP_N_REASONS]
     OVS_GUARDED_BY(xdp_mutex);

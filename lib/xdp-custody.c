@@ -17,6 +17,7 @@
 #include "odp-netlink.h"
 #include "openvswitch/vlog.h"
 #include "ovs-thread.h"
+#include "timeval.h"
 #include "util.h"
 #include "uuid.h"
 #include "xdp-coverage.h"
@@ -540,9 +541,9 @@ count_tables(void)
 }
 
 /* Tries the first megaflow of 'retrying'.  Returns false if that has shown
- * that the rest, which is refused for 'reason', too, need not be tried.  If
- * '*n_busy' and its table is busy, it goes to the end of 'retrying', and
- * '*n_busy' is counted down. */
+ * that the rest, which is refused for 'reason', too, need not be tried.  If its
+ * table is busy, it goes to the end of 'retrying', and '*n_busy' is counted
+ * down. */
 static bool
 retry_one(enum xdp_reason reason, unsigned int *n_busy)
     OVS_REQUIRES(xdp_mutex)
@@ -556,7 +557,7 @@ retry_one(enum xdp_reason reason, unsigned int *n_busy)
         ovs_list_push_back(&custody_refused[reason], &flow->refused_node);
         return true;
     }
-    if (!xdp_offer(flow, *n_busy != 0)) {
+    if (!xdp_offer(flow, true)) {
         ovs_list_remove(&flow->refused_node);
         ovs_list_push_back(&retrying, &flow->refused_node);
         --*n_busy;
@@ -601,13 +602,22 @@ retry_some(enum xdp_reason reason, unsigned int *n_busy)
     return more;
 }
 
-/* Tries the megaflows again that are refused for one of 'reasons'. */
-void
+/* Tries megaflows again that are refused for one of 'reasons'.  Returns true
+ * if there are some left, to be tried again as soon as the caller has freed
+ * slots: a table is short of them, or a megaflow has waited for a busy table
+ * for long, maybe for what only the caller does.  Then their reasons are among
+ * those of xdp_custody_take_wanted(). */
+bool
 xdp_custody_retry(uint32_t reasons)
 {
-    for (enum xdp_reason reason = 0; reason < XDP_N_REASONS; reason++) {
+    uint64_t shortage = xdp_custody_shortage_seq();
+    long long int start = time_msec();
+    unsigned int n_busy = MAX_BUSY;
+    bool stop = false;
+
+    for (enum xdp_reason reason = 0; reason < XDP_N_REASONS && !stop;
+         reason++) {
         bool more = reasons & XDP_REASON_BIT(reason);
-        unsigned int n_busy = MAX_BUSY;
 
         if (more) {
             /* What is refused again goes back to its own list. */
@@ -615,22 +625,29 @@ xdp_custody_retry(uint32_t reasons)
             ovs_list_push_back_all(&retrying, &custody_refused[reason]);
             xdp_unlock();
         }
-        while (more) {
+        while (more && !stop) {
             unsigned int n_before = n_busy;
 
             xdp_lock();
             more = retry_some(reason, &n_busy);
-            if (!more) {
+            stop = more && (!n_busy
+                            || (xdp_custody_shortage_seq() != shortage
+                                && time_msec() >= start + CUSTODY_MIN_TURN));
+            if (!more || stop) {
                 /* Their turn comes before that of those that were tried. */
                 ovs_list_push_back_all(&retrying, &custody_refused[reason]);
                 ovs_list_push_back_all(&custody_refused[reason], &retrying);
             }
+            if (stop) {
+                xdp_custody_kick(reasons >> reason << reason);
+            }
             xdp_unlock();
-            if (n_busy != n_before) {
-                xnanosleep_no_quiesce(BUSY_INTERVAL);
-            } else {
+            if (n_busy == n_before) {
                 n_busy = MAX_BUSY;
+            } else if (!stop) {
+                xnanosleep_no_quiesce(BUSY_INTERVAL);
             }
         }
     }
+    return stop;
 }

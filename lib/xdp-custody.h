@@ -148,7 +148,7 @@ void xdp_custody_apply_vlan_limit(void) OVS_EXCLUDED(xdp_mutex);
 void xdp_custody_apply_source_ports(void) OVS_EXCLUDED(xdp_mutex);
 void xdp_custody_room_freed(void) OVS_REQUIRES(xdp_mutex);
 uint32_t xdp_custody_take_wanted(void);
-void xdp_custody_retry(uint32_t reasons);
+bool xdp_custody_retry(uint32_t reasons);
 bool xdp_custody_displace(void);
 void xdp_custody_displace_wait(void);
 uint64_t xdp_custody_seq(void);

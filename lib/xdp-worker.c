@@ -177,6 +177,7 @@ worker_main(void *monitor_)
 
         if (time_msec() >= next) {
             uint32_t reasons;
+            bool unfinished;
 
             if (time_msec() >= next_sort) {
                 sort_masks();
@@ -194,11 +195,11 @@ worker_main(void *monitor_)
                 reasons |= XDP_REASON_BIT(XDP_REASON_SYSTEM);
                 next_system = time_msec() + SYSTEM_INTERVAL;
             }
-            xdp_custody_retry(reasons);
+            unfinished = xdp_custody_retry(reasons);
             if (xdp_coverage_publish()) {
                 published = time_msec();
             }
-            next = time_msec() + RETRY_INTERVAL;
+            next = time_msec() + (unfinished ? 0 : RETRY_INTERVAL);
             pending = false;
         } else {
             if (shortage != last_shortage) {

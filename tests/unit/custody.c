@@ -16,6 +16,7 @@
 #include "unit.h"
 #include "util.h"
 #include "xdp-custody-private.h"
+#include "xdp-program.h"
 
 /* Returns true if megaflow 'i' is in custody. */
 static bool
@@ -68,7 +69,76 @@ test_custody_leaving(void)
     megaflows_end();
 }
 
+/* Has the table redirect to a device that there is, for all ports. */
+static void
+make_targets(void)
+{
+    const int lo = 1;
+
+    xdp_lock();
+    for (size_t i = 0; i < N_PORTS; i++) {
+        struct xdp_netdev *port = megaflows_port(i);
+
+        port->ifindex = lo;
+        ovs_assert(!xdp_flow_table_set_target(port->object->table,
+                                              port->number, lo));
+    }
+    xdp_unlock();
+}
+
+/* Does what the worker does when slots are wanted at once.  Returns false if
+ * there was no reason for that. */
+static bool
+reclaim(void)
+{
+    struct xdp_flow_table *table;
+    uint64_t epoch;
+    bool any;
+
+    xdp_lock();
+    table = megaflows_port(0)->object->table;
+    any = xdp_flow_table_begin_reclaim(table, &epoch);
+    if (any) {
+        ovs_assert(!xdp_flow_table_wait(table));
+        while (xdp_flow_table_reclaim(table, epoch)) {
+            continue;
+        }
+    }
+    xdp_unlock();
+    return any;
+}
+
+/* Megaflows are tried again that wait for what only the worker does, which is
+ * who tries them: it does not wait for itself, but does it. */
+static void
+test_custody_worker(void)
+{
+    enum { N = 500 };
+    bool any_busy;
+
+    megaflows.n = N;
+    megaflows.differing = true;
+    megaflows.late = true;
+    if (!megaflows_begin()) {
+        return;
+    }
+    make_targets();
+    xdp_custody_take_wanted();
+    CHECK(xdp_custody_retry(XDP_REASON_BIT(XDP_REASON_OFF)));
+    CHECK(!xdp_custody_n_offloaded());
+    CHECK(xdp_custody_take_wanted() & XDP_REASON_BIT(XDP_REASON_OFF));
+    xdp_lock();
+    any_busy = !ovs_list_is_empty(&custody_refused[XDP_REASON_BUSY]);
+    xdp_unlock();
+    CHECK(!any_busy);
+    CHECK(reclaim());
+    xdp_custody_retry(XDP_REASON_BIT(XDP_REASON_OFF));
+    CHECK(xdp_custody_n_offloaded() == N);
+    megaflows_end();
+}
+
 const struct unit_case unit_custody[] = {
     { "custody-leaving", test_custody_leaving, NEED_BPF },
+    { "custody-worker", test_custody_worker, NEED_BPF },
     { NULL, NULL, 0 }
 };

@@ -182,6 +182,11 @@ megaflow_put(unsigned int i)
         nl_msg_put_odp_port(&actions, OVS_ACTION_ATTR_OUTPUT,
                             PORT_NO((in_port + 1) % N_PORTS));
     }
+    if (megaflows.differing) {
+        put_push_vlan(&actions, ETH_TYPE_VLAN, VLAN_CFI | 1);
+        nl_msg_put_odp_port(&actions, OVS_ACTION_ATTR_OUTPUT,
+                            PORT_NO((in_port + 2) % N_PORTS));
+    }
     taken = xdp_custody_put(PORT_NO(in_port), 1, &ufid, &match, actions.data,
                             actions.size, PORT_NO(0));
     ofpbuf_uninit(&actions);

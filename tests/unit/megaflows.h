@@ -29,6 +29,8 @@ extern struct megaflows {
     bool tunneled;              /* Do they lead into the tunnel, and come from
                                  * there? */
     bool pushing;               /* Do they push the header of one? */
+    bool differing;             /* Do they lead to two ports, and packets leave
+                                 * with a VLAN tag at the second? */
     bool late;                  /* Is the offload off when they come? */
 } megaflows;
 
