@@ -11,17 +11,20 @@
 #include "xdp-custody-private.h"
 #include "xdp-program.h"
 
-/* Takes XDP_CUSTODY_BATCH megaflows of 'port' out of XDP, or fewer if there
- * are no more, for 'reason'.  Returns true if there are some left. */
+/* Takes '*n_left' megaflows of 'port' out of XDP, or fewer if there are no
+ * more, for 'reason', and subtracts their number from '*n_left', which is
+ * XDP_CUSTODY_BATCH when the lock is taken.  Returns true if there may be some
+ * left. */
 bool
-custody_port_withdraw_some(struct custody_port *port, enum xdp_reason reason)
+custody_port_withdraw_some(struct custody_port *port, enum xdp_reason reason,
+                           size_t *n_left)
 {
-    for (size_t i = 0; port->n_offloaded && i < XDP_CUSTODY_BATCH; i++) {
+    for (; port->n_offloaded && *n_left; --*n_left) {
         custody_withdraw(CONTAINER_OF(ovs_list_front(&port->flows),
                                       struct custody_flow, port_node),
                          reason, NULL);
     }
-    return port->n_offloaded != 0;
+    return !*n_left;
 }
 
 /* Takes out of XDP, for 'reason', all megaflows that come from 'netdev', or
@@ -34,13 +37,14 @@ withdraw_batches(const struct netdev *netdev, enum xdp_reason reason)
     bool more;
 
     do {
+        size_t n_left = XDP_CUSTODY_BATCH;
         struct custody_port *port;
 
         more = false;
         xdp_lock();
         HMAP_FOR_EACH (port, node, &custody_ports) {
             if ((!netdev || port->netdev == netdev)
-                && custody_port_withdraw_some(port, reason)) {
+                && custody_port_withdraw_some(port, reason, &n_left)) {
                 more = true;
                 break;
             }
@@ -57,16 +61,18 @@ xdp_custody_netdev_flush(struct netdev *netdev)
 }
 
 /* Takes some megaflows out of XDP that come from 'xdp'.  Returns true if there
- * are some left. */
+ * may be some left. */
 static bool
 withdraw_some_from(const struct xdp_netdev *xdp)
     OVS_REQUIRES(xdp_mutex)
 {
+    size_t n_left = XDP_CUSTODY_BATCH;
     struct custody_port *port;
 
     HMAP_FOR_EACH (port, node, &custody_ports) {
         if ((xdp->tunnel ? port->tunnel == xdp : port->netdev == xdp->netdev)
-            && custody_port_withdraw_some(port, XDP_REASON_NO_TABLE)) {
+            && custody_port_withdraw_some(port, XDP_REASON_NO_TABLE,
+                                          &n_left)) {
             return true;
         }
     }

@@ -87,9 +87,12 @@ disable_port(odp_port_t odp_port, bool removed)
     xdp_unlock();
 
     do {
+        size_t n_left = XDP_CUSTODY_BATCH;
+
         xdp_lock();
         port = custody_port_find(odp_port);
-        more = port && custody_port_withdraw_some(port, XDP_REASON_NO_TABLE);
+        more = port && custody_port_withdraw_some(port, XDP_REASON_NO_TABLE,
+                                                  &n_left);
         if (!more && tunnel) {
             more = xdp_custody_evict_some(tunnel, &position);
             if (!more) {

@@ -261,8 +261,8 @@ bool custody_take_urgent(void) OVS_REQUIRES(xdp_mutex);
 bool custody_has_rested(const struct custody_flow *);
 
 /* xdp-custody-leave.c. */
-bool custody_port_withdraw_some(struct custody_port *, enum xdp_reason)
-    OVS_REQUIRES(xdp_mutex);
+bool custody_port_withdraw_some(struct custody_port *, enum xdp_reason,
+                                size_t *n_left) OVS_REQUIRES(xdp_mutex);
 bool custody_has_vlan_limit(void) OVS_REQUIRES(xdp_mutex);
 
 /* xdp-offer.c. */

@@ -466,6 +466,23 @@ test_holds_off(void)
     megaflows_end();
 }
 
+/* So it is when there are many ports with few megaflows. */
+static void
+test_holds_many_ports(void)
+{
+    megaflows.n_alike = 200;
+    megaflows.n = 60 * megaflows.n_alike;
+    if (!megaflows_begin()) {
+        return;
+    }
+    watch();
+    xdp_custody_evict_all();
+    unwatch("offload off, many ports");
+    CHECK(!xdp_custody_n_offloaded());
+    CHECK(max_moved && max_moved <= MAX_MOVED);
+    megaflows_end();
+}
+
 /* The state of all ports is reported. */
 static void
 test_holds_show(void)
@@ -566,6 +583,7 @@ const struct unit_case unit_holds[] = {
     { "holds-busy", test_holds_busy, NEED_BPF },
     { "holds-displace", test_holds_displace, NEED_BPF },
     { "holds-off", test_holds_off, NEED_BPF },
+    { "holds-many-ports", test_holds_many_ports, NEED_BPF },
     { "holds-show", test_holds_show, NEED_BPF },
     { "holds-attach", test_holds_attach, NEED_BPF },
     { NULL, NULL, 0 }

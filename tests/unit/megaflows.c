@@ -48,24 +48,32 @@ megaflows_ifindex(size_t i)
     return 1000001 + i;
 }
 
-/* Makes port 'i' one of the datapath. */
+/* Makes port 'i', with 'netdev', one of the datapath. */
 static struct custody_port *
-add_custody_port(size_t i)
+insert_custody_port(size_t i, struct netdev *netdev)
     OVS_REQUIRES(xdp_mutex)
 {
     struct custody_port *port = xzalloc(sizeof *port);
 
-    megaflow_netdevs[i].name = xasprintf("hold%"PRIuSIZE, i);
-    megaflow_netdevs[i].netdev_class = &netdev_afxdp_class;
     port->odp_port = PORT_NO(i);
-    port->name = xstrdup(megaflow_netdevs[i].name);
-    port->netdev = &megaflow_netdevs[i];
+    port->name = xstrdup(netdev->name);
+    port->netdev = netdev;
     port->enabled = true;
     ovs_list_init(&port->flows);
     xdp_totals_init(&port->totals);
     hmap_insert(&custody_ports, &port->node,
                 hash_int(odp_to_u32(port->odp_port), 0));
     return port;
+}
+
+/* Makes port 'i' one of the datapath. */
+static struct custody_port *
+add_custody_port(size_t i)
+    OVS_REQUIRES(xdp_mutex)
+{
+    megaflow_netdevs[i].name = xasprintf("hold%"PRIuSIZE, i);
+    megaflow_netdevs[i].netdev_class = &netdev_afxdp_class;
+    return insert_custody_port(i, &megaflow_netdevs[i]);
 }
 
 /* Forgets port 'i', whose megaflows are gone. */
@@ -82,7 +90,9 @@ remove_custody_port(size_t i)
         port->netdev = NULL;
         custody_port_gc(port);
     }
-    free(megaflow_netdevs[i].name);
+    if (i <= TUNNEL) {
+        free(megaflow_netdevs[i].name);
+    }
 }
 
 /* Makes port 'i', to which 'new_object' is attached. */
@@ -147,11 +157,14 @@ megaflow_ufid(unsigned int i)
 
 /* Returns the port from which megaflow 'i' comes, every other from 0 and the
  * rest from 2.  They lead to the next one, 1 or 0.  If 'tunneled', the former
- * pop the header of a tunnel, and the latter come from that. */
+ * pop the header of a tunnel, and the latter come from that.  With 'n_alike',
+ * they come from these ports and lead to 1. */
 size_t
 megaflow_in_port(unsigned int i)
 {
-    return i % 2 ? (megaflows.tunneled ? TUNNEL : 2) : 0;
+    return (megaflows.n_alike ? TUNNEL + 1 + i % megaflows.n_alike
+            : i % 2 ? (megaflows.tunneled ? TUNNEL : 2)
+            : 0);
 }
 
 /* Puts megaflow 'i'. */
@@ -160,6 +173,7 @@ megaflow_put(unsigned int i)
 {
     ovs_u128 ufid = megaflow_ufid(i);
     size_t in_port = megaflow_in_port(i);
+    size_t from = in_port > TUNNEL ? 0 : in_port;
     struct ofpbuf actions;
     uint64_t stub[8];
     struct match match;
@@ -175,17 +189,17 @@ megaflow_put(unsigned int i)
     if (megaflows.pushing) {
         put_vxlan_push(&actions);
     }
-    if (megaflows.tunneled && !in_port) {
+    if (megaflows.tunneled && !from) {
         nl_msg_put_odp_port(&actions, OVS_ACTION_ATTR_TUNNEL_POP,
                             PORT_NO(TUNNEL));
     } else {
         nl_msg_put_odp_port(&actions, OVS_ACTION_ATTR_OUTPUT,
-                            PORT_NO((in_port + 1) % N_PORTS));
+                            PORT_NO((from + 1) % N_PORTS));
     }
     if (megaflows.differing) {
         put_push_vlan(&actions, ETH_TYPE_VLAN, VLAN_CFI | 1);
         nl_msg_put_odp_port(&actions, OVS_ACTION_ATTR_OUTPUT,
-                            PORT_NO((in_port + 2) % N_PORTS));
+                            PORT_NO((from + 2) % N_PORTS));
     }
     taken = xdp_custody_put(PORT_NO(in_port), 1, &ufid, &match, actions.data,
                             actions.size, PORT_NO(0));
@@ -226,6 +240,9 @@ megaflows_end(void)
         }
     }
     xdp_port_lock_config();
+    for (size_t i = 0; i < megaflows.n_alike; i++) {
+        remove_custody_port(TUNNEL + 1 + i);
+    }
     for (size_t i = 0; i < N_PORTS; i++) {
         remove_port(i);
     }
@@ -286,6 +303,9 @@ megaflows_begin(void)
             add_port(i, new_object);
         }
         add_tunnel();
+        for (size_t i = 0; i < megaflows.n_alike; i++) {
+            insert_custody_port(TUNNEL + 1 + i, &megaflow_netdevs[0]);
+        }
         xdp_port_put_object(new_object);
         megaflows_object = new_object;
     } else {

@@ -16,7 +16,7 @@
 struct xdp_object;
 
 /* The ports. */
-#define N_PORTS 3               /* Then comes a tunnel. */
+#define N_PORTS 3               /* Then comes a tunnel, and those alike. */
 #define TUNNEL N_PORTS
 #define PORT_NO(I) u32_to_odp(101 + (I))
 
@@ -26,6 +26,9 @@ extern struct megaflows {
     unsigned int n;             /* How many; with 0, as --flows says. */
     unsigned int n_places;      /* Flows that the table holds; with 0, all. */
     unsigned int n_masks;       /* With 0, one. */
+    unsigned int n_alike;       /* If nonzero, they come from so many ports of
+                                 * the datapath, all with the netdev of port
+                                 * 0. */
     bool tunneled;              /* Do they lead into the tunnel, and come from
                                  * there? */
     bool pushing;               /* Do they push the header of one? */
