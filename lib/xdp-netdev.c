@@ -5,6 +5,7 @@
 
 #include "xdp-netdev.h"
 
+#include <errno.h>
 #include <linux/if_link.h>
 #include <stdlib.h>
 
@@ -34,8 +35,14 @@ enum number_state { NUMBER_FREE, NUMBER_USED, NUMBER_RETIRED };
 static struct number {
     enum number_state state;
     int ifindex;                /* Of the device that has or had it. */
+    uint64_t retired_at;        /* In which epoch, see number_epoch. */
 } *numbers OVS_GUARDED_BY(xdp_mutex);
 static uint32_t n_numbers OVS_GUARDED_BY(xdp_mutex);
+static uint32_t n_retired OVS_GUARDED_BY(xdp_mutex);
+
+/* Whoever waits for programs ends an epoch before.  What was retired in it can
+ * be freed then. */
+static uint64_t number_epoch OVS_GUARDED_BY(xdp_mutex);
 
 /* Returns the port of 'netdev' or NULL. */
 struct xdp_netdev *
@@ -266,33 +273,40 @@ xdp_netdev_unfinished_help(const struct xdp_netdev *port)
 
 /* Numbers. */
 
-/* Makes the retired numbers free, when no program can know them any more. */
-static void
-numbers_reclaim(void)
-    OVS_REQUIRES(xdp_mutex)
+/* If there are retired numbers, ends the epoch, stores its number in '*epoch',
+ * and returns true: after xdp_flow_table_wait() for any table,
+ * xdp_netdev_free_numbers() can free those of this epoch. */
+bool
+xdp_netdev_begin_numbers(uint64_t *epoch)
 {
-    struct xdp_object *object;
-
-    LIST_FOR_EACH (object, list_node, xdp_object_list()) {
-        if (object->has_table && xdp_flow_table_wait(object->table)) {
-            return;
-        }
+    if (n_retired) {
+        *epoch = number_epoch++;
     }
-    for (uint32_t i = 0; i < n_numbers; i++) {
-        if (numbers[i].state == NUMBER_RETIRED) {
+    return n_retired != 0;
+}
+
+/* Frees the numbers that were retired in 'epoch' or before. */
+void
+xdp_netdev_free_numbers(uint64_t epoch)
+{
+    for (uint32_t i = 0; i < n_numbers && n_retired; i++) {
+        if (numbers[i].state == NUMBER_RETIRED
+            && numbers[i].retired_at <= epoch) {
             numbers[i].state = NUMBER_FREE;
+            n_retired--;
         }
     }
 }
 
 /* Takes a number for the device 'ifindex', where xdp-abi.h allows it to be, or
  * for a tunnel if that is 0: any one, but from the end, where devices with
- * small interface numbers do not look.  Returns false if there is none. */
-bool
+ * small interface numbers do not look.  Returns 0, ENOSPC if there is none, or
+ * EAGAIN if there will be one when those retired now are free. */
+int
 xdp_netdev_alloc_number(int ifindex, uint32_t *number)
 {
+    bool any_retired = false;
     uint32_t n_places;
-    bool any_retired;
 
     if (!numbers) {
         n_numbers = limits.n_ports;
@@ -300,34 +314,31 @@ xdp_netdev_alloc_number(int ifindex, uint32_t *number)
     }
 
     n_places = ifindex ? XDP_PORT_PROBES : n_numbers;
-    do {
-        any_retired = false;
-        for (uint32_t i = 0; i < n_places; i++) {
-            uint32_t n = (ifindex ? (ifindex + i) & (n_numbers - 1)
-                          : n_numbers - 1 - i);
+    for (uint32_t i = 0; i < n_places; i++) {
+        uint32_t n = (ifindex ? (ifindex + i) & (n_numbers - 1)
+                      : n_numbers - 1 - i);
+        bool is_retired = numbers[n].state == NUMBER_RETIRED;
 
-            if (numbers[n].state == NUMBER_FREE
-                || (numbers[n].state == NUMBER_RETIRED && ifindex
-                    && numbers[n].ifindex == ifindex)) {
-                numbers[n].state = NUMBER_USED;
-                numbers[n].ifindex = ifindex;
-                *number = n;
-                return true;
-            }
-            any_retired |= numbers[n].state == NUMBER_RETIRED;
+        if (numbers[n].state == NUMBER_FREE
+            || (is_retired && ifindex && numbers[n].ifindex == ifindex)) {
+            n_retired -= is_retired;
+            numbers[n].state = NUMBER_USED;
+            numbers[n].ifindex = ifindex;
+            *number = n;
+            return 0;
         }
-        if (any_retired) {
-            numbers_reclaim();
-        }
-    } while (any_retired);
-    return false;
+        any_retired |= is_retired;
+    }
+    return any_retired ? EAGAIN : ENOSPC;
 }
 
-/* Gives back 'number'. */
+/* Gives back 'number'.  The worker frees it soon. */
 void
 xdp_netdev_retire_number(uint32_t number)
 {
     numbers[number].state = NUMBER_RETIRED;
+    numbers[number].retired_at = number_epoch;
+    n_retired++;
 }
 
 /* Returns how many numbers there are, which does not change any more once
@@ -380,7 +391,7 @@ xdp_netdev_add_tunnel(const char *name, enum xdp_tunnel_type type)
     struct xdp_object *object;
     uint32_t number;
 
-    if (!xdp_netdev_alloc_number(0, &number)) {
+    if (xdp_netdev_alloc_number(0, &number)) {
         VLOG_WARN_RL(&rl, "%s: no free port number for the tunnel, so its "
                      "packets stay in userspace; raise other_config:"
                      "xdp-max-ports (now %"PRIu32") and restart ovs-vswitchd",

@@ -126,9 +126,11 @@ char *xdp_netdev_unfinished_help(const struct xdp_netdev *)
     OVS_REQUIRES(xdp_mutex);
 
 /* Numbers. */
-bool xdp_netdev_alloc_number(int ifindex, uint32_t *number)
+int xdp_netdev_alloc_number(int ifindex, uint32_t *number)
     OVS_REQUIRES(xdp_mutex);
 void xdp_netdev_retire_number(uint32_t number) OVS_REQUIRES(xdp_mutex);
+bool xdp_netdev_begin_numbers(uint64_t *epoch) OVS_REQUIRES(xdp_mutex);
+void xdp_netdev_free_numbers(uint64_t epoch) OVS_REQUIRES(xdp_mutex);
 uint32_t xdp_netdev_n_numbers(void) OVS_REQUIRES(xdp_mutex);
 
 /* Tunnels. */

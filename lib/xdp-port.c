@@ -300,6 +300,57 @@ attach_program(struct xdp_netdev *port, const struct xdp_object *own,
     return 0;
 }
 
+/* Waits until no program can know the numbers any more that are retired now,
+ * and frees them.  Returns 0 or a positive errno value.  Releases 'xdp_mutex'
+ * meanwhile. */
+static int
+free_numbers(void)
+    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
+{
+    struct xdp_object *object;
+    uint64_t epoch;
+    int error = 0;
+
+    if (!xdp_netdev_begin_numbers(&epoch)) {
+        return 0;
+    }
+    LIST_FOR_EACH (object, list_node, xdp_object_list()) {
+        if (object->has_table) {
+            /* The programs of all others end, too. */
+            xdp_object_ref(object);
+            xdp_unlock();
+            error = xdp_flow_table_wait(object->table);
+            xdp_lock();
+            xdp_port_put_object(object);
+            break;
+        }
+    }
+    if (!error) {
+        xdp_netdev_free_numbers(epoch);
+    }
+    return error;
+}
+
+/* Takes a number for device 'ifindex'.  Returns 0, or a positive errno value
+ * with a message in '*errp'.  May release 'xdp_mutex' meanwhile. */
+static int
+alloc_number(int ifindex, uint32_t *number, char **errp)
+    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
+{
+    int error = xdp_netdev_alloc_number(ifindex, number);
+
+    if (error == EAGAIN && !free_numbers()) {
+        error = xdp_netdev_alloc_number(ifindex, number);
+    }
+    if (error) {
+        *errp = xasprintf("no free port number near ifindex %d: too many "
+                          "AF_XDP ports; raise other_config:xdp-max-ports "
+                          "(now %"PRIu32") and restart ovs-vswitchd", ifindex,
+                          xdp_netdev_n_numbers());
+    }
+    return error;
+}
+
 /* Attaches the object that 'option' names to 'port' on device 'ifindex' in
  * the mode 'xdp_flags'.  Returns 0, or a positive errno value with a message
  * in '*errp', and in '*in_mode' whether another mode may do better.  Releases
@@ -354,12 +405,8 @@ attach(struct xdp_netdev *port, const char *option, int ifindex,
         goto error_object;
     }
 
-    if (!xdp_netdev_alloc_number(ifindex, &number)) {
-        *errp = xasprintf("no free port number near ifindex %d: too many "
-                          "AF_XDP ports; raise other_config:xdp-max-ports "
-                          "(now %"PRIu32") and restart ovs-vswitchd", ifindex,
-                          xdp_netdev_n_numbers());
-        error = ENOSPC;
+    error = alloc_number(ifindex, &number, errp);
+    if (error) {
         goto error_object;
     }
 

@@ -49,24 +49,32 @@ nth_object(size_t index)
     return NULL;
 }
 
-/* Frees the slots of all tables that were withdrawn before the call, when no
- * program can know them any more.  Waits for that without 'xdp_mutex', which
+/* Frees the slots of all tables that were withdrawn before the call, and the
+ * port numbers that were retired, when no program can know them any more.  Waits for that without 'xdp_mutex', which
  * statistics and puts need meanwhile. */
 static void
 reclaim(void)
     OVS_EXCLUDED(xdp_mutex)
 {
+    bool any_numbers, any_table = false;
+    uint64_t numbers;
+
     xdp_lock();
+    any_numbers = xdp_netdev_begin_numbers(&numbers);
     for (size_t i = 0; ; i++) {
         struct xdp_object *object = nth_object(i);
+        bool any_garbage, waited;
         uint64_t epoch;
-        bool waited;
 
         if (!object) {
             break;
         }
-        if (!object->has_table
-            || !xdp_flow_table_begin_reclaim(object->table, &epoch)) {
+        if (!object->has_table) {
+            continue;
+        }
+        any_table = true;
+        any_garbage = xdp_flow_table_begin_reclaim(object->table, &epoch);
+        if (!any_garbage && !any_numbers) {
             continue;
         }
 
@@ -74,7 +82,12 @@ reclaim(void)
         xdp_unlock();
         waited = !xdp_flow_table_wait(object->table);
         xdp_lock();
-        if (waited) {
+        if (waited && any_numbers) {
+            /* The programs of all objects have ended. */
+            xdp_netdev_free_numbers(numbers);
+            any_numbers = false;
+        }
+        if (waited && any_garbage) {
             while (xdp_flow_table_reclaim(object->table, epoch)) {
                 xdp_unlock();
                 xdp_lock();
@@ -82,6 +95,9 @@ reclaim(void)
             xdp_custody_room_freed();
         }
         xdp_port_put_object(object);
+    }
+    if (any_numbers && !any_table) {
+        xdp_netdev_free_numbers(numbers);
     }
     xdp_unlock();
     xdp_port_unload_objects();

@@ -43,6 +43,7 @@ static const struct unit_case *const suites[] = {
     unit_op_flags,
     unit_userspace,
     unit_port,                  /* Before what leaves maps to be closed. */
+    unit_numbers,
     unit_holds,
     unit_turns,
     unit_custody,

@@ -110,7 +110,7 @@ add_port(size_t i, struct xdp_object *new_object)
     xdp->tc = XDP_TC_NONE;
     xdp->xdp_flags = XDP_FLAGS_DRV_MODE;
     xdp->can_be_target = true;
-    ovs_assert(xdp_netdev_alloc_number(xdp->ifindex, &xdp->number));
+    ovs_assert(!xdp_netdev_alloc_number(xdp->ifindex, &xdp->number));
     ovs_assert(!xdp_flow_table_add_port(new_object->table, xdp->number,
                                         xdp->ifindex,
                                         xdp_netdev_vlan_limit()));

@@ -41,6 +41,7 @@ extern const struct unit_case unit_displace[];
 extern const struct unit_case unit_holds[];
 extern const struct unit_case unit_turns[];
 extern const struct unit_case unit_meter[];
+extern const struct unit_case unit_numbers[];
 extern const struct unit_case unit_object[];
 extern const struct unit_case unit_op_flags[];
 extern const struct unit_case unit_port[];
