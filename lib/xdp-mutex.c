@@ -27,14 +27,14 @@ static pthread_cond_t served = PTHREAD_COND_INITIALIZER;
 static unsigned int n_waiting OVS_GUARDED_BY(queue_mutex);
 static atomic_llong waiting_since = 0; /* time_usec(), or 0 if nobody waits. */
 
-/* Returns true if somebody has waited for 'turn' for too long. */
-static bool
-is_anyone_impatient(void)
+/* Returns 'waiting_since'. */
+static long long int
+get_waiting_since(void)
 {
     long long int since;
 
     atomic_read_relaxed(&waiting_since, &since);
-    return since && time_usec() >= since + PATIENCE;
+    return since;
 }
 
 /* Takes 'turn' from whoever has it, when that one gives it back. */
@@ -56,14 +56,18 @@ wait_for_turn(void)
     ovs_mutex_unlock(&queue_mutex);
 }
 
-/* Locks 'xdp_mutex' when it is our turn. */
+/* Locks 'xdp_mutex' when it is our turn.  Waits for one other thread at most
+ * to have its turn, even if the next one has lost its patience when this one
+ * wakes up: it would have to wait for all of them. */
 void
 xdp_lock(void)
     OVS_NO_THREAD_SAFETY_ANALYSIS
 {
-    if (is_anyone_impatient()) {
+    long long int since = get_waiting_since();
+
+    if (since && time_usec() >= since + PATIENCE) {
         ovs_mutex_lock(&queue_mutex);
-        while (is_anyone_impatient()) {
+        while (get_waiting_since() == since) {
             ovs_mutex_cond_wait(&served, &queue_mutex);
         }
         ovs_mutex_unlock(&queue_mutex);
