@@ -31,6 +31,10 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 #define FIRST_GROWTH 4
 #define GROWTH 2
 
+/* How many times XDP_SUBTABLE_COPIES entries a subtable is given time to copy
+ * before an insertion, if it is behind: that takes a third of a millisecond. */
+#define MAX_BATCHES 64
+
 /* Milliseconds from a failure to the next try. */
 #define RETRY_INTERVAL 1000
 
@@ -357,6 +361,29 @@ begin_growth(struct xdp_subtable *st)
     return 0;
 }
 
+/* If a map could not be made for some time, so that few insertions can come
+ * before 'st' is full, and could not copy all entries as they usually do,
+ * copies some without them.  A map that is being made must be there.  Returns
+ * false if there are more to copy. */
+static bool
+catch_up(struct xdp_subtable *st)
+{
+    uint32_t n_later = XDP_SUBTABLE_COPIES * (st->capacity - st->n + 1);
+    int error = 0;
+
+    if (st->creation && st->n > n_later) {
+        error = take_next_map(st);
+    }
+    for (int i = 0; i < MAX_BATCHES && st->n_uncopied > n_later && !error;
+         i++) {
+        error = copy_some(st);
+    }
+    if (error) {
+        growth_failed(st, error);
+    }
+    return st->n_uncopied <= n_later;
+}
+
 /* Has 'st' begin to grow, if it should.  Returns false if the next insertion
  * would have to wait: for a map, for programs, or for a thread to publish a
  * map. */
@@ -367,8 +394,11 @@ xdp_subtable_prepare(struct xdp_subtable *st)
         /* It will not wait, but fail. */
         return true;
     }
-    if (st->creation) {
+    if (st->creation && !creation_is_over(st->creation)) {
         return !needs_map(st);
+    }
+    if (!catch_up(st)) {
+        return false;
     }
     if (st->next_fd < 0 || st->n_uncopied > XDP_SUBTABLE_COPIES) {
         return true;

@@ -254,6 +254,39 @@ test_subtable_fails(void)
     }
 }
 
+/* After a failure that lasted until a subtable was full, who asks before each
+ * insertion does not copy all entries in one. */
+static void
+test_subtable_behind(void)
+{
+    enum { N = 1500 };
+    struct rlimit limit, less;
+    struct subtable_fixture f;
+    uint32_t n = 0, n_left;
+
+    subtable_init(&f, N, N);
+    CHECK(!getrlimit(RLIMIT_NOFILE, &limit));
+    less = limit;
+    less.rlim_cur = 0;
+    CHECK(!setrlimit(RLIMIT_NOFILE, &less));
+    while (!subtable_insert(&f, n)) {
+        n++;
+    }
+    CHECK(!setrlimit(RLIMIT_NOFILE, &limit));
+    CHECK(n == f.st.capacity);
+
+    f.st.retry_at = 0;
+    while (!xdp_subtable_prepare(&f.st)) {
+        usleep(1000);
+    }
+    n_left = f.st.next_fd < 0 ? f.st.n : f.st.n_uncopied;
+    CHECK(n_left <= XDP_SUBTABLE_COPIES);
+    CHECK(!subtable_insert(&f, n));
+    CHECK(f.st.capacity == N);
+    subtable_check(&f);
+    subtable_destroy(&f);
+}
+
 /* Who asks before each insertion never waits for a map that is being made, and
  * learns early enough that there will not be room for long. */
 static void
@@ -291,6 +324,7 @@ const struct unit_case unit_subtable[] = {
     { "subtable-growth", test_subtable_growth, NEED_BPF },
     { "subtable-changes", test_subtable_changes, NEED_BPF },
     { "subtable-fails", test_subtable_fails, NEED_BPF },
+    { "subtable-behind", test_subtable_behind, NEED_BPF },
     { "subtable-prepare", test_subtable_prepare, NEED_BPF },
     { NULL, NULL, 0 }
 };
