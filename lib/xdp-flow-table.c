@@ -297,7 +297,7 @@ xdp_flow_table_prepare(struct xdp_flow_table *table, bool is_new,
     }
     return (table_mask_find_unused(table) == UINT32_MAX
             || (xdp_subtable_prepare_map(&table->next_map)
-                && !xdp_pool_is_full()));
+                && xdp_pool_has_room(1)));
 }
 
 /* Takes a free slot, of which there must be one, for a flow of 'mask' with

@@ -5,10 +5,12 @@
 
 #include "xdp-pool.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdbool.h>
 
 #include "ovs-thread.h"
+#include "util.h"
 
 /* Threads at most, and how many are started when there are too few.  When all
  * are busy, a job waits for one. */
@@ -23,6 +25,7 @@ static struct ovs_list queue OVS_GUARDED_BY(mutex)
 static int n_queued OVS_GUARDED_BY(mutex);
 static int n_threads OVS_GUARDED_BY(mutex);
 static int n_busy OVS_GUARDED_BY(mutex);    /* Threads with a job. */
+static bool creation_failed OVS_GUARDED_BY(mutex); /* That of the last one? */
 static pthread_cond_t queued = PTHREAD_COND_INITIALIZER;
 
 /* A thread. */
@@ -58,12 +61,14 @@ start_threads(void)
     pthread_attr_t attr;
 
     pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK_SIZE);
+    pthread_attr_setstacksize(&attr, MAX(STACK_SIZE,
+                                         (size_t) PTHREAD_STACK_MIN));
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     for (int i = 0; i < MORE_THREADS && n_threads < MAX_THREADS; i++) {
         pthread_t thread;
 
-        if (pthread_create(&thread, &attr, worker_main, NULL)) {
+        creation_failed = pthread_create(&thread, &attr, worker_main, NULL);
+        if (creation_failed) {
             break;
         }
         n_threads++;
@@ -71,16 +76,19 @@ start_threads(void)
     pthread_attr_destroy(&attr);
 }
 
-/* Returns true if a job would have to wait for a thread that is busy. */
+/* Returns true if none of 'n' jobs would have to wait for a thread that is
+ * busy, or if none is busy. */
 bool
-xdp_pool_is_full(void)
+xdp_pool_has_room(int n)
 {
-    bool is_full;
+    bool has_room;
+    int limit;
 
     ovs_mutex_lock(&mutex);
-    is_full = n_busy + n_queued >= MAX_THREADS;
+    limit = creation_failed && n_threads ? n_threads : MAX_THREADS;
+    has_room = (n_busy + n_queued + n <= limit || !(n_busy + n_queued));
     ovs_mutex_unlock(&mutex);
-    return is_full;
+    return has_room;
 }
 
 /* Gives 'job' to a thread, or runs it if there is none. */
@@ -90,7 +98,8 @@ xdp_pool_run(struct xdp_job *job)
     bool any;
 
     ovs_mutex_lock(&mutex);
-    if (n_threads - n_busy <= n_queued) {
+    if (n_threads - n_busy - n_queued <= 1) {
+        /* This one takes the last one that is idle, if there is any. */
         start_threads();
     }
     any = n_threads > 0;

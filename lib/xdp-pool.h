@@ -27,7 +27,7 @@ struct xdp_job {
     void (*run)(struct xdp_job *);
 };
 
-bool xdp_pool_is_full(void);
+bool xdp_pool_has_room(int n);
 void xdp_pool_run(struct xdp_job *);
 
 #endif /* xdp-pool.h */

@@ -405,7 +405,7 @@ xdp_subtable_prepare(struct xdp_subtable *st)
     }
     return (st->swap && !xdp_swap_is_over(st->swap)
             ? st->n < st->capacity
-            : !xdp_pool_is_full());
+            : xdp_pool_has_room(1));
 }
 
 /* Makes room for another entry in 'st', and does a step of its growth, if it

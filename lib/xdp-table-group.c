@@ -330,7 +330,8 @@ bool
 table_group_prepare(struct xdp_flow_table *table,
                     const struct table_group_choice *choice)
 {
-    bool ready = !choice->is_new || !xdp_pool_is_full();
+    /* The flow may need another thread for its subtable. */
+    bool ready = !choice->is_new || xdp_pool_has_room(2);
 
     for (size_t i = 0; i < choice->n_outputs && choice->id && choice->differ;
          i++) {

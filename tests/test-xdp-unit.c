@@ -35,6 +35,7 @@ char *temp_dir;
 
 /* All cases, in the order in which they run. */
 static const struct unit_case *const suites[] = {
+    unit_pool,                  /* Before there are threads. */
     unit_translate_match,
     unit_translate_actions,
     unit_translate_set,

@@ -30,7 +30,8 @@ xdp_all_objects = $(foreach program,$(XDP_PROGRAMS),\
 $(XDP_BUILDDIR)/tests/test-xdp-unit $(XDP_BUILDDIR)/bench/xdp-provider: \
 	XDP_LDFLAGS = \
 	-Wl,--wrap=ovs_mutex_lock_at,--wrap=ovs_mutex_unlock
-$(XDP_BUILDDIR)/tests/test-xdp-unit: XDP_LDFLAGS += -Wl,--wrap=time_msec
+$(XDP_BUILDDIR)/tests/test-xdp-unit: XDP_LDFLAGS += \
+	-Wl,--wrap=time_msec,--wrap=pthread_create
 
 # Extra libraries that the offload's sources or the programs use directly.
 .SECONDEXPANSION:

@@ -44,6 +44,7 @@ extern const struct unit_case unit_meter[];
 extern const struct unit_case unit_numbers[];
 extern const struct unit_case unit_object[];
 extern const struct unit_case unit_op_flags[];
+extern const struct unit_case unit_pool[];
 extern const struct unit_case unit_port[];
 extern const struct unit_case unit_sequence[];
 extern const struct unit_case unit_shared[];
