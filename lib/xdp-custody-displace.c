@@ -161,19 +161,26 @@ sample(struct custody_flow *flow, void *aux OVS_UNUSED)
 }
 
 /* Returns the first of the busiest refused megaflows, or NULL if there is none
- * any more. */
+ * any more, or if so many had to be looked at that the pass has to pause. */
 static struct custody_flow *
 get_busiest(void)
     OVS_REQUIRES(xdp_mutex)
 {
+    unsigned int cost = 0;
+
     for (int i = N_CLASSES - 1; i >= 0; i--) {
         while (!ovs_list_is_empty(&pass.busy[i])) {
             struct custody_flow *flow
                 = CONTAINER_OF(ovs_list_front(&pass.busy[i]),
                                struct custody_flow, refused_node);
 
-            if (can_enter(flow)) {
+            if (can_enter(flow) && xdp_offer_table(flow) == pass.table) {
                 return flow;
+            }
+            cost += 2 * CUSTODY_LOOK;
+            if (cost > CUSTODY_BUDGET) {
+                pass.pausing = true;
+                return NULL;
             }
             ovs_list_remove(&flow->refused_node);
             ovs_list_push_back(&custody_refused[flow->reason],
@@ -230,8 +237,8 @@ exchange(struct custody_flow *flow, void *aux OVS_UNUSED)
         return CUSTODY_LOOK;
     }
     busiest = get_busiest();
-    pass.is_over = !busiest;
     if (!busiest) {
+        pass.is_over = !pass.pausing;
         return CUSTODY_BUDGET;
     }
     if (!is_busier(busiest->rate, flow->rate)) {
@@ -382,7 +389,8 @@ end_pass(void)
 }
 
 /* Ends the first walk.  Returns true if there is something to do for the
- * second one. */
+ * second one, or if it has to be called again with the next hold of the
+ * lock. */
 static bool
 end_sampling(void)
     OVS_REQUIRES(xdp_mutex)
@@ -391,6 +399,9 @@ end_sampling(void)
     unsigned int n = 0;
     int class = 0;
 
+    if (pass.pausing) {
+        return true;
+    }
     pass.sampling = false;
     pass.position = 0;
     if (n_in_row < ENOUGH || !busiest) {
@@ -417,13 +428,13 @@ continue_pass(void)
 {
     bool more;
 
+    pass.pausing = pass.starved = false;
     if (!is_loaded(pass.table)) {
         more = false;
     } else if (pass.sampling) {
         more = (custody_walk(&pass.position, sample, NULL)
                 || end_sampling());
     } else {
-        pass.pausing = pass.starved = false;
         more = (custody_walk(&pass.position, exchange, NULL)
                 && !pass.is_over);
         if (pass.pausing) {
