@@ -82,6 +82,7 @@ static struct {
     bool starved;               /* Nor before slots are free, or before the
                                  * table is not busy any more. */
     unsigned int n_delays;      /* How often in a row it was busy. */
+    unsigned int n_kicks;       /* custody_n_full_kicks() when it began. */
     bool fruitful;              /* Has it displaced a megaflow, or would have,
                                  * had the table not been busy? */
 } pass OVS_GUARDED_BY(xdp_mutex);
@@ -354,6 +355,7 @@ begin_pass(void)
     }
     pass.table = table;
     pass.sampling = true;
+    pass.n_kicks = custody_n_full_kicks();
 }
 
 /* Ends the pass.  Megaflows that are still refused are the first to be tried
@@ -371,7 +373,8 @@ end_pass(void)
         ovs_list_push_back_all(&all, &pass.busy[i]);
     }
     if (!ovs_list_is_empty(&all)
-        && (!is_loaded(pass.table) || !xdp_flow_table_is_full(pass.table))) {
+        && (!is_loaded(pass.table) || !xdp_flow_table_is_full(pass.table)
+            || pass.n_kicks != custody_n_full_kicks())) {
         /* Nobody tried them while they were in 'busy'. */
         xdp_custody_kick(XDP_REASON_BIT(XDP_REASON_FLOWS_FULL));
     }

@@ -214,6 +214,7 @@ extern struct xdp_totals custody_totals OVS_GUARDED_BY(xdp_mutex);
 /* xdp-custody-wake.c. */
 void custody_wake_init(void);
 void custody_wake(void) OVS_REQUIRES(xdp_mutex);
+unsigned int custody_n_full_kicks(void) OVS_REQUIRES(xdp_mutex);
 void custody_note_shortage(const struct xdp_flow_table *)
     OVS_REQUIRES(xdp_mutex);
 

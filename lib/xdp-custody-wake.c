@@ -10,6 +10,9 @@
 /* Reasons that may have passed since the worker looked last. */
 static uint32_t wanted OVS_GUARDED_BY(xdp_mutex);
 
+/* How often lack of room was among the reasons that may have. */
+static unsigned int n_full_kicks OVS_GUARDED_BY(xdp_mutex);
+
 /* Changed to wake up the worker: some time, or at once to free slots. */
 static struct seq *wakeup;
 static struct seq *shortage;
@@ -70,7 +73,16 @@ void
 xdp_custody_kick(uint32_t reasons)
 {
     wanted |= reasons;
+    n_full_kicks += (reasons & XDP_REASON_BIT(XDP_REASON_FLOWS_FULL)) != 0;
     custody_wake();
+}
+
+/* Returns how often megaflows that are refused for lack of room were to be
+ * tried again. */
+unsigned int
+custody_n_full_kicks(void)
+{
+    return n_full_kicks;
 }
 
 /* Returns the reasons that may have passed since the last call. */

@@ -551,11 +551,18 @@ retry_one(enum xdp_reason reason, unsigned int *n_busy)
     struct custody_flow *flow = CONTAINER_OF(ovs_list_front(&retrying),
                                              struct custody_flow,
                                              refused_node);
+    bool full = false;
 
-    if (!flow->n_refs || custody_all_stopping(flow)) {
+    if (reason == XDP_REASON_FLOWS_FULL) {
+        /* It may be another table that has room. */
+        const struct xdp_flow_table *table = xdp_offer_table(flow);
+
+        full = table && xdp_flow_table_is_full(table);
+    }
+    if (!flow->n_refs || custody_all_stopping(flow) || full) {
         ovs_list_remove(&flow->refused_node);
         ovs_list_push_back(&custody_refused[reason], &flow->refused_node);
-        return true;
+        return !full || count_tables() > 1;
     }
     if (!xdp_offer(flow, true)) {
         ovs_list_remove(&flow->refused_node);

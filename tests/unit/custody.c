@@ -8,14 +8,18 @@
 
 #undef NDEBUG
 #include <stdint.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include "coverage.h"
 #include "fixture.h"
 #include "megaflows.h"
 #include "ovs-thread.h"
 #include "unit.h"
 #include "util.h"
+#include "xdp-coverage.h"
 #include "xdp-custody-private.h"
+#include "xdp-port-private.h"
 #include "xdp-program.h"
 
 /* Returns true if megaflow 'i' is in custody. */
@@ -137,8 +141,71 @@ test_custody_worker(void)
     megaflows_end();
 }
 
+/* Of lib/xdp-coverage.c. */
+extern struct coverage_counter counter_xdp_flow_retried;
+
+/* Makes another object with a table.  Returns NULL, with the case failed, if
+ * that cannot be. */
+static struct xdp_object *
+make_object(void)
+{
+    char *path = xasprintf("%s/another.o", temp_dir);
+    char *command = xasprintf("cp %s %s", object_path, path);
+    struct xdp_object *object = NULL;
+    struct xdp_flow_table_limits limits;
+    char *message = NULL;
+
+    ovs_assert(!system(command));
+    xdp_lock();
+    limits = *xdp_netdev_get_limits();
+    limits.n_flows = limits.n_slots = 64;
+    if (xdp_object_get(path, &limits, false, &object, &message)) {
+        fail("%s", message);
+        free(message);
+    }
+    xdp_unlock();
+    free(command);
+    free(path);
+    return object;
+}
+
+/* One of two tables is full.  Megaflows for which it has no room are not
+ * translated again each time that there may be some in the other one. */
+static void
+test_custody_full(void)
+{
+    enum { N = 100, PLACES = 50 };
+    struct xdp_object *another;
+    bool more;
+
+    megaflows.n = N;
+    megaflows.n_places = PLACES;
+    if (!megaflows_begin()) {
+        return;
+    }
+    another = make_object();
+    if (another) {
+        xdp_coverage_publish();
+        counter_xdp_flow_retried.count();
+        more = xdp_custody_retry(XDP_REASON_BIT(XDP_REASON_FLOWS_FULL));
+        xdp_coverage_publish();
+        CHECK(!more && !counter_xdp_flow_retried.count());
+
+        /* But as soon as there is room. */
+        CHECK(megaflow_delete(0) && reclaim());
+        xdp_custody_retry(XDP_REASON_BIT(XDP_REASON_FLOWS_FULL));
+        CHECK(xdp_custody_n_offloaded() == PLACES);
+        CHECK(megaflow_put(0));
+        xdp_port_lock_config();
+        xdp_port_put_object(another);
+        xdp_port_unlock_config();
+    }
+    megaflows_end();
+}
+
 const struct unit_case unit_custody[] = {
     { "custody-leaving", test_custody_leaving, NEED_BPF },
     { "custody-worker", test_custody_worker, NEED_BPF },
+    { "custody-full", test_custody_full, NEED_BPF },
     { NULL, NULL, 0 }
 };
