@@ -18,10 +18,13 @@
 #include "ovs-atomic.h"
 #include "ovs-rcu.h"
 #include "ovs-thread.h"
+#include "timeval.h"
 #include "util.h"
 
-/* How many items are taken before others may go on that wait for RCU. */
+/* How many items are taken, and for how many ms, before others may go on that
+ * wait for RCU: a put may wait for a busy table. */
 #define BATCH 32
+#define MAX_BATCH_TIME 10
 
 /* What somebody waits for. */
 struct signal {
@@ -151,12 +154,14 @@ process(struct item *item)
     free(item);
 }
 
-/* Takes and does at most BATCH items.  Returns false if there are no more. */
+/* Takes and does a batch of items.  Returns false if there are no more. */
 static bool
 process_batch(void)
     OVS_REQUIRES(queue.read_lock)
 {
-    for (int i = 0; i < BATCH; i++) {
+    long long int end = time_msec() + MAX_BATCH_TIME;
+
+    for (int i = 0; i < BATCH && (!i || time_msec() < end); i++) {
         struct mpsc_queue_node *node = mpsc_queue_pop(&queue);
 
         if (!node) {

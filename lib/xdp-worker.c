@@ -115,27 +115,30 @@ reclaim_conns(void)
     }
 }
 
-/* Has the masks of all ports tried in the order of their use. */
+/* Has the masks of all ports tried in the order of their use, one table after
+ * the other: each takes its time. */
 static void
 sort_masks(void)
     OVS_EXCLUDED(xdp_mutex)
 {
-    bool begin = true;
-    bool more;
+    bool any = true;
 
-    do {
-        struct xdp_object *object;
+    for (size_t i = 0; any; i++) {
+        bool begin = true;
+        bool more;
 
-        more = false;
-        xdp_lock();
-        LIST_FOR_EACH (object, list_node, xdp_object_list()) {
-            if (object->has_table) {
-                more |= xdp_flow_table_sort_masks(object->table, begin);
-            }
-        }
-        xdp_unlock();
-        begin = false;
-    } while (more);
+        do {
+            struct xdp_object *object;
+
+            xdp_lock();
+            object = nth_object(i);
+            any = object != NULL;
+            more = (any && object->has_table
+                    && xdp_flow_table_sort_masks(object->table, begin));
+            xdp_unlock();
+            begin = false;
+        } while (more);
+    }
 }
 
 /* Fits the hint caches to what they are used for. */
