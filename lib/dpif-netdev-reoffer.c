@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "cmap.h"
 #include "dpif-netdev-xdp.h"
 #include "openvswitch/match.h"
 #include "ovs-thread.h"
@@ -18,7 +19,16 @@
 struct selection {
     const odp_port_t *ports;
     size_t n;
+    unsigned int n_offered;     /* Since the last pause. */
 };
+
+/* How many flows of a thread are looked at before it may have its lock. */
+#define BATCH 64
+
+/* After how many offers there is a pause, and of how many nanoseconds: they
+ * are in a queue, and take memory, until somebody takes them. */
+#define MAX_OFFERS 1000
+#define PAUSE (1000 * 1000)
 
 /* Returns true if 'flow' is to be offered. */
 static bool
@@ -36,24 +46,43 @@ is_selected(const struct selection *selection,
     return false;
 }
 
-/* Offers the selected flows of 'pmd'.  A later modification or deletion comes
- * behind it, because 'pmd->flow_mutex' is held. */
+/* Offers the selected flows of 'pmd', with each of which 'pmd->flow_mutex' is
+ * held: a later modification or deletion comes behind it.  It is given back
+ * after each BATCH of them, since the thread needs it.  Whoever makes a flow
+ * then may move others in 'pmd->flow_table': one may be met twice, or not at
+ * all. */
 static void
 offer_selected(struct dp_netdev_pmd_thread *pmd, void *selection_)
 {
-    const struct selection *selection = selection_;
-    struct dp_netdev_flow *flow;
+    struct selection *selection = selection_;
+    struct cmap_position position = { .bucket = 0 };
+    bool more = true;
 
-    ovs_mutex_lock(&pmd->flow_mutex);
-    CMAP_FOR_EACH (flow, node, &pmd->flow_table) {
-        if (is_selected(selection, flow)) {
-            struct match match;
+    while (more) {
+        ovs_mutex_lock(&pmd->flow_mutex);
+        for (int i = 0; i < BATCH && more; i++) {
+            struct cmap_node *node = cmap_next_position(&pmd->flow_table,
+                                                        &position);
+            struct dp_netdev_flow *flow
+                = node ? CONTAINER_OF(node, struct dp_netdev_flow, node)
+                       : NULL;
 
-            dpif_netdev_xdp_get_match(flow, &match);
-            dpif_netdev_offer_flow(pmd, flow, &match);
+            more = flow != NULL;
+            if (more && is_selected(selection, flow)) {
+                struct match match;
+
+                dpif_netdev_xdp_get_match(flow, &match);
+                dpif_netdev_offer_flow(pmd, flow, &match);
+                selection->n_offered++;
+            }
+        }
+        ovs_mutex_unlock(&pmd->flow_mutex);
+        if (selection->n_offered >= MAX_OFFERS) {
+            /* Not quiescent: that may free 'pmd'. */
+            xnanosleep_no_quiesce(PAUSE);
+            selection->n_offered = 0;
         }
     }
-    ovs_mutex_unlock(&pmd->flow_mutex);
 }
 
 /* Offers all flows of all userspace datapaths. */
@@ -65,7 +94,9 @@ dpif_netdev_reoffer_all(void)
     dpif_netdev_for_each_pmd(offer_selected, &all);
 }
 
-/* Offers the flows of the 'n' 'ports' that the XDP offload does not know. */
+/* Offers the flows of the 'n' 'ports' that the XDP offload does not know.  It
+ * may miss some, so this should be done once more, when it has taken the
+ * others. */
 void
 dpif_netdev_reoffer_ports(const odp_port_t *ports, size_t n)
 {

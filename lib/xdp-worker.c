@@ -7,6 +7,7 @@
 
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "coverage.h"
 #include "dpif-netdev-reoffer.h"
@@ -29,6 +30,9 @@
 /* How often the masks of the ports are put into the order of their use, and
  * the hint caches are fitted to theirs, in ms. */
 #define SORT_INTERVAL 1000
+
+/* When flows of a new port are offered for the second time, in ms. */
+#define REOFFER_INTERVAL 1000
 
 /* How often megaflows are tried again that a system call has failed for, in
  * ms: nothing tells when it would succeed. */
@@ -157,14 +161,32 @@ fit_hints(void)
     xdp_unlock();
 }
 
-/* Has the datapath offer the flows of the ports that got our flow API. */
+/* Has the datapath offer the flows of the ports that got our flow API, and
+ * once more when REOFFER_INTERVAL has passed, since it may miss some. */
 static void
 offer_new_ports(void)
 {
+    static long long int again_at = LLONG_MAX;
+    static odp_port_t *again;
+    static size_t n_again;
+    odp_port_t *ports;
     size_t n;
-    odp_port_t *ports = xdp_custody_take_new_ports(&n);
 
+    if (time_msec() >= again_at) {
+        dpif_netdev_reoffer_ports(again, n_again);
+        free(again);
+        again = NULL;
+        n_again = 0;
+        again_at = LLONG_MAX;
+    }
+    ports = xdp_custody_take_new_ports(&n);
     dpif_netdev_reoffer_ports(ports, n);
+    if (n) {
+        again = xrealloc(again, (n_again + n) * sizeof *again);
+        memcpy(again + n_again, ports, n * sizeof *again);
+        n_again += n;
+        again_at = time_msec() + REOFFER_INTERVAL;
+    }
     free(ports);
 }
 
