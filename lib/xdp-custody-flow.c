@@ -111,9 +111,10 @@ get_table(uint32_t hash)
 }
 
 /* Calls 'cb', which returns what it has cost, for megaflows from '*position'
- * on, which is zero at first, until CUSTODY_BUDGET is spent.  Then the caller
- * may give back 'xdp_mutex' before the next part of the walk.  Returns false
- * when the walk is over.  'cb' must not make or delete megaflows.
+ * on, which is zero at first, until CUSTODY_BUDGET is spent, or 'xdp_mutex'
+ * should be given back.  Then the caller may do that before the next part of
+ * the walk.  Returns false when the walk is over.  'cb' must not make or delete
+ * megaflows.
  *
  * A megaflow that is there all the time is met once, whatever comes and goes
  * meanwhile. */
@@ -123,7 +124,8 @@ custody_walk(size_t *position,
 {
     unsigned int cost = 0;
 
-    while (*position < CUSTODY_TABLES && cost < CUSTODY_BUDGET) {
+    while (*position < CUSTODY_TABLES && cost < CUSTODY_BUDGET
+           && (!cost || !xdp_lock_is_due())) {
         struct hmap *table = &custody_flows[(*position)++];
         struct custody_flow *flow;
 

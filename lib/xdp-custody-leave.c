@@ -11,15 +11,19 @@
 #include "xdp-custody-private.h"
 #include "xdp-program.h"
 
-/* Takes '*n_left' megaflows of 'port' out of XDP, or fewer if there are no
- * more, for 'reason', and subtracts their number from '*n_left', which is
- * XDP_CUSTODY_BATCH when the lock is taken.  Returns true if there may be some
- * left. */
+/* Takes '*n_left' megaflows of 'port' out of XDP for 'reason', or fewer if
+ * there are no more, or if the lock should be given back.  Subtracts their
+ * number from '*n_left', which is XDP_CUSTODY_BATCH when the lock is taken.
+ * Returns true if there may be some left. */
 bool
 custody_port_withdraw_some(struct custody_port *port, enum xdp_reason reason,
                            size_t *n_left)
 {
     for (; port->n_offloaded && *n_left; --*n_left) {
+        if (*n_left < XDP_CUSTODY_BATCH && xdp_lock_is_due()) {
+            *n_left = 0;
+            break;
+        }
         custody_withdraw(CONTAINER_OF(ovs_list_front(&port->flows),
                                       struct custody_flow, port_node),
                          reason, NULL);

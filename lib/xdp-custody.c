@@ -541,9 +541,9 @@ count_tables(void)
 }
 
 /* Tries the first megaflow of 'retrying'.  Returns false if that has shown
- * that the rest, which is refused for 'reason', too, need not be tried.  If its
- * table is busy, it goes to the end of 'retrying', and '*n_busy' is counted
- * down. */
+ * that the rest, which is refused for 'reason', too, need not be tried.  If
+ * its table is busy, it goes to the end of 'retrying', and '*n_busy' is
+ * counted down. */
 static bool
 retry_one(enum xdp_reason reason, unsigned int *n_busy)
     OVS_REQUIRES(xdp_mutex)
@@ -601,7 +601,8 @@ retry_some(enum xdp_reason reason, unsigned int *n_busy)
     bool more = true;
 
     for (uint64_t cost = 0;
-         cost < XDP_CUSTODY_BATCH && more && *n_busy == n_before; cost++) {
+         cost < XDP_CUSTODY_BATCH && more && *n_busy == n_before
+         && (!cost || !xdp_lock_is_due()); cost++) {
         more = !ovs_list_is_empty(&retrying) && retry_one(reason, n_busy);
         cost += CUSTODY_MADE_COST * (count_made() - n_made);
         n_made = count_made();

@@ -27,6 +27,11 @@ static pthread_cond_t served = PTHREAD_COND_INITIALIZER;
 static unsigned int n_waiting OVS_GUARDED_BY(queue_mutex);
 static atomic_llong waiting_since = 0; /* time_usec(), or 0 if nobody waits. */
 
+/* After how many microseconds the lock should be given back by whoever can do
+ * the rest later, and when it was taken, as time_usec(). */
+#define MAX_HOLD 500
+static long long int taken_at OVS_GUARDED_BY(xdp_mutex);
+
 /* Returns 'waiting_since'. */
 static long long int
 get_waiting_since(void)
@@ -77,6 +82,15 @@ xdp_lock(void)
     }
     ovs_mutex_lock(&xdp_mutex);
     ovs_mutex_unlock(&turn);
+    taken_at = time_usec();
+}
+
+/* Returns true if this thread has had the lock for so long that it should give
+ * it back, if it has done anything at all. */
+bool
+xdp_lock_is_due(void)
+{
+    return time_usec() >= taken_at + MAX_HOLD;
 }
 
 /* Unlocks it. */

@@ -12,11 +12,16 @@
  * PMD threads and revalidators wait for it, so nobody does with it what takes
  * long, and everybody takes it in turn: without that, a thread that gives it
  * back and takes it at once, again and again, would leave others waiting for
- * seconds, those that it depends on among them.
+ * seconds, those that it depends on among them.  Whoever works on many things
+ * gives it back after so many of them as take a millisecond, and asks
+ * xdp_lock_is_due() before that: on some machines, and whenever the thread
+ * loses its CPU, they take longer.
  */
 
 #ifndef XDP_MUTEX_H
 #define XDP_MUTEX_H 1
+
+#include <stdbool.h>
 
 #include "openvswitch/thread.h"
 #include "ovs-thread.h"
@@ -25,5 +30,6 @@ extern struct ovs_mutex xdp_mutex;
 
 void xdp_lock(void) OVS_ACQUIRES(xdp_mutex);
 void xdp_unlock(void) OVS_RELEASES(xdp_mutex);
+bool xdp_lock_is_due(void) OVS_REQUIRES(xdp_mutex);
 
 #endif /* xdp-mutex.h */

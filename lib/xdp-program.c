@@ -392,7 +392,7 @@ load_file(const char *path, const void *data, size_t size,
  * changed, otherwise a new one.  Returns 0, or a positive errno value with a
  * message in '*errp', which the caller frees.
  *
- * If 'locked', the caller holds 'xdp_mutex', which is released meanwhile, since
+ * If 'locked', the caller holds 'xdp_mutex', which is released meanwhile:
  * reading and loading take long.  Only one thread may be here at a time. */
 int
 xdp_object_get(const char *path, const struct xdp_flow_table_limits *limits,

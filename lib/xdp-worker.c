@@ -54,8 +54,9 @@ nth_object(size_t index)
 }
 
 /* Frees the slots of all tables that were withdrawn before the call, and the
- * port numbers that were retired, when no program can know them any more.  Waits for that without 'xdp_mutex', which
- * statistics and puts need meanwhile. */
+ * port numbers that were retired, when no program can know them any more.
+ * Waits for that without 'xdp_mutex', which statistics and puts need
+ * meanwhile. */
 static void
 reclaim(void)
     OVS_EXCLUDED(xdp_mutex)

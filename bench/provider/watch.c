@@ -23,7 +23,8 @@
  *     and had no CPU, which the kernel knows (schedstat).
  *
  * Of the second thread, it is the latter, less what those who had the lock
- * meanwhile have lost in that way.  The time that passed is given, too.
+ * meanwhile, or were the next to have it, have lost in that way.  The time
+ * that passed is given, too.
  */
 
 #include <config.h>
@@ -69,8 +70,18 @@ static struct histogram holds;
 static struct moment taken_at;
 static bool was_watching;       /* When the lock was taken. */
 
-/* What all holds took longer than what counts of them. */
+/* When it was given back.  'xdp_mutex' protects it. */
+static uint64_t released_at;
+
+/* What all holds took longer than what counts of them, and for how long nobody
+ * had the lock because who was the next to have it had no CPU. */
 static atomic_uint64_t lost;
+
+/* Of this thread: for how long it had no CPU when it gave the lock back, or 0,
+ * and whether it is the second one, whose own time without a CPU counts
+ * already. */
+static __thread uint64_t last_without_cpu;
+static __thread bool is_second;
 
 /* The second thread. */
 static struct flow_set set;
@@ -153,6 +164,22 @@ add_hold(const struct moment *begin)
 
     histogram_add(&holds, wall, ns);
     atomic_add_relaxed(&lost, wall - ns, &orig);
+    released_at = end.time;
+    last_without_cpu = end.without_cpu;
+}
+
+/* Adds to 'lost' what passed before 'begin', when this thread took the lock,
+ * without anybody having it. */
+static void
+add_gap(const struct moment *begin)
+{
+    uint64_t orig;
+
+    if (released_at && last_without_cpu && !is_second) {
+        atomic_add_relaxed(&lost,
+                           MIN(minus(begin->time, released_at),
+                               begin->without_cpu - last_without_cpu), &orig);
+    }
 }
 
 /* Adds what the second thread has waited since 'begin'. */
@@ -190,6 +217,7 @@ __wrap_ovs_mutex_lock_at(const struct ovs_mutex *mutex, const char *where)
         atomic_read_relaxed(&watching, &was_watching);
         if (was_watching) {
             taken_at = get_moment();
+            add_gap(&taken_at);
         }
     }
 }
@@ -214,6 +242,7 @@ thread_main(void *aux OVS_UNUSED)
     uint64_t i = 0;
     bool stopped;
 
+    is_second = true;
     do {
         struct flow_set one = set;
         struct moment begin;
@@ -249,6 +278,7 @@ watch_start(const struct flow_set *set_)
     memset(&stalls, 0, sizeof stalls);
     xdp_lock();
     memset(&holds, 0, sizeof holds);
+    released_at = 0;
     atomic_store_relaxed(&watching, true);
     xdp_unlock();
     atomic_init(&stop, false);

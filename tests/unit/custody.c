@@ -141,6 +141,44 @@ test_custody_worker(void)
     megaflows_end();
 }
 
+/* For custody_walk(): takes longer than the lock should be held. */
+static unsigned int
+look_slowly(struct custody_flow *flow OVS_UNUSED, void *n_)
+{
+    unsigned int *n = n_;
+
+    usleep(1000);
+    ++*n;
+    return CUSTODY_LOOK;
+}
+
+/* A walk over megaflows gives others their turn although it has looked at few,
+ * if that takes long. */
+static void
+test_custody_slow(void)
+{
+    enum { N = 100 };
+    size_t position = 0;
+    unsigned int n = 0;
+    bool more;
+
+    megaflows.n = N;
+    if (!megaflows_begin()) {
+        return;
+    }
+    do {
+        unsigned int n_before = n;
+
+        xdp_lock();
+        more = custody_walk(&position, look_slowly, &n);
+        xdp_unlock();
+        /* No table has many of them. */
+        CHECK(n - n_before < N / 4);
+    } while (more);
+    CHECK(n == N);
+    megaflows_end();
+}
+
 /* Of lib/xdp-coverage.c. */
 extern struct coverage_counter counter_xdp_flow_retried;
 
@@ -206,6 +244,7 @@ test_custody_full(void)
 const struct unit_case unit_custody[] = {
     { "custody-leaving", test_custody_leaving, NEED_BPF },
     { "custody-worker", test_custody_worker, NEED_BPF },
+    { "custody-slow", test_custody_slow, NEED_BPF },
     { "custody-full", test_custody_full, NEED_BPF },
     { NULL, NULL, 0 }
 };

@@ -35,7 +35,8 @@ free_and_count(uint64_t epoch)
 }
 
 /* A retired number is for the same device at once, and for others when those
- * who may know it have been waited for.  Nobody is waited for with the lock. */
+ * who may know it have been waited for.  Nobody is waited for with the
+ * lock. */
 static void
 check_numbers(void)
     OVS_REQUIRES(xdp_mutex)
