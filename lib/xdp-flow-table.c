@@ -18,7 +18,6 @@
 
 #include "openvswitch/vlog.h"
 #include "util.h"
-#include "xdp-pool.h"
 
 VLOG_DEFINE_THIS_MODULE(xdp_flow_table);
 
@@ -295,9 +294,10 @@ xdp_flow_table_prepare(struct xdp_flow_table *table, bool is_new,
     if (id != UINT32_MAX) {
         return xdp_subtable_prepare(&table->masks[id].subtable);
     }
-    return (table_mask_find_unused(table) == UINT32_MAX
-            || (xdp_subtable_prepare_map(&table->next_map)
-                && xdp_pool_has_room(1)));
+    id = table_mask_find_unused(table);
+    return (id == UINT32_MAX
+            || xdp_subtable_prepare_reset(&table->masks[id].subtable,
+                                          &table->next_map));
 }
 
 /* Takes a free slot, of which there must be one, for a flow of 'mask' with

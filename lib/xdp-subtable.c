@@ -32,7 +32,7 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 #define GROWTH 2
 
 /* How many times XDP_SUBTABLE_COPIES entries a subtable is given time to copy
- * before an insertion, if it is behind: that takes a third of a millisecond. */
+ * before an insertion, if it is behind: in a third of a millisecond. */
 #define MAX_BATCHES 64
 
 /* Milliseconds from a failure to the next try. */
@@ -151,10 +151,43 @@ xdp_subtable_init(struct xdp_subtable *st, int outer_fd, uint32_t index,
     ovs_list_init(&st->uncopied);
 }
 
+/* Has programs find the next map of 'st', which has all entries.  Nobody may
+ * change it before finish_publishing().  Returns 0 or a positive errno
+ * value. */
+static int
+begin_publishing(struct xdp_subtable *st)
+{
+    return xdp_swap_begin(st->outer_fd, st->index, st->next_fd,
+                          &st->next_swap);
+}
+
+/* Waits until programs find the next map of 'st', if they are about to, and
+ * makes it the current one.  Returns 0 or a positive errno value; then there
+ * is a next map still. */
+static int
+finish_publishing(struct xdp_subtable *st)
+{
+    int error = 0;
+
+    if (st->next_swap) {
+        error = xdp_swap_end(st->next_swap, st->fd);
+        if (!error) {
+            xdp_swap_unref(st->swap);
+            st->swap = st->next_swap;
+            st->fd = st->next_fd;
+            st->capacity = st->next_capacity;
+            st->next_fd = -1;
+        }
+        st->next_swap = NULL;
+    }
+    return error;
+}
+
 /* Stops the growth of 'st', if it grows. */
 static void
 stop_growth(struct xdp_subtable *st)
 {
+    finish_publishing(st);
     creation_unref(st->creation);
     st->creation = NULL;
     if (st->next_fd >= 0) {
@@ -178,24 +211,6 @@ xdp_subtable_destroy(struct xdp_subtable *st)
     }
 }
 
-/* Makes the map 'fd', for 'capacity' entries, the one that programs find in
- * 'st'.  Returns 0 or a positive errno value; then nothing has changed. */
-static int
-publish(struct xdp_subtable *st, int fd, uint32_t capacity)
-{
-    struct xdp_swap *swap;
-    int error;
-
-    error = xdp_swap_start(st->outer_fd, st->index, fd, st->fd, &swap);
-    if (!error) {
-        xdp_swap_unref(st->swap);
-        st->swap = swap;
-        st->fd = fd;
-        st->capacity = capacity;
-    }
-    return error;
-}
-
 /* Notes in the log that 'st' got no map because of 'error', and returns
  * that. */
 static int
@@ -206,15 +221,53 @@ creation_failed(const struct xdp_subtable *st, int error)
     return error;
 }
 
-/* Has a thread make a map for xdp_subtable_reset(), '*mapp', which is NULL at
- * first.  Returns true if it is there, or has failed. */
-bool
-xdp_subtable_prepare_map(struct xdp_subtable_creation **mapp)
+/* Takes '*mapp', or makes a map if that is NULL, and has programs find that in
+ * 'st'.  Returns 0 or a positive errno value; then nothing has changed. */
+static int
+begin_reset(struct xdp_subtable *st, struct xdp_subtable_creation **mapp)
 {
-    if (!*mapp) {
-        *mapp = creation_start(MIN_CAPACITY);
+    int fd, error;
+
+    stop_growth(st);
+    st->next_capacity = MIN(MIN_CAPACITY, st->limit);
+    if (*mapp) {
+        fd = creation_finish(*mapp);
+        *mapp = NULL;
+    } else {
+        fd = xdp_subtable_create_map(st->next_capacity);
     }
-    return creation_is_over(*mapp);
+    if (fd < 0) {
+        return -fd;
+    }
+    st->next_fd = fd;
+    error = begin_publishing(st);
+    if (error) {
+        stop_growth(st);
+    }
+    return error;
+}
+
+/* Prepares xdp_subtable_reset() of 'st', for which that may be called: has a
+ * thread make a map, '*mapp', which is NULL at first, and has programs find
+ * that.  Returns false if xdp_subtable_reset() would have to wait for one or
+ * the other. */
+bool
+xdp_subtable_prepare_reset(struct xdp_subtable *st,
+                           struct xdp_subtable_creation **mapp)
+{
+    if (!st->next_swap) {
+        if (!*mapp) {
+            *mapp = creation_start(MIN_CAPACITY);
+        }
+        if (!creation_is_over(*mapp) || !xdp_pool_has_room(1)) {
+            return false;
+        }
+        if (begin_reset(st, mapp)) {
+            /* It will not wait, but fail. */
+            return true;
+        }
+    }
+    return xdp_swap_is_visible(st->next_swap);
 }
 
 /* Gives back '*mapp', if it is not NULL. */
@@ -232,22 +285,15 @@ int
 xdp_subtable_reset(struct xdp_subtable *st,
                    struct xdp_subtable_creation **mapp)
 {
-    uint32_t capacity = MIN(MIN_CAPACITY, st->limit);
-    int fd, error;
+    int error;
 
     ovs_assert(!st->n);
-    if (*mapp) {
-        fd = creation_finish(*mapp);
-        *mapp = NULL;
-    } else {
-        fd = xdp_subtable_create_map(capacity);
+    error = st->next_swap ? 0 : begin_reset(st, mapp);
+    if (!error) {
+        error = finish_publishing(st);
     }
-    if (fd < 0) {
-        return creation_failed(st, -fd);
-    }
-    error = publish(st, fd, capacity);
     if (error) {
-        close(fd);
+        stop_growth(st);
         return creation_failed(st, error);
     }
     /* Nothing will have to be changed in the old map. */
@@ -403,9 +449,25 @@ xdp_subtable_prepare(struct xdp_subtable *st)
     if (st->next_fd < 0 || st->n_uncopied > XDP_SUBTABLE_COPIES) {
         return true;
     }
-    return (st->swap && !xdp_swap_is_over(st->swap)
-            ? st->n < st->capacity
-            : xdp_pool_has_room(1));
+    if (!st->next_swap) {
+        int error;
+
+        if (st->swap && !xdp_swap_is_over(st->swap)) {
+            return st->n < st->capacity;
+        }
+        if (!xdp_pool_has_room(1)) {
+            return false;
+        }
+        error = st->n_uncopied ? copy_some(st) : 0;
+        if (!error) {
+            error = begin_publishing(st);
+        }
+        if (error) {
+            growth_failed(st, error);
+            return true;
+        }
+    }
+    return xdp_swap_is_visible(st->next_swap);
 }
 
 /* Makes room for another entry in 'st', and does a step of its growth, if it
@@ -414,8 +476,13 @@ static int
 grow(struct xdp_subtable *st)
 {
     uint32_t left = st->capacity - st->n;
-    int error = begin_growth(st);
+    int error;
 
+    if (st->next_swap) {
+        error = finish_publishing(st);
+        return error ? growth_failed(st, error) : 0;
+    }
+    error = begin_growth(st);
     if (error || (!st->creation && st->next_fd < 0)) {
         return error;
     }
@@ -443,9 +510,9 @@ grow(struct xdp_subtable *st)
             }
             xdp_swap_wait(st->swap);
         }
-        error = publish(st, st->next_fd, st->next_capacity);
+        error = begin_publishing(st);
         if (!error) {
-            st->next_fd = -1;
+            error = finish_publishing(st);
         }
     }
     return error ? growth_failed(st, error) : 0;
@@ -491,6 +558,13 @@ int
 xdp_subtable_modify(struct xdp_subtable *st, struct xdp_subtable_entry *entry,
                     uint32_t slot)
 {
+    if (st->next_swap) {
+        int error = finish_publishing(st);
+
+        if (error) {
+            growth_failed(st, error);
+        }
+    }
     if (bpf_map_update_elem(st->fd, &entry->digest, &slot, BPF_EXIST)) {
         return errno;
     }

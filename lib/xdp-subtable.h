@@ -55,13 +55,14 @@ struct xdp_subtable {
     struct xdp_swap *swap;      /* The last growth, which may be over, or
                                  * NULL. */
 
-    /* The next map, first while a thread makes it, and then while entries are
-     * copied. */
+    /* The next map, first while a thread makes it, then while entries are
+     * copied, and until programs find it. */
     struct xdp_subtable_creation *creation; /* Or NULL. */
     int next_fd;                /* Or -1. */
     uint32_t next_capacity;
     struct ovs_list uncopied;   /* Entries that it does not have yet. */
     uint32_t n_uncopied;
+    struct xdp_swap *next_swap; /* If it is being published, otherwise NULL. */
 
     /* After a failure. */
     int error;
@@ -77,7 +78,8 @@ int xdp_subtable_create_map(uint32_t capacity);
 void xdp_subtable_init(struct xdp_subtable *, int outer_fd, uint32_t index,
                        uint32_t limit);
 void xdp_subtable_destroy(struct xdp_subtable *);
-bool xdp_subtable_prepare_map(struct xdp_subtable_creation **);
+bool xdp_subtable_prepare_reset(struct xdp_subtable *,
+                                struct xdp_subtable_creation **);
 void xdp_subtable_unprepare_map(struct xdp_subtable_creation **);
 int xdp_subtable_reset(struct xdp_subtable *,
                        struct xdp_subtable_creation **);

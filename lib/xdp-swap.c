@@ -27,6 +27,7 @@ struct xdp_swap {
     int outer_fd;
     uint32_t index;
     int new_fd;
+    uint32_t new_id;            /* Of its map. */
     int old_fd;                 /* -1 after a swap that has succeeded. */
     bool over;
     int error;                  /* A positive errno value, if over. */
@@ -60,33 +61,32 @@ swap_run(struct xdp_job *job)
     xdp_swap_unref(swap);
 }
 
-/* Returns true if programs that start now find the new map of 'swap', whose id
- * is 'id'. */
-static bool
-is_visible(const struct xdp_swap *swap, uint32_t id)
+/* Returns true if programs that start now find the new map of 'swap', or if it
+ * has failed: then xdp_swap_end() does not wait. */
+bool
+xdp_swap_is_visible(const struct xdp_swap *swap)
 {
     uint32_t current;
 
-    return (!bpf_map_lookup_elem(swap->outer_fd, &swap->index, &current)
-            && current == id);
+    return (xdp_swap_is_over(swap)
+            || (!bpf_map_lookup_elem(swap->outer_fd, &swap->index, &current)
+                && current == swap->new_id));
 }
 
-/* Makes the map 'new_fd' element 'index' of the map of maps 'outer_fd', in
- * which it must not be yet, instead of 'old_fd', or of one that the caller
- * cares for if that is -1.  When this returns, programs that start find the
- * new map.
+/* Begins to make the map 'new_fd' element 'index' of the map of maps
+ * 'outer_fd', in which it must not be yet.  Does not wait: the caller must
+ * change neither map before xdp_swap_end(), or both alike: nobody knows which
+ * one programs find.
  *
- * On success returns 0 and stores the swap in '*swapp', for xdp_swap_unref().
- * 'old_fd' belongs to the swap, which closes it.  On failure returns a
- * positive errno value, and nothing has changed. */
+ * On success returns 0 and stores the swap in '*swapp', for xdp_swap_end().
+ * On failure returns a positive errno value, and nothing has changed. */
 int
-xdp_swap_start(int outer_fd, uint32_t index, int new_fd, int old_fd,
+xdp_swap_begin(int outer_fd, uint32_t index, int new_fd,
                struct xdp_swap **swapp)
 {
     struct bpf_map_info info = { .id = 0 };
     uint32_t size = sizeof info;
     struct xdp_swap *swap;
-    int error = 0;
 
     *swapp = NULL;
     if (bpf_obj_get_info_by_fd(new_fd, &info, &size)) {
@@ -99,23 +99,62 @@ xdp_swap_start(int outer_fd, uint32_t index, int new_fd, int old_fd,
     swap->outer_fd = outer_fd;
     swap->index = index;
     swap->new_fd = new_fd;
-    swap->old_fd = old_fd;
+    swap->new_id = info.id;
+    swap->old_fd = -1;
     swap->over = false;
     swap->error = 0;
 
     ovs_refcount_ref(&swap->ref_cnt);
     xdp_pool_run(&swap->job);
-    while (!xdp_swap_is_over(swap) && !is_visible(swap, info.id)) {
+    *swapp = swap;
+    return 0;
+}
+
+/* Waits until programs that start find the new map of 'swap', from
+ * xdp_swap_begin(), instead of 'old_fd', or of one that the caller cares for
+ * if that is -1.
+ *
+ * On success returns 0.  'old_fd' belongs to the swap, which closes it.  On
+ * failure returns a positive errno value and gives back 'swap', and nothing
+ * has changed. */
+int
+xdp_swap_end(struct xdp_swap *swap, int old_fd)
+{
+    bool over;
+    int error;
+
+    while (!xdp_swap_is_visible(swap)) {
         xnanosleep_no_quiesce(POLL_INTERVAL);
     }
 
     ovs_mutex_lock(&mutex);
+    over = swap->over;
     error = swap->error;
+    if (!over) {
+        swap->old_fd = old_fd;
+    }
     ovs_mutex_unlock(&mutex);
     if (error) {
         xdp_swap_unref(swap);
-    } else {
-        *swapp = swap;
+    } else if (over && old_fd >= 0) {
+        close(old_fd);
+    }
+    return error;
+}
+
+/* As xdp_swap_begin() and xdp_swap_end() together.  Afterwards '*swapp' is for
+ * xdp_swap_unref(). */
+int
+xdp_swap_start(int outer_fd, uint32_t index, int new_fd, int old_fd,
+               struct xdp_swap **swapp)
+{
+    int error = xdp_swap_begin(outer_fd, index, new_fd, swapp);
+
+    if (!error) {
+        error = xdp_swap_end(*swapp, old_fd);
+        if (error) {
+            *swapp = NULL;
+        }
     }
     return error;
 }

@@ -19,6 +19,7 @@
 #include "unit.h"
 #include "util.h"
 #include "xdp-subtable.h"
+#include "xdp-swap.h"
 
 /* A subtable and what it should have. */
 struct subtable_fixture {
@@ -287,6 +288,20 @@ test_subtable_behind(void)
     subtable_destroy(&f);
 }
 
+/* Returns true if the next insertion into 'f' would wait until a new map can
+ * be seen. */
+static bool
+would_publish(const struct subtable_fixture *f)
+{
+    const struct xdp_subtable *st = &f->st;
+
+    if (st->next_fd < 0 || st->n_uncopied > XDP_SUBTABLE_COPIES
+        || (st->swap && !xdp_swap_is_over(st->swap))) {
+        return false;
+    }
+    return !st->next_swap || !xdp_swap_is_visible(st->next_swap);
+}
+
 /* Who asks before each insertion never waits for a map that is being made, and
  * learns early enough that there will not be room for long. */
 static void
@@ -309,6 +324,7 @@ test_subtable_prepare(void)
 
     while (n < N && n_waits < 60000) {
         if (xdp_subtable_prepare(&f.st)) {
+            CHECK(!would_publish(&f));
             CHECK(!subtable_insert(&f, n++));
         } else {
             usleep(1000);
