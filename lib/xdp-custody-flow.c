@@ -113,8 +113,8 @@ get_table(uint32_t hash)
 /* Calls 'cb', which returns what it has cost, for megaflows from '*position'
  * on, which is zero at first, until CUSTODY_BUDGET is spent, or 'xdp_mutex'
  * should be given back.  Then the caller may do that before the next part of
- * the walk.  Returns false when the walk is over.  'cb' must not make or delete
- * megaflows.
+ * the walk.  Returns false when the walk is over.  'cb' must not make or
+ * delete megaflows.
  *
  * A megaflow that is there all the time is met once, whatever comes and goes
  * meanwhile. */
