@@ -35,7 +35,7 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
 /* How many slots, times CPUs, become free at a time, so that nobody has to
  * wait for long. */
-#define RECLAIM_SLOTS 4096
+#define RECLAIM_SLOTS 1024
 
 /* Memory. */
 
@@ -380,7 +380,7 @@ xdp_flow_table_wait(const struct xdp_flow_table *table)
 
 /* Frees slots that became garbage in 'epoch' or before, and the lists of masks
  * that were replaced then.  Does a part of that, which takes no more than
- * about a millisecond, and returns true if there is more to do. */
+ * about half a millisecond, and returns true if there is more to do. */
 bool
 xdp_flow_table_reclaim(struct xdp_flow_table *table, uint64_t epoch)
 {
