@@ -18,8 +18,9 @@
  * through connection tracking (ct.h).
  *
  * Packets with the headers of the one before skip all but the last step
- * (train.h), and both passes are one, of packets of one connection
- * (train_ct.h), and of those that come out of a tunnel (train_pop.h).
+ * (train.h, train_ipv6.h), and both passes are one, of packets of one
+ * connection (train_ct.h), and of those that come out of a tunnel
+ * (train_pop.h).
  */
 
 #include "maps.h"
@@ -34,6 +35,7 @@
 #include "recirc.h"
 #include "train.h"
 #include "train_ct.h"
+#include "train_ipv6.h"
 #include "train_pop.h"
 #include "train_push.h"
 #include "upcall.h"
@@ -54,6 +56,12 @@ run_first_pass(struct xdp_md *ctx, struct xdp_scratch *scratch)
     int verdict;
 
     stats_tick(scratch);
+    if (scratch->train.ipv6.ifindex == ifindex) {
+        verdict = train6_run(ctx);
+        if (verdict != TRAIN6_OTHER) {
+            return verdict;
+        }
+    }
     flow = train_find(ctx, scratch, ifindex);
     if (flow) {
         /* TCP flags are the same as before. */

@@ -288,6 +288,26 @@ struct xdp_train_headers {
     __u16 tcp_ctl_mask;
 };
 
+/* 64-bit words of the addresses of an IPv6 packet. */
+#define MAPS_TRAIN_ADDRESSES 4
+
+/* The same of IPv6: see train_ipv6.h. */
+struct xdp_train_ipv6 {
+    __u32 ifindex;          /* Of the ingress device, 0 without one. */
+    __u32 tags_len;         /* Of the VLAN tags, 0 or 4. */
+    __u32 min_len;          /* Of the payload. */
+    __u32 pad;
+    __u64 macs;             /* 8 bytes of MAC addresses... */
+    __u32 mac_end;          /* ...and the rest. */
+    __u32 ports;
+    __u64 type;             /* 8 bytes up to half of the first word of IPv6. */
+    __u64 addresses[MAPS_TRAIN_ADDRESSES];
+    __u16 label;            /* The other half. */
+    __u16 proto;            /* And the hop limit. */
+    __u16 tcp_ctl;
+    __u16 tcp_ctl_mask;
+};
+
 /* What translation makes of IPv4 packets. */
 struct xdp_ct_nat {
     __u64 addresses;        /* As in the header. */
@@ -334,6 +354,7 @@ struct xdp_train {
                              * have in common, with TRAIN_TRACKED and
                              * TRAIN_POPS. */
     struct xdp_train_push push; /* With TRAIN_PUSHES. */
+    struct xdp_train_ipv6 ipv6; /* Instead of 'ifindex' and 'headers'. */
 
     /* The second pass, if it is known. */
     __u32 next_slot;

@@ -16,6 +16,7 @@ static __always_inline void
 train_end(struct xdp_scratch *scratch)
 {
     scratch->train.ifindex = 0;
+    scratch->train.ipv6.ifindex = 0;
     scratch->train.next_valid = 0;
 }
 

@@ -92,6 +92,7 @@ stats_tick(struct xdp_scratch *scratch)
 
         /* A number in 'valid' may come back some day, but not so soon. */
         scratch->train.ifindex = 0;
+        scratch->train.ipv6.ifindex = 0;
 #pragma clang loop unroll(full)
         for (int i = 0; i < MAPS_MTU_LIMITS; i++) {
             scratch->mtu_limits[i] = 0;

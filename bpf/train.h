@@ -6,12 +6,13 @@
  * parsed again.
  *
  * A train has IPv4 packets with at most one VLAN tag and without IP options,
- * with TCP or UDP.  All bytes that the parser looks at are compared, but for
- * the length, which has to be so that the parser would come to the same
- * result.  Equal headers from the same device have equal keys; and as long as
- * the slot has the number in 'valid' that it had when the key was compared
- * with it, it is the same flow.  What that holds was seen then, after
- * order_reads(), and changes only when no run can have the number any more.
+ * with TCP or UDP, or IPv6 packets (train_ipv6.h).  All bytes that the parser
+ * looks at are compared, but for the length, which has to be so that the
+ * parser would come to the same result.  Equal headers from the same device
+ * have equal keys; and as long as the slot has the number in 'valid' that it
+ * had when the key was compared with it, it is the same flow.  What that holds
+ * was seen then, after order_reads(), and changes only when no run can have
+ * the number any more.
  *
  * Only lists of ops that ask for little in the scratch are run so:
  * XDP_FLOW_SIMPLE needs nothing but the time there, and train_restore()
@@ -36,6 +37,7 @@
 #include "maps.h"
 #include "parse.h"
 #include "recirc.h"
+#include "train_ipv6.h"
 #include "train_push.h"
 #include "tunnel_format.h"
 #include "tunnel_sum.h"
@@ -268,30 +270,30 @@ train_can_track(const struct xdp_flow_rest *rest)
 }
 
 /* Returns true if a packet of a train, with the key in 'scratch', can run the
- * ops of 'flow', which is in 'slot', and keeps what train_restore() needs. */
+ * ops of the flow with 'flags' in 'slot', and keeps what train_restore()
+ * needs. */
 static __always_inline bool
-train_can_run(struct xdp_scratch *scratch, const struct xdp_flow *flow,
-              __u32 slot)
+train_can_run(struct xdp_scratch *scratch, __u32 slot, __u32 flags)
 {
     const struct xdp_flow_rest *rest;
 
     scratch->train.how = TRAIN_RESTORED;
-    if (flow->flags & XDP_FLOW_SIMPLE) {
+    if (flags & XDP_FLOW_SIMPLE) {
         return true;
     }
-    if (!(flow->flags & (XDP_FLOW_SHORT | XDP_FLOW_REWRITE))) {
+    if (!(flags & (XDP_FLOW_SHORT | XDP_FLOW_REWRITE))) {
         return false;
     }
     scratch->train.layers_word = (scratch->layers_word
                                   & ~PARSE_LAYER(l4_size, 0xffff));
-    if (flow->flags & XDP_FLOW_TNL_POP) {
+    if (flags & XDP_FLOW_TNL_POP) {
         return !scratch->key.nw_frag;
     }
     rest = maps_rest(slot);
     if (!rest) {
         return false;
     }
-    if (flow->flags & XDP_FLOW_REWRITE) {
+    if (flags & XDP_FLOW_REWRITE) {
         if (rest->n_cts) {
             scratch->train.how = TRAIN_TRACKED;
             return train_can_track(rest);
@@ -303,10 +305,38 @@ train_can_run(struct xdp_scratch *scratch, const struct xdp_flow *flow,
         return false;
     }
     hash_keep(scratch);
-    if (flow->flags & XDP_FLOW_TNL_PUSH && train_push_note(rest)) {
+    if (flags & XDP_FLOW_TNL_PUSH && train_push_note(rest)) {
         scratch->train.how = TRAIN_PUSHES;
     }
     return true;
+}
+
+/* Makes the packet, which has met the flow with 'flags' in 'slot', on port
+ * 'in_port', the one whose headers those of the train are compared with, if
+ * there can be one.  (The verifier looks at it once.) */
+__noinline int
+train_begin(struct xdp_md *ctx, __u32 in_port, __u32 slot, __u32 valid,
+            __u32 flags)
+{
+    struct xdp_scratch *scratch = parse_scratch();
+    struct xdp_train *train;
+
+    if (!scratch) {
+        return 0;
+    }
+    train = &scratch->train;
+    if (scratch->key.dl_type == bpf_htons(ETH_P_IPV6)) {
+        if (flags & XDP_FLOW_SIMPLE && train6_keep(ctx, &train->ipv6)) {
+            train->valid = valid;
+            train->ipv6.ifindex = ctx->ingress_ifindex;
+        }
+    } else if (train_headers_keep(ctx, &train->headers)
+               && train_can_run(scratch, slot, flags)) {
+        train->valid = valid;
+        train->in_port = in_port;
+        train->ifindex = ctx->ingress_ifindex;
+    }
+    return 0;
 }
 
 /* Notes that the packet, in its first pass, has met 'flow' on port 'in_port',
@@ -316,18 +346,11 @@ static __always_inline void
 train_note(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 in_port,
            const struct xdp_flow *flow, __u32 slot, __u32 valid)
 {
-    struct xdp_train *train = &scratch->train;
-
-    if (train->slot != slot) {
+    if (scratch->train.slot != slot) {
         /* A first packet is no train yet. */
-        train->slot = slot;
-        return;
-    }
-    if (valid && train_headers_keep(ctx, &train->headers)
-        && train_can_run(scratch, flow, slot)) {
-        train->valid = valid;
-        train->in_port = in_port;
-        train->ifindex = ctx->ingress_ifindex;
+        scratch->train.slot = slot;
+    } else if (valid) {
+        train_begin(ctx, in_port, slot, valid, flow->flags);
     }
 }
 

@@ -135,6 +135,7 @@ can_happen(size_t event)
     case EVENT_TRAIN:
     case EVENT_TRAIN_REWRITE:
     case EVENT_TRAIN_SET_VLAN:
+    case EVENT_TRAIN_IPV6:
     case EVENT_TRAIN_PASSES:
     case EVENT_TRAIN_NEXT:
     case EVENT_TRAIN_OTHER:

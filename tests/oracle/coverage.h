@@ -105,6 +105,7 @@ extern unsigned long int tags_count[MAX_TAGS + 1];
     EVENT(TRAIN, "packet of a train")               \
     EVENT(TRAIN_REWRITE, "train whose fields are set") \
     EVENT(TRAIN_SET_VLAN, "train whose tag is overwritten") \
+    EVENT(TRAIN_IPV6, "train of IPv6")              \
     EVENT(TRAIN_PASSES, "train with later passes")  \
     EVENT(TRAIN_NEXT, "train in the second pass")   \
     EVENT(TRAIN_OTHER, "other train, other pass")   \

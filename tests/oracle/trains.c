@@ -58,12 +58,30 @@ make_train_actions(struct tested_flow *t, const struct flow *flow,
     }
 }
 
+/* Makes a packet of IPv6, most often one with TCP or UDP right behind. */
+static void
+make_ipv6_packet(struct frame *f)
+{
+    int n_tags = one_in(2);
+    size_t proto = n_tags * VLAN_HEADER_LEN + ETH_HEADER_LEN + 6;
+
+    for (int i = 0; i < 16; i++) {
+        make_packet(f, KIND_IPV6, n_tags);
+        if (f->size > proto && (f->data[proto] == IPPROTO_TCP
+                                || f->data[proto] == IPPROTO_UDP)) {
+            break;
+        }
+    }
+}
+
 /* Makes a packet that may become a train. */
 static void
 make_train_packet(struct frame *f, unsigned long int index)
 {
     if (one_in(8)) {
         make_any_packet(f, index);
+    } else if (one_in(3)) {
+        make_ipv6_packet(f);
     } else {
         make_packet(f, one_in(2) ? KIND_TCP : KIND_UDP, one_in(2));
     }
@@ -74,20 +92,25 @@ make_train_packet(struct frame *f, unsigned long int index)
 static void
 change_packet(struct frame *f)
 {
+    const struct eth_header *eth = (void *) f->data;
+    bool is_ipv6 = eth->eth_type == htons(ETH_TYPE_IPV6);
+    size_t l4_ofs = ETH_HEADER_LEN + (is_ipv6 ? IPV6_HEADER_LEN
+                                      : IP_HEADER_LEN);
+    size_t len_ofs = ETH_HEADER_LEN + (is_ipv6 ? 4 : 2);
     uint32_t what = rnd(12);
 
     if (what > 7) {
         /* A bit of what a train compares. */
-        f->data[rnd(MIN(f->size, ETH_HEADER_LEN + 40))] ^= 1u << rnd(8);
+        f->data[rnd(MIN(f->size, l4_ofs + 20))] ^= 1u << rnd(8);
     } else if (!what) {
-        f->size = MIN(f->size, ETH_HEADER_LEN + rnd(60));
-    } else if (what == 1 && f->size >= ETH_HEADER_LEN + 4) {
-        /* Total length. */
-        f->data[ETH_HEADER_LEN + 2] = 0;
-        f->data[ETH_HEADER_LEN + 3] = rnd(80);
-    } else if (what == 2 && f->size >= ETH_HEADER_LEN + 36) {
+        f->size = MIN(f->size, ETH_HEADER_LEN + rnd(l4_ofs + 26));
+    } else if (what == 1 && f->size >= len_ofs + 2) {
+        /* Total length, or that of the payload. */
+        f->data[len_ofs] = 0;
+        f->data[len_ofs + 1] = rnd(80);
+    } else if (what == 2 && f->size >= l4_ofs + 16) {
         /* TCP data offset and flags. */
-        rnd_bytes(f->data + ETH_HEADER_LEN + 32, 2);
+        rnd_bytes(f->data + l4_ofs + 12, 2);
     } else {
         mutate(f);
     }
@@ -132,6 +155,7 @@ run_train(unsigned long int index, struct tested_flow *t,
         uint16_t type = t->ops.ops[0].type;
 
         event_count[EVENT_TRAIN]++;
+        event_count[EVENT_TRAIN_IPV6] += flow->dl_type == htons(ETH_TYPE_IPV6);
         event_count[EVENT_TRAIN_REWRITE] += (type >= XDP_OP_SET_ETHERNET
                                              && type <= XDP_OP_SET_UDP);
         event_count[EVENT_TRAIN_SET_VLAN] += type == XDP_OP_SET_VLAN;
