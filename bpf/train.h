@@ -37,6 +37,7 @@
 #include "maps.h"
 #include "parse.h"
 #include "recirc.h"
+#include "train_base.h"
 #include "train_ipv6.h"
 #include "train_push.h"
 #include "tunnel_format.h"
@@ -53,14 +54,8 @@ enum train_how {
                                  * train_push.h. */
 };
 
-/* Offsets in an IPv4 packet without options... */
-#define TRAIN_MAC_END   8
-#define TRAIN_TAG       12
-
-/* ...and behind its VLAN tag, if it has one, of TRAIN_TAG_LEN bytes. */
-#define TRAIN_TAG_LEN   4
+/* Offsets in an IPv4 packet without options, as in train_base.h. */
 #define TRAIN_TYPE_TOS  8       /* And what is in front of the Ethertype. */
-#define TRAIN_ETH_TYPE  12
 #define TRAIN_VER_IHL   14
 #define TRAIN_TOT_LEN   16
 #define TRAIN_IP_ID     18
@@ -74,7 +69,6 @@ enum train_how {
 #define TRAIN_LEN       48
 
 #define TRAIN_IP_LEN    20
-#define TRAIN_UDP_LEN   8
 
 /* Returns where the offsets of the packet at 'data' count from behind
  * 'tags_len' bytes of VLAN tags, or NULL if it is shorter than TRAIN_LEN from
@@ -82,9 +76,7 @@ enum train_how {
 static __always_inline void *
 train_base(void *data, void *end, __u32 tags_len)
 {
-    void *base = data + verifier_mask(tags_len, TRAIN_TAG_LEN);
-
-    return base + TRAIN_LEN > end ? NULL : base;
+    return train_base_of(data, end, tags_len, TRAIN_LEN);
 }
 
 /* Returns true if the packet from 'base' to 'end' is so long that the parser

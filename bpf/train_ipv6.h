@@ -22,17 +22,11 @@
 #include "mtu.h"
 #include "parse.h"
 #include "stats.h"
-#include "verifier.h"
+#include "train_base.h"
 
-/* Offsets in an IPv6 packet... */
-#define TRAIN6_MAC_END  8
-#define TRAIN6_TAG      12
-
-/* ...and behind its VLAN tag, if it has one, of TRAIN6_TAG_LEN bytes. */
-#define TRAIN6_TAG_LEN  4
+/* Offsets in an IPv6 packet, as in train_base.h. */
 #define TRAIN6_TYPE     8       /* And what is in front of the Ethertype and
                                  * behind it. */
-#define TRAIN6_ETH_TYPE 12
 #define TRAIN6_LABEL    16      /* The lower bits of the label. */
 #define TRAIN6_PLEN     18
 #define TRAIN6_PROTO    20      /* And the hop limit. */
@@ -45,18 +39,6 @@
 #define TRAIN6_OTHER    (-1)
 
 #define TRAIN6_IP_LEN   40
-#define TRAIN6_UDP_LEN  8
-
-/* Returns where the offsets of the packet from 'data' to 'end' count from
- * behind 'tags_len' bytes of VLAN tags, or NULL if it is shorter than
- * TRAIN6_LEN from there. */
-static __always_inline void *
-train6_base(void *data, void *end, __u32 tags_len)
-{
-    void *base = data + verifier_mask(tags_len, TRAIN6_TAG_LEN);
-
-    return base + TRAIN6_LEN > end ? NULL : base;
-}
 
 /* Returns true if the packet from 'base' to 'end' is so long that the parser
  * finds the headers of 'train' in it. */
@@ -81,16 +63,16 @@ train6_equal(struct xdp_md *ctx, const struct xdp_train_ipv6 *train,
     void *base;
     __u64 diff;
 
-    if (data + TRAIN6_TAG > end) {
+    if (data + TRAIN_TAG > end) {
         return false;
     }
     *lenp = end - data;
-    base = train6_base(data, end, train->tags_len);
+    base = train_base_of(data, end, train->tags_len, TRAIN6_LEN);
     if (!base) {
         return false;
     }
     diff = ((*(__u64 *) data ^ train->macs)
-            | (*(__u32 *) (data + TRAIN6_MAC_END) ^ train->mac_end)
+            | (*(__u32 *) (data + TRAIN_MAC_END) ^ train->mac_end)
             | (*(__u64 *) (base + TRAIN6_TYPE) ^ train->type)
             | (*(__u16 *) (base + TRAIN6_LABEL) ^ train->label)
             | (*(__u16 *) (base + TRAIN6_PROTO) ^ train->proto)
@@ -118,11 +100,11 @@ train6_keep(struct xdp_md *ctx, struct xdp_train_ipv6 *train)
     if (data + ETH_HLEN > end) {
         return false;
     }
-    train->tags_len = (parse_is_vlan(*(__be16 *) (data + TRAIN6_TAG))
-                       ? TRAIN6_TAG_LEN : 0);
-    base = train6_base(data, end, train->tags_len);
+    train->tags_len = (parse_is_vlan(*(__be16 *) (data + TRAIN_TAG))
+                       ? TRAIN_TAG_LEN : 0);
+    base = train_base_of(data, end, train->tags_len, TRAIN6_LEN);
     if (!base
-        || *(__be16 *) (base + TRAIN6_ETH_TYPE) != bpf_htons(ETH_P_IPV6)) {
+        || *(__be16 *) (base + TRAIN_ETH_TYPE) != bpf_htons(ETH_P_IPV6)) {
         return false;
     }
 
@@ -132,12 +114,12 @@ train6_keep(struct xdp_md *ctx, struct xdp_train_ipv6 *train)
         train->min_len = (*(__u8 *) (base + TRAIN6_TCP_CTL) >> 4) * 4;
     } else if (proto == IPPROTO_UDP) {
         train->tcp_ctl_mask = 0;
-        train->min_len = TRAIN6_UDP_LEN;
+        train->min_len = TRAIN_UDP_LEN;
     } else {
         return false;
     }
     train->macs = *(__u64 *) data;
-    train->mac_end = *(__u32 *) (data + TRAIN6_MAC_END);
+    train->mac_end = *(__u32 *) (data + TRAIN_MAC_END);
     train->type = *(__u64 *) (base + TRAIN6_TYPE);
     train->label = *(__u16 *) (base + TRAIN6_LABEL);
     train->proto = *(__u16 *) (base + TRAIN6_PROTO);
