@@ -198,7 +198,10 @@ collect(struct xdp_flow_table *table)
             table->complete_error = -c->fd;
             table->complete_at = time_msec() + RETRY_INTERVAL;
             VLOG_WARN_RL(&rl, "creating a map for the rest of %d flows "
-                         "failed: %s", XDP_REST_SLOTS, ovs_strerror(-c->fd));
+                         "failed: %s; flows that do more than output stay in "
+                         "userspace until there is memory, and file "
+                         "descriptors, for it",
+                         XDP_REST_SLOTS, ovs_strerror(-c->fd));
         } else {
             chunk->fd = c->fd;
             chunk->rests = c->rests;
