@@ -255,7 +255,7 @@ test_actions(void)
     if (!part_wanted("actions")) {
         return;
     }
-    n = run_cases(n_actions, test_one_flow);
+    n = run_cases("actions", n_actions, test_one_flow);
     if (only_case < 0) {
         report_actions();
     }

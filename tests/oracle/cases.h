@@ -7,7 +7,7 @@
 #ifndef CASES_H
 #define CASES_H 1
 
-unsigned long int run_cases(unsigned long int n_cases,
+unsigned long int run_cases(const char *part, unsigned long int n_cases,
                             void (*test)(unsigned long int index));
 
 #endif /* cases.h */

@@ -266,6 +266,7 @@ test_classifier(void)
     }
     for (unsigned long int i = 0; i < n_rounds; i++) {
         if (only_case < 0 || only_case == i) {
+            begin_case("classifier", i);
             test_round(i);
             n++;
         }

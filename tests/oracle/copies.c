@@ -31,6 +31,7 @@
 
 #define EGRESS "xdp_egress"
 #define MAX_FUNCTIONS 64
+#define MAX_LOG_TAIL 400        /* Of the verifier's log, to print. */
 
 static int egress_fd = -1;
 static int groups_fd = -1;          /* xdp_groups. */
@@ -111,22 +112,26 @@ find_functions(int fd, const struct bpf_insn *insns, size_t n,
 static int
 try_load(struct bpf_insn *insns, size_t n, const struct functions *functions)
 {
-    static char log[1024 * 1024];
+    /* libbpf asks for it only after a failure: a program that is accepted need
+     * not be one of which it holds all. */
+    static char log[16 * 1024 * 1024];
     LIBBPF_OPTS(bpf_prog_load_opts, opts,
                 .prog_btf_fd = functions->btf_fd,
                 .func_info = functions->info,
                 .func_info_cnt = functions->n,
                 .func_info_rec_size = sizeof *functions->info,
-                .log_buf = log, .log_size = sizeof log, .log_level = 1);
+                .log_buf = log, .log_size = sizeof log);
     const char *complaint;
     const char *line;
-    int fd;
+    int fd, error;
     int i;
 
+    log[0] = '\0';
     fd = bpf_prog_load(BPF_PROG_TYPE_XDP, EGRESS, "GPL", insns, n, &opts);
     if (fd >= 0) {
         return fd;
     }
+    error = errno;
 
     /* The line before the complaint has the number of the instruction. */
     complaint = strstr(log, "invalid bpf_context access off=");
@@ -143,7 +148,9 @@ try_load(struct bpf_insn *insns, size_t n, const struct functions *functions)
             return -1;
         }
     }
-    ovs_fatal(0, "loading %s as an ordinary program failed: %s", EGRESS, log);
+    ovs_fatal(0, "loading %s as an ordinary program failed (%s): %s", EGRESS,
+              ovs_strerror(error),
+              log + MAX(strlen(log), MAX_LOG_TAIL) - MAX_LOG_TAIL);
 }
 
 /* Loads 'xdp_egress' of the object at 'object_path', if it has that. */

@@ -439,6 +439,7 @@ void
 test_conntrack(void)
 {
     uint64_t before[XDP_COUNTER_MAX];
+    int error;
 
     if (!n_ct_packets || !part_wanted("conntrack")) {
         return;
@@ -451,9 +452,12 @@ test_conntrack(void)
      * would take most of the time.  There is a user for each of the maps. */
     xdp_grace_close();
     xdp_grace_close();
-    run_cases(DIV_ROUND_UP(n_ct_packets, SEQUENCE_PACKETS), test_sequence);
-    if (xdp_grace_open() || xdp_grace_open()) {
-        ovs_fatal(0, "preparing to wait for programs failed");
+    run_cases("conntrack", DIV_ROUND_UP(n_ct_packets, SEQUENCE_PACKETS),
+              test_sequence);
+    error = xdp_grace_open();
+    error = error ? error : xdp_grace_open();
+    if (error) {
+        ovs_fatal(error, "preparing to wait for programs failed");
     }
     if (n_given_up) {
         printf("note: OVS gave up on %lu packets, with and without XDP\n",

@@ -157,7 +157,7 @@ test_kept(void)
     if (!part_wanted("kept")) {
         return;
     }
-    run_cases(n_actions / 40 + 20, test_one_kept);
+    run_cases("kept", n_actions / 40 + 20, test_one_kept);
     end_part("kept", "%lu packets hashed in a second pass that came late",
              n_kept);
 }

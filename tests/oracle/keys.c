@@ -93,6 +93,7 @@ ask_port(uint32_t port, enum asked asked)
 {
     static const struct xdp_flow_actions drop;
     struct xdp_table_flow *flow;
+    enum xdp_table_error error;
     struct xdp_key key, mask;
 
     memset(&key, 0, sizeof key);
@@ -108,8 +109,9 @@ ask_port(uint32_t port, enum asked asked)
                    ? OVS_BE16_MAX : 0);
     mask.ipv6_label = (asked == ASK_EXTENDED || asked == ASK_ALL
                        ? OVS_BE32_MAX : 0);
-    if (xdp_flow_table_insert(object->table, &key, &mask, &drop, &flow)) {
-        ovs_fatal(0, "inserting a flow failed");
+    error = xdp_flow_table_insert(object->table, &key, &mask, &drop, &flow);
+    if (error) {
+        ovs_fatal(0, "inserting a flow failed (table error %d)", error);
     }
     return flow;
 }

@@ -300,6 +300,8 @@ main(int argc, char *argv[])
     int vlan_limit, asked;
     char *message;
 
+    /* So that what ends the oracle is the last that it says. */
+    setvbuf(stdout, NULL, _IOLBF, 0);
     set_program_name(argv[0]);
     hex = parse_options(argc, argv, &vlan_limit, &asked);
     vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
@@ -313,7 +315,6 @@ main(int argc, char *argv[])
     }
 
     printf("seed: %"PRIu64"\n", seed);
-    fflush(stdout);
     xdp_ovs_init_actions();
     n_cpus = libbpf_num_possible_cpus();
     this_cpu = sched_getcpu();

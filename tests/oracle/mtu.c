@@ -239,7 +239,7 @@ test_mtu(void)
         return;
     }
     set_small_mtus(true);
-    run_cases(n_actions / 4, test_one_mtu);
+    run_cases("mtu", n_actions / 4, test_one_mtu);
     set_small_mtus(false);
     end_part("mtu", "%lu large packets, %lu of them for several ports", n_mtu,
              n_mtu_copies);

@@ -67,6 +67,11 @@ extern unsigned long int part_failures;
 
 void print_hex(const char *title, const void *data, size_t size);
 bool failure(const char *format, ...) OVS_PRINTF_FORMAT(1, 2);
+void begin_case(const char *part, unsigned long int index);
+OVS_NO_RETURN void case_fatal(int error, const char *format, ...)
+    OVS_PRINTF_FORMAT(2, 3);
+OVS_NO_RETURN void run_failed(int error, uint32_t ifindex, const void *data,
+                              size_t size);
 bool case_failure(const char *part, unsigned long int index,
                   const char *format, ...) OVS_PRINTF_FORMAT(3, 4);
 void end_part(const char *name, const char *format, ...)

@@ -398,6 +398,7 @@ test_passes(void)
     if (!part_wanted("passes")) {
         return;
     }
-    run_cases(n_actions / ACTIONS_PER_PIPELINE, test_one_pipeline);
+    run_cases("passes", n_actions / ACTIONS_PER_PIPELINE,
+              test_one_pipeline);
     end_part("passes", "%lu passes in %lu pipelines", n_passes, n_pipelines);
 }

@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 #include "netlink.h"
-#include "openvswitch/dynamic-string.h"
 #include "oracle.h"
 #include "packets.h"
 #include "util.h"
@@ -340,20 +339,6 @@ can_run_tc(const void *data, size_t size)
                                      ? IP_HEADER_LEN
                                      : eth->eth_type == htons(ETH_TYPE_IPV6)
                                      ? IPV6_HEADER_LEN : 1);
-}
-
-/* Ends the oracle: running the program on the 'size' bytes at 'data' failed
- * with 'error'. */
-OVS_NO_RETURN static void
-run_failed(int error, uint32_t ifindex, const void *data, size_t size)
-{
-    struct ds s = DS_EMPTY_INITIALIZER;
-
-    ds_put_hex(&s, data, size);
-    ovs_fatal(error, "BPF_PROG_RUN at tc with %"PRIuSIZE" bytes from device "
-              "%"PRIu32" failed%s: %s", size, ifindex,
-              error == EBADMSG ? ", because the sum of the packet that the "
-              "kernel knows is not right any more" : "", ds_cstr(&s));
 }
 
 /* As run_program_meta(), for the programs at tc, and without metadata in front

@@ -204,8 +204,7 @@ run_program_meta(int fd, uint32_t ifindex, const void *data, size_t size,
                 .repeat = 1);
 
     if (bpf_prog_test_run_opts(fd < 0 ? prog_fd : fd, &opts)) {
-        ovs_fatal(errno, "BPF_PROG_RUN with %"PRIuSIZE" bytes from device "
-                  "%"PRIu32" failed", size, ifindex);
+        run_failed(errno, ifindex, data, size);
     }
     if (out) {
         *out_size = opts.data_size_out;
@@ -467,7 +466,7 @@ set_target(uint32_t port, bool enable)
         set_tc_target(port, enable ? target_ifindex(port) : 0);
     }
     if (error) {
-        ovs_fatal(error, "writing the map tx_ports failed");
+        case_fatal(error, "writing the map tx_ports");
     }
 }
 
@@ -493,6 +492,6 @@ break_target(uint32_t port, bool broken)
                                   .ifindex = val.ifindex,
                                   .bpf_prog.fd = -1,
                               }, BPF_ANY)) {
-        ovs_fatal(errno, "changing the map tx_ports failed");
+        case_fatal(errno, "changing the map tx_ports");
     }
 }

@@ -264,7 +264,7 @@ test_segments(void)
     if (!part_wanted("segments")) {
         return;
     }
-    run_cases(n_actions / 2 + 20, test_one);
+    run_cases("segments", n_actions / 2 + 20, test_one);
     if (n_actions >= 500 && (!n_wholes || !n_odds || !n_labeled
                              || !n_tunnels)) {
         failure("never happened: packets of all kinds");

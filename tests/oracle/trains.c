@@ -260,10 +260,10 @@ test_trains(void)
     if (!part_wanted("trains")) {
         return;
     }
-    n = run_cases(n_cases, test_one_train);
+    n = run_cases("trains", n_cases, test_one_train);
     begin_tunnels();
-    n += run_cases(n_cases, test_one_pop_train);
-    n += run_cases(n_cases, test_one_push_train);
+    n += run_cases("trains", n_cases, test_one_pop_train);
+    n += run_cases("trains", n_cases, test_one_push_train);
     end_tunnels();
     end_part("trains", "%lu trains of %lu flows, %lu out of a tunnel in one "
              "step, %lu into one", n_trains, n,

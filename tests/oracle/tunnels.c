@@ -52,6 +52,7 @@ add_tunnels(void)
 
     for (size_t i = 1; i < N_TYPES; i++) {
         bool in_use;
+        int error;
 
         do {
             port--;
@@ -62,9 +63,10 @@ add_tunnels(void)
         } while (in_use);
         tunnels[i].port = port;
         tunnels[i].ifindex = XDP_PORT_TUNNEL + port;
-        if (xdp_flow_table_add_port(object->table, port, tunnels[i].ifindex,
-                                    XDP_VLAN_MAX)) {
-            ovs_fatal(0, "adding a tunnel failed");
+        error = xdp_flow_table_add_port(object->table, port,
+                                        tunnels[i].ifindex, XDP_VLAN_MAX);
+        if (error) {
+            ovs_fatal(error, "adding a tunnel failed");
         }
     }
 }
@@ -135,15 +137,18 @@ end_tunnels(void)
 void
 test_tunnels(void)
 {
+    int error;
+
     if (!part_wanted("tunnels")) {
         return;
     }
 
-    if (netdev_open("oracle_gre", "gre", &tunnel_netdev)) {
-        ovs_fatal(0, "making a GRE port failed");
+    error = netdev_open("oracle_gre", "gre", &tunnel_netdev);
+    if (error) {
+        ovs_fatal(error, "making a GRE port failed");
     }
     begin_tunnels();
-    run_cases(n_actions / ACTIONS_PER_TUNNEL, test_one_tunnel);
+    run_cases("tunnels", n_actions / ACTIONS_PER_TUNNEL, test_one_tunnel);
     end_tunnels();
     netdev_close(tunnel_netdev);
     end_part("tunnels", "%lu headers popped, %lu left to userspace, %lu "
