@@ -211,6 +211,14 @@ know_sum(const struct nlattr *actions, size_t actions_len)
     }
 }
 
+/* Takes back what was said of the next packet, which has been run. */
+void
+forget_packet(void)
+{
+    set_segments(0, 0);
+    sum_is_known = false;
+}
+
 /* Returns true if the packet at 'data' begins with a VLAN tag. */
 static bool
 is_tagged(const void *data)
@@ -365,8 +373,7 @@ run_tc(uint32_t ifindex, const void *data, size_t size, void *out,
     size_t meta_size = 0;
     uint32_t verdict;
 
-    set_segments(0, 0);
-    sum_is_known = false;
+    forget_packet();
     if (bpf_map_update_elem(n_copies_fd, &zero, &none, BPF_ANY)) {
         ovs_fatal(errno, "writing the map test_n_copies failed");
     }

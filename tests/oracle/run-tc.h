@@ -28,6 +28,7 @@ uint32_t count_tc_copies(void);
 uint32_t read_tc_copy(uint32_t i, uint8_t *out, size_t *size);
 void set_segments(uint32_t size, uint32_t n);
 void know_sum(const struct nlattr *actions, size_t actions_len);
+void forget_packet(void);
 size_t tag_beside_len(const void *data, size_t size);
 bool can_run_tc(const void *data, size_t size);
 bool is_left(uint32_t verdict, const void *data, size_t size, const void *out,

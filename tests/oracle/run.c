@@ -194,6 +194,7 @@ run_program_meta(int fd, uint32_t ifindex, const void *data, size_t size,
     if (fd < 0 && hook_tc && can_run_tc(data, size)) {
         return run_tc(ifindex, data, size, out, out_size, out_meta_size);
     }
+    forget_packet();
 
     LIBBPF_OPTS(bpf_test_run_opts, opts,
                 .data_in = data, .data_size_in = size,
