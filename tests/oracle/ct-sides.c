@@ -405,7 +405,8 @@ run_xdp(struct ct_side *side, const struct frame *f,
     if (verdict == XDP_REDIRECT) {
         add_output(result, 0, out + meta_size, size - meta_size);
     } else if (verdict != XDP_DROP) {
-        result->is_odd = true;
+        result->problem = (verdict == BAD_SUM
+                           ? "the sum that the kernel knows" : "verdict");
     }
     {
         struct xdp_key key;
@@ -423,8 +424,8 @@ static void
 clear_result(struct ct_result *result)
 {
     result->n_outputs = result->n_cts = 0;
-    result->carried = result->later_pass = result->is_odd = false;
-    result->in_train = false;
+    result->carried = result->later_pass = result->in_train = false;
+    result->problem = NULL;
     memset(result->words, 0, sizeof result->words);
 }
 

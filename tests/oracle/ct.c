@@ -100,8 +100,8 @@ compare_results(const struct ct_result *a, const struct ct_result *b)
         return (!a->gave_up ? "only userspace gave up"
                 : !b->gave_up ? "only the side with XDP gave up" : NULL);
     }
-    if (a->is_odd) {
-        return "verdict";
+    if (a->problem) {
+        return a->problem;
     }
     if (memcmp(a->words, b->words, sizeof a->words)) {
         return "state of the connection";

@@ -131,7 +131,7 @@ struct ct_result {
     bool carried;               /* By XDP, all the way. */
     bool later_pass;            /* Was it handed up in one? */
     bool in_train;              /* Of all passes, so that none was begun? */
-    bool is_odd;                /* No verdict that there may be. */
+    const char *problem;        /* What no packet may become, or NULL. */
     bool gave_up;               /* OVS failed: see ct-sides.c. */
 };
 

@@ -635,7 +635,9 @@ check_packet(const char *part, unsigned long int index, const char *what,
         event_count[EVENT_UNTRACKED]++;
     }
 
-    if (common->is_odd) {
+    if (verdict == BAD_SUM) {
+        problem = "the sum that the kernel knows";
+    } else if (common->is_odd) {
         /* Anything will do but to pass it on in some other way. */
         if (verdict != XDP_REDIRECT && verdict != XDP_ABORTED
             && verdict != XDP_DROP) {

@@ -21,6 +21,10 @@ extern bool hook_tc;
 #define TC_OP(OP) (UINT64_C(1) << XDP_OP_##OP)
 #define TC_MISSING_OPS TC_OP(TRUNC)
 
+/* Verdict of a run after which the sum that the kernel knows (know_sum()) is
+ * not that of the packet any more.  Nothing else is known of such a run. */
+#define BAD_SUM UINT32_MAX
+
 void find_tc(uint32_t scratch_id);
 void set_tc_target(uint32_t port, uint32_t ifindex);
 void make_companion(uint32_t port, uint64_t magic);

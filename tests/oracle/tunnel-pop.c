@@ -339,8 +339,10 @@ check_pop(struct tunnel_case *c)
             problem = "the key behind the tunnel";
         }
     }
-    if (!problem && !check_hits(before, expected, n_earlier + 1, &culprit,
-                                &by)) {
+    if (verdict == BAD_SUM) {
+        problem = "the sum that the kernel knows";
+    } else if (!problem && !check_hits(before, expected, n_earlier + 1,
+                                       &culprit, &by)) {
         problem = culprit;
     }
     if (problem) {
@@ -469,6 +471,10 @@ run_both(struct tunnel_case *c, struct tested_flow *t,
         return true;
     }
     account(t, &c->flow, dp_packet_size(c->popped));
+    if (verdict == BAD_SUM) {
+        tunnel_failure(c, t, "the sum that the kernel knows");
+        return false;
+    }
     if (!expected->common.is_odd && !expected->common.must_drop
         && !expected->common.odd_csum
         && (verdict != XDP_REDIRECT || out_size != copy->size

@@ -183,7 +183,9 @@ test_one_push(unsigned long int index)
             if (!left) {
                 account(&t, &flow, f.size);
             }
-            if (verdict != (left ? XDP_PASS : XDP_REDIRECT)) {
+            if (verdict == BAD_SUM) {
+                problem = "the sum that the kernel knows";
+            } else if (verdict != (left ? XDP_PASS : XDP_REDIRECT)) {
                 problem = "verdict on a packet with a header pushed";
             } else if (left) {
                 if (out_size != f.size || memcmp(out, f.data, out_size)) {
