@@ -46,9 +46,10 @@ void
 make_devices(void)
 {
     struct if_nameindex *names;
+    bool is_own = !unshare(CLONE_NEWNET);
     size_t n_targets = 0;
 
-    if (unshare(CLONE_NEWNET)) {
+    if (!is_own) {
         printf("note: no network namespace (%s), using lo only\n",
                ovs_strerror(errno));
     } else {
@@ -79,7 +80,7 @@ make_devices(void)
     devices[n_devices++].ifindex = if_nametoindex("lo");
     names = if_nameindex();
     for (struct if_nameindex *n = names; n && n->if_index; n++) {
-        if (!strncmp(n->if_name, "veth", 4)) {
+        if (is_own && !strncmp(n->if_name, "veth", 4)) {
             if (n_devices < MAX_DEVICES) {
                 devices[n_devices++].ifindex = n->if_index;
             }

@@ -24,6 +24,9 @@
 /* Maps of the program, at most. */
 #define MAX_MAPS 32
 
+/* How often there may be no memory for an entry of a DEVMAP, at most. */
+#define MAX_DEVMAP_TRIES 100
+
 static int prog_fd;
 static int scratch_fd;          /* xdp_scratch. */
 static uint32_t scratch_size;   /* Of one CPU's value. */
@@ -471,6 +474,22 @@ set_target(uint32_t port, bool enable)
     }
 }
 
+/* Puts 'val' into the DEVMAP 'fd' for 'port'.  The kernel takes memory for it
+ * without waiting until there is some, so that is done here.  Returns 0 or a
+ * positive errno value. */
+static int
+update_devmap(int fd, uint32_t port, const struct bpf_devmap_val *val)
+{
+    for (int i = 1; ; i++) {
+        if (!bpf_map_update_elem(fd, &port, val, BPF_ANY)) {
+            return 0;
+        } else if (errno != ENOMEM || i >= MAX_DEVMAP_TRIES) {
+            return errno;
+        }
+        xnanosleep(1000 * 1000);
+    }
+}
+
 /* Closes the way out of port 'port', which is open, behind the back of the
  * flow table, or opens it again. */
 void
@@ -478,6 +497,7 @@ break_target(uint32_t port, bool broken)
 {
     static int fd = -1;
     static struct bpf_devmap_val val;
+    int error;
 
     if (hook_tc) {
         set_tc_target(port, broken ? 0 : target_ifindex(port));
@@ -485,14 +505,14 @@ break_target(uint32_t port, bool broken)
     if (fd < 0) {
         fd = open_map("tx_ports");
     }
-    if (broken
-        ? bpf_map_lookup_elem(fd, &port, &val)
-          || bpf_map_delete_elem(fd, &port)
-        : bpf_map_update_elem(fd, &port,
-                              &(struct bpf_devmap_val) {
-                                  .ifindex = val.ifindex,
-                                  .bpf_prog.fd = -1,
-                              }, BPF_ANY)) {
-        case_fatal(errno, "changing the map tx_ports");
+    if (!broken) {
+        val.bpf_prog.fd = -1;
+        error = update_devmap(fd, port, &val);
+    } else {
+        error = (bpf_map_lookup_elem(fd, &port, &val)
+                 || bpf_map_delete_elem(fd, &port) ? errno : 0);
+    }
+    if (error) {
+        case_fatal(error, "changing the map tx_ports");
     }
 }
