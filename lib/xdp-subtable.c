@@ -151,9 +151,9 @@ xdp_subtable_init(struct xdp_subtable *st, int outer_fd, uint32_t index,
     ovs_list_init(&st->uncopied);
 }
 
-/* Has programs find the next map of 'st', which has all entries.  Nobody may
- * change it before finish_publishing().  Returns 0 or a positive errno
- * value. */
+/* Has programs find the next map of 'st', which has all entries.  Until
+ * finish_publishing(), both maps must be changed alike.  Returns 0 or a
+ * positive errno value. */
 static int
 begin_publishing(struct xdp_subtable *st)
 {
@@ -552,43 +552,47 @@ xdp_subtable_insert(struct xdp_subtable *st, struct xdp_subtable_entry *entry)
     return 0;
 }
 
-/* Makes 'entry' of 'st' lead to 'slot'.  Returns 0 or a positive errno value;
- * then nothing has changed. */
+/* Makes 'entry' of 'st' lead to 'slot'.  Does not wait until programs find the
+ * next map.  Returns 0 or a positive errno value; then nothing has changed. */
 int
 xdp_subtable_modify(struct xdp_subtable *st, struct xdp_subtable_entry *entry,
                     uint32_t slot)
 {
-    if (st->next_swap) {
-        int error = finish_publishing(st);
-
-        if (error) {
-            growth_failed(st, error);
-        }
-    }
     if (bpf_map_update_elem(st->fd, &entry->digest, &slot, BPF_EXIST)) {
         return errno;
     }
-    entry->slot = slot;
+    if (st->next_fd >= 0
+        && bpf_map_update_elem(st->next_fd, &entry->digest, &slot,
+                               BPF_EXIST)) {
+        int error = errno;
+
+        if (st->next_swap) {
+            /* To stop the growth would be to wait. */
+            bpf_map_update_elem(st->fd, &entry->digest, &entry->slot,
+                                BPF_EXIST);
+            return error;
+        } else if (error != ENOENT) {
+            growth_failed(st, error);
+        }
+    }
     if (st->swap) {
         xdp_swap_update_old(st->swap, &entry->digest, &slot);
     }
-    if (st->next_fd >= 0
-        && bpf_map_update_elem(st->next_fd, &entry->digest, &slot, BPF_EXIST)
-        && errno != ENOENT) {
-        growth_failed(st, errno);
-    }
+    entry->slot = slot;
     return 0;
 }
 
-/* Takes 'entry' out of 'st'.  Returns 0, or a positive errno value if programs
- * may still find it. */
+/* Takes 'entry' out of 'st'.  Does not wait until programs find the next map.
+ * Returns 0, or a positive errno value if programs may still find it. */
 int
 xdp_subtable_remove(struct xdp_subtable *st, struct xdp_subtable_entry *entry)
 {
     int error = bpf_map_delete_elem(st->fd, &entry->digest) ? errno : 0;
 
     if (st->next_fd >= 0 && bpf_map_delete_elem(st->next_fd, &entry->digest)) {
-        if (errno == ENOENT) {
+        if (st->next_swap) {
+            error = errno;
+        } else if (errno == ENOENT) {
             st->n_uncopied--;
         } else {
             growth_failed(st, errno);

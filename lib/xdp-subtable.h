@@ -9,8 +9,9 @@
  * A subtable that gets full is replaced by a larger one.  A thread makes that
  * (see xdp-pool.h), each insertion copies a few entries into it, and what
  * changes meanwhile is changed in both.  Then the larger one takes the place
- * of the old one in one step.  So no call takes long, however many entries
- * there are: whoever calls may hold a lock.
+ * of the old one in one step; while a thread does that, both go on being
+ * changed.  So no call takes long, however many entries there are: whoever
+ * calls may hold a lock.
  *
  * Nobody waits for the programs that have looked up the old one by then (see
  * xdp-swap.h): what they find there is what a program finds that was a little

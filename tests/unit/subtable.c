@@ -86,17 +86,12 @@ subtable_destroy(struct subtable_fixture *f)
     free(f->present);
 }
 
-/* Checks that programs find in 'f' what they should. */
+/* Checks that the map 'fd' has what 'f' should have. */
 static void
-subtable_check(const struct subtable_fixture *f)
+subtable_check_map(const struct subtable_fixture *f, int fd)
 {
     uint32_t n = 0;
-    uint32_t id;
-    int fd;
 
-    CHECK(read_map(f->outer_fd, 1, &id));
-    fd = bpf_map_get_fd_by_id(id);
-    CHECK(fd >= 0);
     for (uint32_t i = 0; i < f->n_entries; i++) {
         uint32_t slot;
         bool found = !bpf_map_lookup_elem(fd, &f->entries[i].digest, &slot);
@@ -106,6 +101,19 @@ subtable_check(const struct subtable_fixture *f)
         CHECK(!found || slot == f->entries[i].slot);
     }
     CHECK(f->st.n == n);
+}
+
+/* Checks that programs find in 'f' what they should. */
+static void
+subtable_check(const struct subtable_fixture *f)
+{
+    uint32_t id;
+    int fd;
+
+    CHECK(read_map(f->outer_fd, 1, &id));
+    fd = bpf_map_get_fd_by_id(id);
+    CHECK(fd >= 0);
+    subtable_check_map(f, fd);
     close(fd);
 }
 
@@ -336,11 +344,156 @@ test_subtable_prepare(void)
     subtable_destroy(&f);
 }
 
+/* Fills 'f' until entries are being copied, and removes those that are not,
+ * so that all that is left is in the next map. */
+static void
+copy_all(struct subtable_fixture *f)
+{
+    uint32_t n = 0;
+
+    while (!f->st.n_uncopied) {
+        CHECK(!subtable_insert(f, n++));
+    }
+    while (f->st.n_uncopied) {
+        CHECK(!subtable_remove(f, --n));
+    }
+    CHECK(f->st.next_fd >= 0 && f->st.n >= XDP_SUBTABLE_COPIES);
+}
+
+/* Has programs find the next map of 'f', which copy_all() has filled, as soon
+ * as there is a thread for it. */
+static void
+begin_publishing(struct subtable_fixture *f)
+{
+    CHECK(!xdp_swap_begin(f->outer_fd, 1, f->st.next_fd, &f->st.next_swap));
+}
+
+/* Waits until programs find the next map of 'f'. */
+static void
+wait_until_visible(const struct subtable_fixture *f)
+{
+    while (!xdp_swap_is_visible(f->st.next_swap)) {
+        usleep(1000);
+    }
+}
+
+/* While a thread has programs find the next map, a modification and a removal
+ * do not wait for that, and it does not matter which map programs find. */
+static void
+test_subtable_publishing(void)
+{
+    enum { N = 1024 };
+    struct subtable_fixture f;
+    int old_fd;
+
+    subtable_init(&f, N, 2 * N);
+    copy_all(&f);
+    old_fd = dup(f.st.fd);
+    block_pool();
+    begin_publishing(&f);
+    for (int round = 0; round < 2; round++) {
+        /* With a pool that is blocked, to wait would be to wait for ever. */
+        CHECK(!xdp_subtable_modify(&f.st, &f.entries[round], 4711));
+        CHECK(!xdp_subtable_modify(&f.st, &f.entries[round + 2], 4712));
+        CHECK(!xdp_subtable_modify(&f.st, &f.entries[round + 2], 4713));
+        CHECK(!subtable_remove(&f, round + 4));
+        CHECK(f.st.next_swap && !f.st.n_uncopied);
+        subtable_check(&f);
+        subtable_check_map(&f, old_fd);
+        subtable_check_map(&f, f.st.next_fd);
+        if (!round) {
+            CHECK(!xdp_swap_is_visible(f.st.next_swap));
+            unblock_pool();
+            wait_until_visible(&f);
+        }
+    }
+    CHECK(!subtable_insert(&f, 4));
+    CHECK(!f.st.next_swap && f.st.next_fd < 0 && f.st.capacity == 2 * N);
+    subtable_check(&f);
+    close(old_fd);
+    subtable_destroy(&f);
+}
+
+/* If the next map fails at last, nothing has changed, whatever happened in
+ * between. */
+static void
+test_subtable_publishing_fails(void)
+{
+    int null = open("/dev/null", O_RDONLY);
+    enum { N = 1024 };
+    struct subtable_fixture f;
+    uint32_t slot;
+
+    subtable_init(&f, N, 2 * N);
+    copy_all(&f);
+    slot = f.entries[0].slot;
+    block_pool();
+    begin_publishing(&f);
+    CHECK(null >= 0 && dup2(null, f.st.next_fd) == f.st.next_fd);
+    close(null);
+    CHECK(xdp_subtable_modify(&f.st, &f.entries[0], slot + 1));
+    CHECK(f.entries[0].slot == slot);
+    subtable_check(&f);
+
+    /* Programs might find it there, for all one knows. */
+    CHECK(subtable_remove(&f, 1));
+    subtable_check(&f);
+    unblock_pool();
+
+    CHECK(!subtable_insert(&f, 1));
+    CHECK(!f.st.next_swap && f.st.next_fd < 0 && f.st.error);
+    CHECK(!xdp_subtable_modify(&f.st, &f.entries[0], slot + 1));
+    subtable_check(&f);
+    subtable_destroy(&f);
+}
+
+/* Who empties a subtable while its next map is being published, and gives it
+ * to another mask, finds it empty, and does not wait if it asks first. */
+static void
+test_subtable_publishing_reset(void)
+{
+    enum { N = 1024 };
+
+    for (int asks = 0; asks < 2; asks++) {
+        struct xdp_subtable_creation *map = NULL;
+        struct subtable_fixture f;
+
+        subtable_init(&f, N, 2 * N);
+        copy_all(&f);
+        block_pool();
+        begin_publishing(&f);
+        for (uint32_t i = 0; i < N; i++) {
+            if (f.present[i]) {
+                CHECK(!subtable_remove(&f, i));
+            }
+        }
+        CHECK(!f.st.n);
+        CHECK(!asks || !xdp_subtable_prepare_reset(&f.st, &map));
+        unblock_pool();
+        while (asks && !xdp_subtable_prepare_reset(&f.st, &map)) {
+            usleep(1000);
+        }
+        CHECK(!asks || xdp_swap_is_visible(f.st.next_swap));
+        CHECK(!xdp_subtable_reset(&f.st, &map));
+        CHECK(!map && !f.st.next_swap && f.st.next_fd < 0 && !f.st.swap);
+        subtable_check(&f);
+
+        for (uint32_t i = 0; i < N; i++) {
+            CHECK(!subtable_insert(&f, i));
+        }
+        subtable_check(&f);
+        subtable_destroy(&f);
+    }
+}
+
 const struct unit_case unit_subtable[] = {
     { "subtable-growth", test_subtable_growth, NEED_BPF },
     { "subtable-changes", test_subtable_changes, NEED_BPF },
     { "subtable-fails", test_subtable_fails, NEED_BPF },
     { "subtable-behind", test_subtable_behind, NEED_BPF },
     { "subtable-prepare", test_subtable_prepare, NEED_BPF },
+    { "subtable-publishing", test_subtable_publishing, NEED_BPF },
+    { "subtable-publishing-fails", test_subtable_publishing_fails, NEED_BPF },
+    { "subtable-publishing-reset", test_subtable_publishing_reset, NEED_BPF },
     { NULL, NULL, 0 }
 };
