@@ -31,10 +31,11 @@ VLOG_DEFINE_THIS_MODULE(xdp_table_rest);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
-/* Free slots with room below which there are to be more, and of which part of
- * those that there are. */
+/* Free slots with room below which there are to be more: some, and this part
+ * of those that there are, but no more than this part of all free slots. */
 #define FEW_SLOTS (XDP_REST_SLOTS / 2)
 #define FEW_PART 8
+#define FREE_PART 4
 
 /* Milliseconds from a failure to the next try. */
 #define RETRY_INTERVAL 1000
@@ -231,13 +232,24 @@ find_plain(struct xdp_flow_table *table)
     return NULL;
 }
 
+/* Returns the number of free slots with room below which there are few.  A
+ * table that is full has not many free slots, and these are everywhere: to
+ * have most of them in chunks that are complete would take all chunks. */
+static uint32_t
+few_slots(const struct xdp_flow_table *table)
+{
+    uint32_t few = (FEW_SLOTS
+                    + table->n_complete * (XDP_REST_SLOTS / FEW_PART));
+
+    return MIN(few, MAX(table->n_free_slots / FREE_PART, 1));
+}
+
 /* Has threads complete chunks, if there are few slots with room, or will
  * be. */
 static void
 complete_some(struct xdp_flow_table *table)
 {
-    const uint32_t few = (FEW_SLOTS
-                          + table->n_complete * (XDP_REST_SLOTS / FEW_PART));
+    const uint32_t few = few_slots(table);
 
     if (time_msec() < table->complete_at) {
         return;

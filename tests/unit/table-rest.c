@@ -18,7 +18,7 @@
 #include "util.h"
 #include "xdp-flow-table-private.h"
 
-/* Chunks of the tables here, of which the last is not a whole one, and
+/* Chunks of most tables here, of which the last is not a whole one, and
  * slots. */
 #define N_CHUNKS 3
 #define N_SLOTS (N_CHUNKS * XDP_REST_SLOTS - 100)
@@ -27,18 +27,33 @@
  * packets, which takes the rest of a flow. */
 struct rest_fixture {
     struct fixture f;
-    struct xdp_table_flow *flows[N_SLOTS];
-    bool plain[N_SLOTS];
+    uint32_t n_flows;
+    struct xdp_table_flow **flows;
+    bool *plain;
 };
+
+/* Makes a table for 'n_flows' flows with 'n_slots'. */
+static struct rest_fixture *
+rest_open_slots(uint32_t n_flows, uint32_t n_slots)
+{
+    struct rest_fixture *r = xzalloc(sizeof *r);
+
+    fixture_open(&r->f, n_flows, 4, MAX_PORTS, n_slots);
+    fixture_create(&r->f);
+    if (xdp_flow_table_add_port(r->f.table, 1, 1, 2)) {
+        ovs_fatal(0, "adding a port failed");
+    }
+    r->n_flows = n_flows;
+    r->flows = xcalloc(n_flows, sizeof *r->flows);
+    r->plain = xcalloc(n_flows, sizeof *r->plain);
+    return r;
+}
 
 /* Makes a table for N_SLOTS flows. */
 static struct rest_fixture *
 rest_open(void)
 {
-    struct rest_fixture *r = xzalloc(sizeof *r);
-
-    fixture_init(&r->f, N_SLOTS, 4);
-    return r;
+    return rest_open_slots(N_SLOTS, N_SLOTS);
 }
 
 /* Removes all flows of 'r', and frees it. */
@@ -47,12 +62,14 @@ rest_close(struct rest_fixture *r)
 {
     struct xdp_flow_table_stats s;
 
-    for (uint32_t i = 0; i < N_SLOTS; i++) {
+    for (uint32_t i = 0; i < r->n_flows; i++) {
         if (r->flows[i]) {
             xdp_flow_table_remove(r->f.table, r->flows[i], &s);
         }
     }
     fixture_destroy(&r->f);
+    free(r->flows);
+    free(r->plain);
     free(r);
 }
 
@@ -106,9 +123,10 @@ rest_remove(struct rest_fixture *r, uint32_t i)
 static void
 rest_check(const struct rest_fixture *r)
 {
-    bool taken[N_SLOTS] = { false };
+    const uint32_t n_slots = r->f.limits.n_slots;
+    bool *taken = xcalloc(n_slots, sizeof *taken);
 
-    for (uint32_t i = 0; i < N_SLOTS; i++) {
+    for (uint32_t i = 0; i < r->n_flows; i++) {
         struct xdp_key key, mask;
         struct found_flow found;
         uint32_t slot;
@@ -116,12 +134,15 @@ rest_check(const struct rest_fixture *r)
         make_flow(1, i, 0, &key, &mask);
         if (fixture_find(&r->f, &key, &slot, &found) == !r->flows[i]) {
             fail("flow %"PRIu32" is not as it should be", i);
-            return;
+            break;
         }
         if (!r->flows[i]) {
             continue;
         }
-        CHECK(slot < N_SLOTS && !taken[slot]);
+        if (slot >= n_slots || taken[slot]) {
+            fail("flow %"PRIu32" has no slot of its own", i);
+            break;
+        }
         taken[slot] = true;
         if (r->plain[i]) {
             CHECK(find(&r->f, 1, i, NULL) == 1 + i);
@@ -130,6 +151,7 @@ rest_check(const struct rest_fixture *r)
                   && !found.rest.n_ops && found.rest.growth < 0);
         }
     }
+    free(taken);
 }
 
 /* Returns the number of chunks that programs find. */
@@ -138,7 +160,7 @@ count_chunks(const struct rest_fixture *r)
 {
     uint32_t n = 0;
 
-    for (uint32_t i = 0; i < N_CHUNKS; i++) {
+    for (uint32_t i = 0; i < r->f.table->n_chunks; i++) {
         uint32_t id;
 
         n += read_map(r->f.fds.flow_rest, i, &id);
@@ -221,6 +243,33 @@ test_table_rest_mix(void)
         CHECK(!xdp_flow_table_modify(r->f.table, r->flows[i], &actions));
         CHECK(fixture_reclaim(&r->f));
     }
+    rest_check(r);
+    rest_close(r);
+}
+
+/* In a table that is full, and in which flows come and go, the free slots are
+ * in all chunks; few flows that are not plain do not need all of these. */
+static void
+test_table_rest_full(void)
+{
+    enum { N = 8 * XDP_REST_SLOTS, N_SPARE = 576, STEP = 33, N_ROUNDS = 8 };
+    struct rest_fixture *r = rest_open_slots(N, N + N_SPARE);
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < N; i++) {
+        CHECK(!rest_insert(r, i, true));
+    }
+    for (int round = 0; round < N_ROUNDS; round++) {
+        for (uint32_t i = round; i < N; i += STEP) {
+            rest_remove(r, i);
+        }
+        CHECK(fixture_reclaim(&r->f));
+        for (uint32_t i = round; i < N; i += STEP) {
+            CHECK(!rest_insert(r, i, n++ % STEP != 0));
+        }
+    }
+    CHECK(xdp_flow_table_is_full(r->f.table) && n / STEP > 100);
+    CHECK(count_chunks(r) == 1);
     rest_check(r);
     rest_close(r);
 }
@@ -309,6 +358,7 @@ test_table_rest_destroyed(void)
 const struct unit_case unit_table_rest[] = {
     { "table-rest-none", test_table_rest_none, NEED_BPF },
     { "table-rest-mix", test_table_rest_mix, NEED_BPF },
+    { "table-rest-full", test_table_rest_full, NEED_BPF },
     { "table-rest-prepare", test_table_rest_prepare, NEED_BPF },
     { "table-rest-fails", test_table_rest_fails, NEED_BPF },
     { "table-rest-destroyed", test_table_rest_destroyed, NEED_BPF },
