@@ -163,8 +163,9 @@ struct xdp_flow_table {
                                  * rest of a flow... */
     struct ovs_list complete;   /* ...and with room. */
     struct ovs_list completing; /* On their way from there to here. */
-    uint32_t n_complete, n_completing; /* Chunks. */
-    uint32_t n_free_complete;   /* Slots of 'complete'. */
+    uint32_t n_complete;        /* Chunks. */
+    uint32_t n_free_complete;   /* Free slots of 'complete'... */
+    uint32_t n_free_completing; /* ...and of 'completing'. */
     int complete_error;         /* Why a chunk could not be completed... */
     long long int complete_at;  /* ...and when that may be tried again. */
 

@@ -128,7 +128,8 @@ completion_is_over(struct completion *c)
 }
 
 /* Gives 'table', whose 'limits' are set, its chunks, all of which are plain
- * and free. */
+ * and free.  The last one may have fewer slots than others, but its map would
+ * be as large, so plain flows get it first. */
 void
 table_chunks_init(struct xdp_flow_table *table)
 {
@@ -152,7 +153,11 @@ table_chunks_init(struct xdp_flow_table *table)
         for (uint32_t slot = first; slot < end; slot++) {
             table->next_free[slot] = slot + 1 < end ? slot + 1 : NO_SLOT;
         }
-        ovs_list_push_back(&table->plain, &chunk->list_node);
+        if (chunk->n_free < XDP_REST_SLOTS) {
+            ovs_list_push_front(&table->plain, &chunk->list_node);
+        } else {
+            ovs_list_push_back(&table->plain, &chunk->list_node);
+        }
     }
 }
 
@@ -194,7 +199,7 @@ collect(struct xdp_flow_table *table)
         }
         ovs_list_remove(&chunk->completing_node);
         chunk->completion = NULL;
-        table->n_completing--;
+        table->n_free_completing -= chunk->n_free;
         if (c->fd < 0) {
             table->complete_error = -c->fd;
             table->complete_at = time_msec() + RETRY_INTERVAL;
@@ -254,8 +259,7 @@ complete_some(struct xdp_flow_table *table)
     if (time_msec() < table->complete_at) {
         return;
     }
-    while (table->n_free_complete + table->n_completing * XDP_REST_SLOTS
-           < few) {
+    while (table->n_free_complete + table->n_free_completing < few) {
         struct table_chunk *chunk = find_plain(table);
         struct completion *c;
 
@@ -269,7 +273,7 @@ complete_some(struct xdp_flow_table *table)
         atomic_init(&c->is_over, false);
         chunk->completion = c;
         ovs_list_push_back(&table->completing, &chunk->completing_node);
-        table->n_completing++;
+        table->n_free_completing += chunk->n_free;
         xdp_pool_run(&c->job);
     }
 }
@@ -313,6 +317,20 @@ table_rest(const struct xdp_flow_table *table, uint32_t slot)
     return rests ? &rests[slot % XDP_REST_SLOTS] : NULL;
 }
 
+/* Adds 'change' to the number of free slots of 'chunk', which is one of
+ * 'table'. */
+static void
+count_free(struct xdp_flow_table *table, struct table_chunk *chunk, int change)
+{
+    chunk->n_free += change;
+    table->n_free_slots += change;
+    if (chunk->rests) {
+        table->n_free_complete += change;
+    } else if (chunk->completion) {
+        table->n_free_completing += change;
+    }
+}
+
 /* Takes a free slot, of which there must be one, and with room for the rest of
  * a flow if 'with_rest'.  Others get one without as long as there is any. */
 uint32_t
@@ -326,11 +344,10 @@ table_slot_alloc(struct xdp_flow_table *table, bool with_rest)
 
     ovs_assert(!ovs_list_is_empty(list));
     chunk->first_free = table->next_free[slot];
-    if (!--chunk->n_free) {
+    count_free(table, chunk, -1);
+    if (!chunk->n_free) {
         ovs_list_remove(&chunk->list_node);
     }
-    table->n_free_slots--;
-    table->n_free_complete -= chunk->rests != NULL;
     return slot;
 }
 
@@ -340,12 +357,11 @@ table_slot_release(struct xdp_flow_table *table, uint32_t slot)
 {
     struct table_chunk *chunk = get_chunk(table, slot);
 
-    if (!chunk->n_free++) {
+    if (!chunk->n_free) {
         ovs_list_push_front(chunk->rests ? &table->complete : &table->plain,
                             &chunk->list_node);
     }
+    count_free(table, chunk, 1);
     table->next_free[slot] = chunk->first_free;
     chunk->first_free = slot;
-    table->n_free_slots++;
-    table->n_free_complete += chunk->rests != NULL;
 }

@@ -168,6 +168,13 @@ count_chunks(const struct rest_fixture *r)
     return n;
 }
 
+/* Returns the number of chunks that are being made. */
+static size_t
+n_completing(const struct rest_fixture *r)
+{
+    return ovs_list_size(&r->f.table->completing);
+}
+
 /* Plain flows need no chunks, however many there are, unless their mask has
  * bits in the rest. */
 static void
@@ -182,7 +189,7 @@ test_table_rest_none(void)
     for (uint32_t i = 0; i < N_SLOTS; i++) {
         CHECK(!rest_insert(r, i, true));
     }
-    CHECK(!r->f.table->n_completing);
+    CHECK(!n_completing(r));
     CHECK(insert(&r->f, 1, N_SLOTS, 0, 1, &flow) == XDP_TABLE_FLOWS_FULL);
     rest_check(r);
     CHECK(!count_chunks(r));
@@ -274,6 +281,67 @@ test_table_rest_full(void)
     rest_close(r);
 }
 
+/* The first chunk that is made is a whole one. */
+static void
+test_table_rest_whole(void)
+{
+    enum { N = 2 * XDP_REST_SLOTS + 64 };
+    struct rest_fixture *r = rest_open_slots(N, N);
+
+    CHECK(!rest_insert(r, 0, false));
+    CHECK(r->f.table->n_free_complete == XDP_REST_SLOTS - 1);
+    rest_check(r);
+    rest_close(r);
+}
+
+/* Of a chunk that is being made, only those slots count that are free. */
+static void
+test_table_rest_scattered(void)
+{
+    enum { N_LAST = 10, N_FIRST = 200 };
+    struct rest_fixture *r = rest_open();
+    const struct xdp_flow_table *t = r->f.table;
+    uint32_t n;
+
+    for (uint32_t i = 0; i < N_SLOTS; i++) {
+        CHECK(!rest_insert(r, i, true));
+    }
+    for (uint32_t i = 0; i < N_LAST; i++) {
+        rest_remove(r, N_SLOTS - 1 - i);
+    }
+    for (uint32_t i = 0; i < N_FIRST; i++) {
+        rest_remove(r, i);
+    }
+    CHECK(fixture_reclaim(&r->f));
+    block_pool();
+    CHECK(!rest_prepare(r, false));
+    CHECK(n_completing(r) == 2);
+    n = t->n_free_completing;
+    CHECK(n == N_LAST + N_FIRST);
+
+    /* Such slots may be taken, and become free again. */
+    for (uint32_t i = 0; i < N_FIRST; i++) {
+        CHECK(!rest_insert(r, i, true));
+    }
+    CHECK(t->n_free_completing == N_LAST);
+    rest_remove(r, 0);
+    CHECK(fixture_reclaim(&r->f));
+    CHECK(t->n_free_completing == N_LAST + 1);
+    unblock_pool();
+    while (n_completing(r)) {
+        rest_prepare(r, false);
+        usleep(1000);
+    }
+    CHECK(!t->n_free_completing && t->n_free_complete == N_LAST + 1);
+    CHECK(t->n_free_slots == N_LAST + 1 && count_chunks(r) == 2);
+    for (uint32_t i = 0; i < N_LAST; i++) {
+        CHECK(!rest_insert(r, N_SLOTS - 1 - i, false));
+    }
+    CHECK(!rest_insert(r, 0, false));
+    rest_check(r);
+    rest_close(r);
+}
+
 /* Who asks first does not wait for a map, and learns when it is there. */
 static void
 test_table_rest_prepare(void)
@@ -290,7 +358,7 @@ test_table_rest_prepare(void)
     CHECK(!rest_prepare(r, false));
     CHECK(!rest_prepare(r, false));
     CHECK(rest_prepare(r, true) && !rest_insert(r, n++, true));
-    CHECK(r->f.table->n_completing == 1 && !count_chunks(r));
+    CHECK(n_completing(r) == 1 && !count_chunks(r));
     unblock_pool();
     for (int i = 0; i < 60000 && !rest_prepare(r, false); i++) {
         usleep(1000);
@@ -305,7 +373,7 @@ test_table_rest_prepare(void)
         CHECK(r->f.table->n_free_complete);
         CHECK(!rest_insert(r, n++, false));
     }
-    CHECK(!r->f.table->n_free_complete && r->f.table->n_completing);
+    CHECK(!r->f.table->n_free_complete && n_completing(r));
     unblock_pool();
     CHECK(!rest_insert(r, n++, false));
     rest_check(r);
@@ -359,6 +427,8 @@ const struct unit_case unit_table_rest[] = {
     { "table-rest-none", test_table_rest_none, NEED_BPF },
     { "table-rest-mix", test_table_rest_mix, NEED_BPF },
     { "table-rest-full", test_table_rest_full, NEED_BPF },
+    { "table-rest-whole", test_table_rest_whole, NEED_BPF },
+    { "table-rest-scattered", test_table_rest_scattered, NEED_BPF },
     { "table-rest-prepare", test_table_rest_prepare, NEED_BPF },
     { "table-rest-fails", test_table_rest_fails, NEED_BPF },
     { "table-rest-destroyed", test_table_rest_destroyed, NEED_BPF },
