@@ -33,9 +33,11 @@ VLOG_DEFINE_THIS_MODULE(xdp_table_slot);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
-/* How many slots, times CPUs, become free at a time, so that nobody has to
- * wait for long. */
-#define RECLAIM_SLOTS 1024
+/* What becomes free at a time, so that nobody has to wait for long: a slot
+ * costs this much, and as much as there are CPUs if its statistics are read.
+ * There may be many more possible CPUs than there are. */
+#define RECLAIM_COST 1024
+#define SLOT_COST 2
 
 /* Memory. */
 
@@ -384,8 +386,8 @@ xdp_flow_table_wait(const struct xdp_flow_table *table)
 bool
 xdp_flow_table_reclaim(struct xdp_flow_table *table, uint64_t epoch)
 {
-    uint32_t n_left = MAX(RECLAIM_SLOTS / table->n_cpus, 1);
     struct table_garbage *garbage;
+    uint32_t cost = 0;
 
     table->waited_epoch = MAX(table->waited_epoch, epoch + 1);
     table->lists_busy &= table->lists_epoch > epoch;
@@ -393,10 +395,12 @@ xdp_flow_table_reclaim(struct xdp_flow_table *table, uint64_t epoch)
         if (garbage->epoch > epoch) {
             break;
         }
-        if (!n_left--) {
+        if (cost >= RECLAIM_COST) {
             return true;
         }
+        cost += SLOT_COST;
         if (garbage->history) {
+            cost += table->n_cpus;
             table_slot_add_stats(table, garbage->slot,
                                  &garbage->history->base);
             ovs_list_remove(&garbage->flow_node);

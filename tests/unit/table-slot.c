@@ -443,10 +443,74 @@ test_table_slot_memory(void)
     fixture_destroy(&f);
 }
 
+/* Frees all slots of 'f' that were withdrawn, as a machine with 'n_cpus'
+ * possible CPUs would.  Returns how many holds of the lock that takes. */
+static int
+count_holds(struct fixture *f, unsigned int n_cpus)
+{
+    const unsigned int real = f->table->n_cpus;
+    uint64_t epoch;
+    int n = 1;
+
+    if (!xdp_flow_table_begin_reclaim(f->table, &epoch)
+        || xdp_flow_table_wait(f->table)) {
+        ovs_fatal(0, "reclaiming failed");
+    }
+    f->table->n_cpus = n_cpus;
+    while (xdp_flow_table_reclaim(f->table, epoch)) {
+        n++;
+    }
+    f->table->n_cpus = real;
+    return n;
+}
+
+/* Slots become free as many at a time as their statistics permit, which are
+ * those of all possible CPUs, but are read only after a modification. */
+static void
+test_table_slot_reclaim(void)
+{
+    enum { N = 1024 };
+    struct xdp_flow_actions actions;
+    struct xdp_table_flow *flows[N];
+    struct xdp_flow_table_stats s;
+    struct fixture f;
+    int n_holds = 0;
+
+    fixture_init(&f, 2 * N, 4);
+    for (int round = 0; round < 2; round++) {
+        for (uint32_t i = 0; i < N; i++) {
+            CHECK(!insert(&f, 1, i, 0, 1 + i, &flows[i]));
+        }
+        for (uint32_t i = 0; i < N; i++) {
+            xdp_flow_table_remove(f.table, flows[i], &s);
+        }
+        if (!round) {
+            n_holds = count_holds(&f, f.n_cpus);
+        } else {
+            CHECK(count_holds(&f, 256) == n_holds);
+        }
+    }
+
+    for (uint32_t i = 0; i < N; i++) {
+        CHECK(!insert(&f, 1, i, 0, 1 + i, &flows[i]));
+    }
+    for (uint32_t i = 0; i < N; i++) {
+        make_actions(2 + i, &actions);
+        CHECK(!xdp_flow_table_modify(f.table, flows[i], &actions));
+    }
+    CHECK(count_holds(&f, f.n_cpus) > n_holds);
+    CHECK(f.table->n_free_slots == N);
+    for (uint32_t i = 0; i < N; i++) {
+        xdp_flow_table_remove(f.table, flows[i], &s);
+    }
+    fixture_destroy(&f);
+}
+
 const struct unit_case unit_table_slot[] = {
     { "table-slot", test_table_slot, NEED_BPF },
     { "table-slot-cts", test_table_slot_cts, NEED_BPF },
     { "table-slot-memory", test_table_slot_memory, NEED_BPF },
+    { "table-slot-reclaim", test_table_slot_reclaim, NEED_BPF },
     { "table-flags", test_table_flags, NEED_BPF },
     { "table-stats", test_table_stats, NEED_BPF },
     { "table-stats-kept", test_table_stats_kept, NEED_BPF },
