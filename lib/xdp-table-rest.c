@@ -53,8 +53,8 @@ struct completion {
     struct xdp_job job;
     int outer_fd;
     uint32_t index;
-    int fd;                     /* The map, or a negative errno value... */
-    struct xdp_flow_rest *rests; /* ...and its memory, ... */
+    int error;                  /* A positive errno value, or 0... */
+    struct xdp_flow_rest *rests; /* ...and the map's memory, ... */
     atomic_bool is_over;        /* ...as soon as this is set. */
 };
 
@@ -66,7 +66,6 @@ struct table_chunk {
     uint32_t first_free;        /* See 'next_free' of the table. */
     uint32_t n_free;
     struct xdp_flow_rest *rests; /* NULL as long as the chunk is plain. */
-    int fd;                     /* The map that has them, or -1. */
 };
 
 /* Returns the length of the memory of a chunk. */
@@ -77,30 +76,33 @@ rests_length(void)
                     get_page_size());
 }
 
-/* Makes the map of 'c' and has programs find it. */
+/* Makes the map of 'c' and has programs find it.  Returns 0 or a positive
+ * errno value.  The map of maps and the memory hold it, so it needs no file
+ * descriptor: there may be two thousand of these. */
 static int
 make_map(struct completion *c)
 {
     LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
-    int error;
+    int error = 0;
+    void *memory;
+    int fd;
 
-    c->fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "xdp_rest", sizeof(uint32_t),
-                           sizeof(struct xdp_flow_rest), XDP_REST_SLOTS,
-                           &opts);
-    if (c->fd < 0) {
+    fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "xdp_rest", sizeof(uint32_t),
+                        sizeof(struct xdp_flow_rest), XDP_REST_SLOTS, &opts);
+    if (fd < 0) {
         return errno;
     }
-    c->rests = mmap(NULL, rests_length(), PROT_READ | PROT_WRITE, MAP_SHARED,
-                    c->fd, 0);
-    if (c->rests == MAP_FAILED) {
+    memory = mmap(NULL, rests_length(), PROT_READ | PROT_WRITE, MAP_SHARED,
+                  fd, 0);
+    if (memory == MAP_FAILED) {
         error = errno;
-    } else if (bpf_map_update_elem(c->outer_fd, &c->index, &c->fd, BPF_ANY)) {
+    } else if (bpf_map_update_elem(c->outer_fd, &c->index, &fd, BPF_ANY)) {
         error = errno;
-        munmap(c->rests, rests_length());
+        munmap(memory, rests_length());
     } else {
-        return 0;
+        c->rests = memory;
     }
-    close(c->fd);
+    close(fd);
     return error;
 }
 
@@ -109,11 +111,8 @@ static void
 completion_run(struct xdp_job *job)
 {
     struct completion *c = CONTAINER_OF(job, struct completion, job);
-    int error = make_map(c);
 
-    if (error) {
-        c->fd = -error;
-    }
+    c->error = make_map(c);
     atomic_store_explicit(&c->is_over, true, memory_order_release);
 }
 
@@ -147,7 +146,6 @@ table_chunks_init(struct xdp_flow_table *table)
         uint32_t first = i * XDP_REST_SLOTS;
         uint32_t end = MIN(first + XDP_REST_SLOTS, n_slots);
 
-        chunk->fd = -1;
         chunk->first_free = first;
         chunk->n_free = end - first;
         for (uint32_t slot = first; slot < end; slot++) {
@@ -172,13 +170,11 @@ table_chunks_destroy(struct xdp_flow_table *table)
             while (!completion_is_over(chunk->completion)) {
                 xnanosleep_no_quiesce(POLL_INTERVAL);
             }
-            chunk->fd = chunk->completion->fd;
             chunk->rests = chunk->completion->rests;
             free(chunk->completion);
         }
-        if (chunk->fd >= 0) {
+        if (chunk->rests) {
             munmap(chunk->rests, rests_length());
-            close(chunk->fd);
         }
     }
     free(table->chunks);
@@ -200,16 +196,15 @@ collect(struct xdp_flow_table *table)
         ovs_list_remove(&chunk->completing_node);
         chunk->completion = NULL;
         table->n_free_completing -= chunk->n_free;
-        if (c->fd < 0) {
-            table->complete_error = -c->fd;
+        if (c->error) {
+            table->complete_error = c->error;
             table->complete_at = time_msec() + RETRY_INTERVAL;
             VLOG_WARN_RL(&rl, "creating a map for the rest of %d flows "
                          "failed: %s; flows that do more than output stay in "
                          "userspace until there is memory, and file "
                          "descriptors, for it",
-                         XDP_REST_SLOTS, ovs_strerror(-c->fd));
+                         XDP_REST_SLOTS, ovs_strerror(c->error));
         } else {
-            chunk->fd = c->fd;
             chunk->rests = c->rests;
             table->n_complete++;
             table->n_free_complete += chunk->n_free;

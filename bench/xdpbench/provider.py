@@ -2,16 +2,33 @@
 """The offload provider without the rest of vswitchd: xdp-provider."""
 
 import contextlib
+import json
 import pathlib
 import re
 import subprocess
+import sys
 import tempfile
 
-from .system import Failure, end, start
+from .system import Failure, end, run, start
 from .vswitch import COUNTER_HINT_HITS, COUNTER_OUTPUT, COUNTER_PACKETS
 
 # Part of the packets that XDP has to carry for a sample of the offload.
 MIN_CARRIED = 0.99
+
+# BPF_MAP_TYPE_ARRAY_OF_MAPS of <linux/bpf.h>.
+ARRAY_OF_MAPS = '12'
+
+
+def inner_maps(map_id):
+    """Returns the sizes of the maps in map of maps 'map_id', by their ids."""
+    ids = {int.from_bytes((int(byte, 16) for byte in element['value']),
+                          sys.byteorder)
+           for element in json.loads(run('bpftool', '-j', 'map', 'dump', 'id',
+                                         map_id))
+           if 'error' not in element['value']}
+    return {str(m['id']): m['bytes_memlock']
+            for m in json.loads(run('bpftool', '-j', 'map', 'list'))
+            if m['id'] in ids}
 
 
 class Provider:
@@ -85,12 +102,18 @@ class Provider:
         process."""
         proc = pathlib.Path('/proc', str(self.process.pid))
         maps = {}
+        outer = set()
         for info in (proc / 'fdinfo').iterdir():
             with contextlib.suppress(FileNotFoundError):
-                fields = dict(re.findall(r'^(map_id|memlock):\s*(\d+)',
+                fields = dict(re.findall(r'^(map_\w+|memlock):\s*(\d+)',
                                          info.read_text(), re.MULTILINE))
                 if 'map_id' in fields:
                     maps[fields['map_id']] = int(fields['memlock'])
+                    if fields.get('map_type') == ARRAY_OF_MAPS:
+                        outer.add(fields['map_id'])
+        # Not all of them need a file descriptor.
+        for map_id in outer:
+            maps.update(inner_maps(map_id))
         anonymous = re.search(r'^RssAnon:\s*(\d+) kB',
                               (proc / 'status').read_text(), re.MULTILINE)
         return sum(maps.values()), int(anonymous[1]) * 1024

@@ -95,6 +95,22 @@ note_bpf(void)
     closedir(dir);
 }
 
+/* Returns true if this process has a file descriptor for the map 'id'.  Not
+ * for a "repeated_func". */
+bool
+has_map_open(uint32_t id)
+{
+    n_noted = 0;
+    note_bpf();
+    for (size_t i = 0; i < n_noted; i++) {
+        if (noted[i].kind->get_fd == bpf_map_get_fd_by_id
+            && noted[i].id == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Returns how many of what note_bpf() has seen are there. */
 static int
 count_noted(void)

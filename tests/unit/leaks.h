@@ -8,10 +8,14 @@
 #ifndef UNIT_LEAKS_H
 #define UNIT_LEAKS_H 1
 
+#include <stdbool.h>
+#include <stdint.h>
+
 /* Something to do many times, each time with the same result. */
 typedef void repeated_func(const char *arg);
 
 void check_leaks(repeated_func *, const char *arg);
 void note_bpf(void);
+bool has_map_open(uint32_t id);
 
 #endif /* leaks.h */

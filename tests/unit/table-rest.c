@@ -7,6 +7,7 @@
 #include <config.h>
 
 #undef NDEBUG
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -14,6 +15,7 @@
 
 #include "clock.h"
 #include "fixture.h"
+#include "leaks.h"
 #include "unit.h"
 #include "util.h"
 #include "xdp-flow-table-private.h"
@@ -412,6 +414,39 @@ test_table_rest_fails(void)
     rest_close(r);
 }
 
+/* A chunk needs no file descriptor, as there may be many, and goes with its
+ * table all the same. */
+static void
+test_table_rest_descriptors(void)
+{
+    struct rest_fixture *r = rest_open();
+    bool gone = false;
+    uint32_t id, mask;
+
+    CHECK(!rest_insert(r, 0, false));
+    CHECK(read_map(r->f.fds.subtables, mask_of(&r->f, 0), &mask));
+    CHECK(has_map_open(mask));
+    for (uint32_t i = 0; i < N_CHUNKS; i++) {
+        CHECK(!read_map(r->f.fds.flow_rest, i, &id) || !has_map_open(id));
+    }
+    CHECK(count_chunks(r) == 1);
+    CHECK(read_map(r->f.fds.flow_rest, r->f.table->n_chunks - 2, &id));
+    rest_check(r);
+    rest_close(r);
+
+    /* The kernel frees it a bit later. */
+    for (int i = 0; i < 600 && !gone; i++) {
+        int fd = bpf_map_get_fd_by_id(id);
+
+        gone = fd < 0 && errno == ENOENT;
+        if (fd >= 0) {
+            close(fd);
+            usleep(100 * 1000);
+        }
+    }
+    CHECK(gone);
+}
+
 /* A table may go while a chunk is being made. */
 static void
 test_table_rest_destroyed(void)
@@ -431,6 +466,7 @@ const struct unit_case unit_table_rest[] = {
     { "table-rest-scattered", test_table_rest_scattered, NEED_BPF },
     { "table-rest-prepare", test_table_rest_prepare, NEED_BPF },
     { "table-rest-fails", test_table_rest_fails, NEED_BPF },
+    { "table-rest-descriptors", test_table_rest_descriptors, NEED_BPF },
     { "table-rest-destroyed", test_table_rest_destroyed, NEED_BPF },
     { NULL, NULL, 0 }
 };
