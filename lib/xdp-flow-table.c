@@ -277,14 +277,17 @@ xdp_flow_table_prepare(struct xdp_flow_table *table, bool is_new,
                        const struct xdp_flow_actions *actions)
 {
     struct table_group_choice group;
+    bool ready = true;
     uint32_t id;
 
     if (!table->n_free_slots || table_group_choose(table, actions, &group)) {
         return true;
     }
-    if (!table_group_prepare(table, &group)
-        || (table_slot_needs_rest(mask, actions)
-            && !table_rest_prepare(table))) {
+    /* What needs threads without asking for room comes before what asks. */
+    if (table_slot_needs_rest(mask, actions)) {
+        ready = table_rest_prepare(table);
+    }
+    if (!table_group_prepare(table, &group) || !ready) {
         return false;
     }
     if (!is_new) {

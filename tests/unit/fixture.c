@@ -592,13 +592,23 @@ void
 block_pool(void)
     OVS_ACQUIRES(blocked)
 {
+    block_pool_but(0);
+}
+
+/* The same, but for 'n' threads. */
+void
+block_pool_but(unsigned int n)
+    OVS_ACQUIRES(blocked)
+{
+    const unsigned int n_jobs = ARRAY_SIZE(blockers) - n;
+
     ovs_mutex_lock(&blocked);
-    atomic_store(&n_blockers, ARRAY_SIZE(blockers));
-    for (size_t i = 0; i < ARRAY_SIZE(blockers); i++) {
+    atomic_store(&n_blockers, n_jobs);
+    for (unsigned int i = 0; i < n_jobs; i++) {
         blockers[i].run = wait_until_unblocked;
         xdp_pool_run(&blockers[i]);
     }
-    ovs_assert(!xdp_pool_has_room(1));
+    ovs_assert(!xdp_pool_has_room(n + 1));
 }
 
 /* Has them go on. */

@@ -51,6 +51,7 @@ bool fixture_reclaim(struct fixture *);
 
 /* Threads that make and replace maps. */
 void block_pool(void);
+void block_pool_but(unsigned int n);
 void unblock_pool(void);
 
 

@@ -17,6 +17,8 @@
 #include "packets.h"
 #include "unit.h"
 #include "util.h"
+#include "xdp-flow-table-private.h"
+#include "xdp-pool.h"
 
 /* Returns the group of the flow to 'dst', or UINT32_MAX if there is no such
  * flow of 'n_outputs'. */
@@ -446,6 +448,52 @@ test_table_groups_prepare(void)
     fixture_destroy(&f);
 }
 
+/* Nor does it wait for one if a chunk and a subtable need threads, too. */
+static void
+test_table_groups_threads(void)
+{
+    enum { N_PLAIN = 768, N_REST = 769, N_FLOWS = N_PLAIN + N_REST };
+    struct xdp_table_flow *flows[N_FLOWS];
+    struct xdp_flow_actions actions;
+    struct xdp_flow_table_stats s;
+    struct xdp_key key, mask;
+    const struct xdp_flow_table *t;
+    struct fixture f;
+
+    /* As many flows of two masks as there can be until one of the first mask
+     * that needs a rest has a chunk begun, and a larger subtable. */
+    fixture_init_groups(&f, 16384);
+    t = f.table;
+    memset(&actions, 0, sizeof actions);
+    for (uint32_t i = 0; i < N_FLOWS; i++) {
+        if (i < N_PLAIN) {
+            CHECK(!insert_outputs(&f, i, OUTPUTS(5), false, &flows[i]));
+        } else {
+            make_flow(1, i, 1, &key, &mask);
+            CHECK(!xdp_flow_table_insert(f.table, &key, &mask, &actions,
+                                         &flows[i]));
+        }
+    }
+    CHECK(ovs_list_is_empty(&t->completing));
+    CHECK(!t->masks[mask_of(&f, 0)].subtable.creation);
+
+    make_flow(1, N_FLOWS, 0, &key, &mask);
+    make_outputs(OUTPUTS(4, 6), false, &actions);
+    block_pool_but(2);
+    CHECK(!xdp_flow_table_prepare(f.table, true, &mask, &actions)
+          || xdp_pool_has_room(1));
+    CHECK(!ovs_list_is_empty(&t->completing));
+    unblock_pool();
+    while (!xdp_flow_table_prepare(f.table, true, &mask, &actions)) {
+        usleep(1000);
+    }
+    CHECK(t->masks[mask_of(&f, 0)].subtable.creation);
+    for (uint32_t i = 0; i < N_FLOWS; i++) {
+        xdp_flow_table_remove(f.table, flows[i], &s);
+    }
+    fixture_destroy(&f);
+}
+
 const struct unit_case unit_table_group[] = {
     { "table-groups", test_table_groups, NEED_BPF },
     { "table-groups-mtu", test_table_groups_mtu, NEED_BPF },
@@ -454,5 +502,6 @@ const struct unit_case unit_table_group[] = {
     { "table-groups-egress", test_table_groups_egress, NEED_BPF },
     { "table-groups-fail", test_table_groups_fail, NEED_BPF },
     { "table-groups-prepare", test_table_groups_prepare, NEED_BPF },
+    { "table-groups-threads", test_table_groups_threads, NEED_BPF },
     { NULL, NULL, 0 }
 };
