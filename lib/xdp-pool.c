@@ -5,8 +5,10 @@
 
 #include "xdp-pool.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 
 #include "ovs-thread.h"
@@ -26,19 +28,24 @@ static int n_queued OVS_GUARDED_BY(mutex);
 static int n_threads OVS_GUARDED_BY(mutex);
 static int n_busy OVS_GUARDED_BY(mutex);    /* Threads with a job. */
 static bool creation_failed OVS_GUARDED_BY(mutex); /* That of the last one? */
-static pthread_cond_t queued = PTHREAD_COND_INITIALIZER;
+
+/* Counts jobs that no thread has woken up for.  Not a condition variable:
+ * whoever signals one waits for threads that were woken before and have had no
+ * CPU since, and here that would be somebody with a lock. */
+static sem_t queued;
 
 /* A thread. */
 static void *
 worker_main(void *aux OVS_UNUSED)
 {
-    ovs_mutex_lock(&mutex);
     for (;;) {
         struct xdp_job *job;
 
-        while (ovs_list_is_empty(&queue)) {
-            ovs_mutex_cond_wait(&queued, &mutex);
+        while (sem_wait(&queued)) {
+            ovs_assert(errno == EINTR);
         }
+
+        ovs_mutex_lock(&mutex);
         job = CONTAINER_OF(ovs_list_pop_front(&queue), struct xdp_job,
                            list_node);
         n_queued--;
@@ -49,6 +56,7 @@ worker_main(void *aux OVS_UNUSED)
 
         ovs_mutex_lock(&mutex);
         n_busy--;
+        ovs_mutex_unlock(&mutex);
     }
     return NULL;
 }
@@ -58,7 +66,13 @@ static void
 start_threads(void)
     OVS_REQUIRES(mutex)
 {
+    static struct ovsthread_once once = OVSTHREAD_ONCE_INITIALIZER;
     pthread_attr_t attr;
+
+    if (ovsthread_once_start(&once)) {
+        ovs_assert(!sem_init(&queued, 0, 0));
+        ovsthread_once_done(&once);
+    }
 
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, MAX(STACK_SIZE,
@@ -109,7 +123,7 @@ xdp_pool_run(struct xdp_job *job)
     }
     ovs_mutex_unlock(&mutex);
     if (any) {
-        xpthread_cond_signal(&queued);
+        sem_post(&queued);
     } else {
         job->run(job);
     }
