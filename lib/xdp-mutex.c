@@ -5,7 +5,6 @@
 
 #include "xdp-mutex.h"
 
-#include <pthread.h>
 
 #include "ovs-atomic.h"
 #include "timeval.h"
@@ -22,8 +21,12 @@ static struct ovs_mutex turn OVS_ACQ_BEFORE(xdp_mutex)
  * would cost two changes of threads for each megaflow that one of them
  * puts.) */
 #define PATIENCE 500
+
+/* How often to look whether that is over, in nanoseconds.  (Whoever signals a
+ * condition variable may have to wait for a thread that has no CPU.) */
+#define POLL_INTERVAL 20000
+
 static struct ovs_mutex queue_mutex = OVS_MUTEX_INITIALIZER;
-static pthread_cond_t served = PTHREAD_COND_INITIALIZER;
 static unsigned int n_waiting OVS_GUARDED_BY(queue_mutex);
 static atomic_llong waiting_since = 0; /* time_usec(), or 0 if nobody waits. */
 
@@ -57,7 +60,6 @@ wait_for_turn(void)
 
     ovs_mutex_lock(&queue_mutex);
     atomic_store_relaxed(&waiting_since, --n_waiting ? time_usec() : 0);
-    xpthread_cond_broadcast(&served);
     ovs_mutex_unlock(&queue_mutex);
 }
 
@@ -71,11 +73,9 @@ xdp_lock(void)
     long long int since = get_waiting_since();
 
     if (since && time_usec() >= since + PATIENCE) {
-        ovs_mutex_lock(&queue_mutex);
         while (get_waiting_since() == since) {
-            ovs_mutex_cond_wait(&served, &queue_mutex);
+            xnanosleep_no_quiesce(POLL_INTERVAL);
         }
-        ovs_mutex_unlock(&queue_mutex);
     }
     if (ovs_mutex_trylock(&turn)) {
         wait_for_turn();
