@@ -90,28 +90,6 @@ make_targets(void)
     xdp_unlock();
 }
 
-/* Does what the worker does when slots are wanted at once.  Returns false if
- * there was no reason for that. */
-static bool
-reclaim(void)
-{
-    struct xdp_flow_table *table;
-    uint64_t epoch;
-    bool any;
-
-    xdp_lock();
-    table = megaflows_port(0)->object->table;
-    any = xdp_flow_table_begin_reclaim(table, &epoch);
-    if (any) {
-        ovs_assert(!xdp_flow_table_wait(table));
-        while (xdp_flow_table_reclaim(table, epoch)) {
-            continue;
-        }
-    }
-    xdp_unlock();
-    return any;
-}
-
 /* Megaflows are tried again that wait for what only the worker does, which is
  * who tries them: it does not wait for itself, but does it. */
 static void
@@ -135,7 +113,7 @@ test_custody_worker(void)
     any_busy = !ovs_list_is_empty(&custody_refused[XDP_REASON_BUSY]);
     xdp_unlock();
     CHECK(!any_busy);
-    CHECK(reclaim());
+    CHECK(megaflows_reclaim());
     xdp_custody_retry(XDP_REASON_BIT(XDP_REASON_OFF));
     CHECK(xdp_custody_n_offloaded() == N);
     megaflows_end();
@@ -230,7 +208,7 @@ test_custody_full(void)
         CHECK(!more && !counter_xdp_flow_retried.count());
 
         /* But as soon as there is room. */
-        CHECK(megaflow_delete(0) && reclaim());
+        CHECK(megaflow_delete(0) && megaflows_reclaim());
         xdp_custody_retry(XDP_REASON_BIT(XDP_REASON_FLOWS_FULL));
         CHECK(xdp_custody_n_offloaded() == PLACES);
         CHECK(megaflow_put(0));

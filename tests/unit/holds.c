@@ -319,7 +319,7 @@ test_holds_vlan_limit(void)
     CHECK(!xdp_custody_n_offloaded());
     CHECK(max_moved && max_moved <= MAX_MOVED);
     CHECK(megaflow_delete(extra));
-    xdp_custody_retry(XDP_RETRY_PORTS);
+    megaflows_retry(XDP_RETRY_PORTS);
     CHECK(xdp_custody_n_offloaded() == holds_flows);
     flow_vlan_limit = old_limit;
     xdp_custody_apply_vlan_limit();
@@ -342,7 +342,7 @@ test_holds_source_ports(void)
     unwatch("UDP source ports");
     CHECK(!xdp_custody_n_offloaded());
     CHECK(max_moved && max_moved <= MAX_MOVED);
-    xdp_custody_retry(XDP_REASON_BIT(XDP_REASON_ACTION));
+    megaflows_retry(XDP_REASON_BIT(XDP_REASON_ACTION));
     CHECK(xdp_custody_n_offloaded() == holds_flows);
     tnl_udp_port_max = old_max;
     megaflows_end();
@@ -358,7 +358,7 @@ test_holds_retry(void)
         return;
     }
     watch();
-    xdp_custody_retry(XDP_REASON_BIT(XDP_REASON_OFF));
+    megaflows_retry(XDP_REASON_BIT(XDP_REASON_OFF));
     unwatch("retried, many masks");
     CHECK(xdp_custody_n_offloaded() == holds_flows);
     CHECK(max_moved && max_moved <= MAX_MOVED);
@@ -388,7 +388,7 @@ test_holds_busy(void)
     }
     CHECK(n > 100);
     unblock_pool();
-    xdp_custody_retry(XDP_REASON_BIT(XDP_REASON_BUSY));
+    megaflows_retry(XDP_REASON_BIT(XDP_REASON_BUSY));
     CHECK(xdp_custody_n_offloaded() == holds_flows + 1);
     CHECK(megaflow_delete(extra));
     megaflows_end();
@@ -529,7 +529,7 @@ check_attach(struct netdev *netdev)
     CHECK(!xdp_custody_n_offloaded());
     CHECK(max_moved && max_moved <= MAX_MOVED);
     watch();
-    xdp_custody_retry(XDP_RETRY_PORTS);
+    megaflows_retry(XDP_RETRY_PORTS);
     unwatch("retried");
     CHECK(xdp_custody_n_offloaded() == holds_flows);
     CHECK(max_moved && max_moved <= MAX_MOVED);

@@ -330,3 +330,35 @@ megaflows_begin(void)
     }
     return !error;
 }
+
+/* Does what the worker does when slots are wanted at once.  Returns false if
+ * there was no reason for that. */
+bool
+megaflows_reclaim(void)
+{
+    struct xdp_flow_table *table;
+    uint64_t epoch;
+    bool any;
+
+    xdp_lock();
+    table = megaflows_port(0)->object->table;
+    any = xdp_flow_table_begin_reclaim(table, &epoch);
+    if (any) {
+        ovs_assert(!xdp_flow_table_wait(table));
+        while (xdp_flow_table_reclaim(table, epoch)) {
+            continue;
+        }
+    }
+    xdp_unlock();
+    return any;
+}
+
+/* Tries all megaflows again that are refused for one of 'reasons'.  Where a
+ * busy machine makes the table a busy one, that takes several times. */
+void
+megaflows_retry(uint32_t reasons)
+{
+    while (xdp_custody_retry(reasons)) {
+        megaflows_reclaim();
+    }
+}

@@ -50,5 +50,7 @@ ovs_u128 megaflow_ufid(unsigned int);
 size_t megaflow_in_port(unsigned int);
 bool megaflow_put(unsigned int);
 bool megaflow_delete(unsigned int);
+bool megaflows_reclaim(void);
+void megaflows_retry(uint32_t reasons);
 
 #endif /* megaflows.h */
