@@ -176,7 +176,59 @@ has_own_object(const struct xdp_netdev *port)
 }
 
 /* Is the offload off, whatever is configured? */
-static bool forbidden OVS_GUARDED_BY(xdp_port_config_mutex);
+static bool forbidden OVS_GUARDED_BY(xdp_mutex);
+
+/* Makes 'limits' those that new tables can have: the number of ports does not
+ * change any more once there is one. */
+static void
+fit_limits(struct xdp_flow_table_limits *limits)
+    OVS_REQUIRES(xdp_mutex)
+{
+    uint32_t n_numbers = xdp_netdev_n_numbers();
+
+    if (n_numbers && limits->n_ports != n_numbers) {
+        static struct vlog_rate_limit once = VLOG_RATE_LIMIT_INIT(1, 1);
+
+        VLOG_WARN_RL(&once, "other_config:xdp-max-ports=%"PRIu32" takes "
+                     "effect when ovs-vswitchd is restarted",
+                     limits->n_ports);
+        limits->n_ports = n_numbers;
+    }
+}
+
+/* Returns true if the offload is switched on, or off if not 'on', and its
+ * tables have 'limits'. */
+static bool
+is_configured(bool on, const struct xdp_flow_table_limits *limits)
+    OVS_REQUIRES(xdp_mutex)
+{
+    return (xdp_netdev_offload_is_on() == on
+            && !memcmp(xdp_netdev_get_limits(), limits, sizeof *limits));
+}
+
+/* Switches the offload on or off, with 'limits', and has the ports
+ * reconfigured.  Returns true if it was on before, and is not any more. */
+static bool
+change_configuration(bool on, const struct xdp_flow_table_limits *limits)
+    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
+{
+    bool was_on = xdp_netdev_offload_is_on();
+    bool new_tables = memcmp(xdp_netdev_get_limits(), limits,
+                             sizeof *limits) != 0;
+    struct xdp_netdev *port;
+
+    if (!was_on && on) {
+        xdp_custody_kick(XDP_RETRY_PORTS);
+    }
+    xdp_netdev_set_offload(on, limits);
+    HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
+        if (!port->tunnel && (new_tables || !has_own_object(port))) {
+            port->stale = true;
+            netdev_request_reconfigure(port->netdev);
+        }
+    }
+    return was_on && !on;
+}
 
 /* Sets whether ports use the default object where no other is configured, and
  * the limits of its table, and has the ports reconfigured if that changed.  On
@@ -184,45 +236,29 @@ static bool forbidden OVS_GUARDED_BY(xdp_port_config_mutex);
  * The main thread calls this in each of its rounds, or in OVS 4.0 whenever the
  * configuration may have changed, after the VLAN limit was set: so a change of
  * that is noticed here even if no flow is put.  Ports whose queues were busy
- * get another try. */
+ * get another try.  As long as nothing changes, it waits for nobody who
+ * configures ports or handles events of their devices. */
 void
 xdp_port_configure(bool on, const struct xdp_flow_table_limits *limits_)
 {
     struct xdp_flow_table_limits limits = *limits_;
     bool switched_off = false;
-    struct xdp_netdev *port;
-    uint32_t n_numbers;
-    bool new_tables;
-    bool was_on;
+    bool unchanged;
 
-    xdp_port_lock_config();
-    on = on && !forbidden;
-    n_numbers = xdp_netdev_n_numbers();
-    if (n_numbers && limits.n_ports != n_numbers) {
-        static struct vlog_rate_limit once = VLOG_RATE_LIMIT_INIT(1, 1);
+    xdp_lock();
+    fit_limits(&limits);
+    unchanged = is_configured(on && !forbidden, &limits);
+    xdp_unlock();
 
-        VLOG_WARN_RL(&once, "other_config:xdp-max-ports=%"PRIu32" takes "
-                     "effect when ovs-vswitchd is restarted",
-                     limits.n_ports);
-        limits.n_ports = n_numbers;
-    }
-
-    was_on = xdp_netdev_offload_is_on();
-    new_tables = memcmp(xdp_netdev_get_limits(), &limits, sizeof limits) != 0;
-    if (was_on != on || new_tables) {
-        switched_off = was_on && !on;
-        if (!was_on && on) {
-            xdp_custody_kick(XDP_RETRY_PORTS);
+    if (!unchanged) {
+        xdp_port_lock_config();
+        fit_limits(&limits);
+        on = on && !forbidden;
+        if (!is_configured(on, &limits)) {
+            switched_off = change_configuration(on, &limits);
         }
-        xdp_netdev_set_offload(on, &limits);
-        HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
-            if (!port->tunnel && (new_tables || !has_own_object(port))) {
-                port->stale = true;
-                netdev_request_reconfigure(port->netdev);
-            }
-        }
+        xdp_port_unlock_config();
     }
-    xdp_port_unlock_config();
     if (switched_off) {
         xdp_custody_evict_all();
     }
@@ -237,10 +273,10 @@ xdp_port_forbid(void)
 {
     struct xdp_flow_table_limits limits;
 
-    xdp_port_lock_config();
+    xdp_lock();
     forbidden = true;
     limits = *xdp_netdev_get_limits();
-    xdp_port_unlock_config();
+    xdp_unlock();
 
     xdp_port_configure(false, &limits);
 }

@@ -22,7 +22,7 @@
 #include "ovs-thread.h"
 #include "unit.h"
 #include "util.h"
-#include "xdp-port.h"
+#include "xdp-port-private.h"
 #include "xdp-program.h"
 
 /* How often a port is attached and detached at most, until it was seen what is
@@ -160,7 +160,25 @@ test_port_lock(void)
     xpthread_join(ovs_thread_create("port", port_main, NULL), NULL);
 }
 
+/* Who configures what is so already does not wait for who configures ports: it
+ * would for itself here. */
+static void
+test_port_configure(void)
+{
+    struct xdp_flow_table_limits limits;
+    bool on;
+
+    xdp_port_lock_config();
+    on = xdp_netdev_offload_is_on();
+    limits = *xdp_netdev_get_limits();
+    xdp_unlock();
+    xdp_port_configure(on, &limits);
+    xdp_lock();
+    xdp_port_unlock_config();
+}
+
 const struct unit_case unit_port[] = {
+    { "port-configure", test_port_configure, NEED_NOTHING },
     { "port-lock", test_port_lock, NEED_BPF },
     { NULL, NULL, 0 }
 };
