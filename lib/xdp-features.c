@@ -157,7 +157,8 @@ xdp_features_monitor_create(void)
     return monitor;
 }
 
-/* Passes all events that 'sock', which may be NULL, has received to 'cb'. */
+/* Passes the events that 'sock', which may be NULL, has received to 'cb', but
+ * not more than XDP_FEATURES_MAX_EVENTS. */
 static void
 drain(struct nl_sock *sock, bool route, xdp_features_func *cb, void *aux)
 {
@@ -171,7 +172,7 @@ drain(struct nl_sock *sock, bool route, xdp_features_func *cb, void *aux)
     }
 
     ofpbuf_use_stub(&msg, stub, sizeof stub);
-    while (!error) {
+    for (int i = 0; i < XDP_FEATURES_MAX_EVENTS && !error; i++) {
         error = nl_sock_recv(sock, &msg, &nsid, false);
         if (error == ENOBUFS) {
             cb(XDP_FEATURES_LOST, 0, aux);
@@ -197,7 +198,7 @@ drain(struct nl_sock *sock, bool route, xdp_features_func *cb, void *aux)
             }
         }
     }
-    if (error != EAGAIN) {
+    if (error && error != EAGAIN) {
         VLOG_WARN_RL(&rl, "receiving notifications about devices failed "
                      "(%s)", ovs_strerror(error));
         cb(XDP_FEATURES_LOST, 0, aux);
@@ -205,7 +206,8 @@ drain(struct nl_sock *sock, bool route, xdp_features_func *cb, void *aux)
     ofpbuf_uninit(&msg);
 }
 
-/* Passes the events since the last call to 'cb'. */
+/* Passes the events since the last call to 'cb'.  If there are many, the rest
+ * wait for the next call, and xdp_features_monitor_wait() does not. */
 void
 xdp_features_monitor_run(struct xdp_features_monitor *monitor,
                          xdp_features_func *cb, void *aux)

@@ -28,6 +28,10 @@ enum xdp_features_event {
     XDP_FEATURES_LOST           /* Events were lost: anything may have. */
 };
 
+/* How many events of a kind xdp_features_monitor_run() passes on at most:
+ * while more and more of them come, there is other work. */
+#define XDP_FEATURES_MAX_EVENTS 64
+
 /* Receives an event of the device 'ifindex' (0 with XDP_FEATURES_LOST). */
 typedef void xdp_features_func(enum xdp_features_event, int ifindex,
                                void *aux);

@@ -8,11 +8,15 @@
 
 #undef NDEBUG
 #include <dirent.h>
+#include <errno.h>
 #include <limits.h>
 #include <linux/if_link.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "loopback.h"
@@ -160,6 +164,58 @@ test_port_lock(void)
     xpthread_join(ovs_thread_create("port", port_main, NULL), NULL);
 }
 
+/* Counts events in 'n'. */
+static void
+count_event(enum xdp_features_event event OVS_UNUSED, int ifindex OVS_UNUSED,
+            void *n)
+{
+    ++*(unsigned int *) n;
+}
+
+/* Takes the loopback device of a new namespace up and down. */
+static void *
+events_main(void *aux OVS_UNUSED)
+{
+    enum { N = 3 * XDP_FEATURES_MAX_EVENTS };
+    struct xdp_features_monitor *monitor;
+    struct ifreq ifr = { .ifr_name = "lo" };
+    unsigned int n, total = 0;
+    int fd;
+
+    if (unshare(CLONE_NEWNET)) {
+        fail("making a network namespace failed: %s", ovs_strerror(errno));
+        return NULL;
+    }
+    monitor = xdp_features_monitor_create();
+    fd = socket(AF_INET, SOCK_DGRAM, 0);
+    ovs_assert(fd >= 0);
+    for (int i = 0; i < N; i++) {
+        ifr.ifr_flags = i % 2 ? 0 : IFF_UP;
+        ovs_assert(!ioctl(fd, SIOCSIFFLAGS, &ifr));
+    }
+    close(fd);
+    do {
+        n = 0;
+        xdp_features_monitor_run(monitor, count_event, &n);
+        total += n;
+        if (n > XDP_FEATURES_MAX_EVENTS) {
+            fail("%u events at once", n);
+        }
+    } while (n);
+    if (total < N) {
+        fail("only %u events", total);
+    }
+    return NULL;
+}
+
+/* A lot of events is handled in pieces. */
+static void
+test_port_events(void)
+{
+    /* Only this thread moves to another namespace. */
+    xpthread_join(ovs_thread_create("events", events_main, NULL), NULL);
+}
+
 /* Who configures what is so already does not wait for who configures ports: it
  * would for itself here. */
 static void
@@ -179,6 +235,7 @@ test_port_configure(void)
 
 const struct unit_case unit_port[] = {
     { "port-configure", test_port_configure, NEED_NOTHING },
+    { "port-events", test_port_events, NEED_ROOT },
     { "port-lock", test_port_lock, NEED_BPF },
     { NULL, NULL, 0 }
 };
