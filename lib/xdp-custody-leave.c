@@ -179,6 +179,68 @@ xdp_custody_evict_leading_some(const struct xdp_netdev *xdp, size_t *position)
             && custody_walk(position, evict_flow, &eviction));
 }
 
+/* For custody_walk(): takes 'flow' out of XDP if it is in the table of a port
+ * whose device is gone, or leads to one.  'lost' has these by number. */
+static unsigned int
+evict_lost(struct custody_flow *flow, void *lost_)
+    OVS_REQUIRES(xdp_mutex)
+{
+    const struct xdp_netdev **lost = lost_;
+    uint32_t ports[XDP_FLOW_MAX_OPS];
+    size_t n;
+
+    if (!flow->table_flow) {
+        return CUSTODY_LOOK;
+    }
+    if (flow->home->gone) {
+        custody_withdraw(flow, XDP_REASON_NO_TABLE, NULL);
+        xdp_custody_kick(XDP_RETRY_PORTS);
+        return CUSTODY_WORK;
+    }
+    n = xdp_flow_table_get_ports(flow->table, flow->table_flow, ports);
+    for (size_t i = 0; i < n; i++) {
+        if (lost[ports[i]]) {
+            custody_withdraw(flow, XDP_REASON_TARGET_TYPE,
+                             lost[ports[i]]->name);
+            return CUSTODY_WORK;
+        }
+    }
+    return CUSTODY_LOOK;
+}
+
+/* As xdp_custody_evict_some(), for all AF_XDP ports together whose devices are
+ * gone, and which are still attached. */
+bool
+xdp_custody_evict_lost_some(size_t *position)
+{
+    const struct xdp_netdev **lost = NULL;
+    size_t n_left = XDP_CUSTODY_BATCH;
+    const struct xdp_netdev *xdp;
+    struct custody_port *port;
+    bool more = false;
+
+    HMAP_FOR_EACH (port, node, &custody_ports) {
+        xdp = port->netdev ? xdp_netdev_lookup(port->netdev) : NULL;
+        if (xdp && xdp->gone
+            && custody_port_withdraw_some(port, XDP_REASON_NO_TABLE,
+                                          &n_left)) {
+            return true;
+        }
+    }
+    HMAP_FOR_EACH (xdp, node, xdp_netdev_all()) {
+        if (xdp->object && xdp->gone) {
+            if (!lost) {
+                lost = xcalloc(xdp_netdev_n_numbers(), sizeof *lost);
+            }
+            lost[xdp->number] = xdp;
+            more |= xdp->n_homed || count_leading_to(xdp);
+        }
+    }
+    more = more && custody_walk(position, evict_lost, lost);
+    free(lost);
+    return more;
+}
+
 /* For custody_walk(): takes 'flow' out of XDP if it is behind a tunnel, or
  * leads there. */
 static unsigned int

@@ -138,6 +138,8 @@ bool xdp_custody_evict_ingress_some(const struct xdp_netdev *,
 bool xdp_custody_evict_leading_some(const struct xdp_netdev *,
                                     size_t *position)
     OVS_REQUIRES(xdp_mutex);
+bool xdp_custody_evict_lost_some(size_t *position)
+    OVS_REQUIRES(xdp_mutex);
 bool xdp_custody_evict_tunnels_some(size_t *position)
     OVS_REQUIRES(xdp_mutex);
 void xdp_custody_evict_all(void);

@@ -276,10 +276,10 @@ void table_slot_get_key(const struct xdp_flow_table *, uint32_t slot,
 void table_slot_retire(struct xdp_flow_table *, uint32_t slot,
                        struct xdp_table_flow *);
 void table_slot_retire_last(struct xdp_flow_table *, struct xdp_table_flow *);
+size_t table_slot_get_ports(const struct xdp_flow_table *, uint32_t slot,
+                            uint32_t ports[XDP_FLOW_MAX_OPS]);
 void table_slot_count_ports(struct xdp_flow_table *, uint32_t slot,
                             int change);
-bool table_slot_leads_to(const struct xdp_flow_table *, uint32_t slot,
-                         uint32_t port);
 void table_slot_add_stats(const struct xdp_flow_table *, uint32_t slot,
                           struct xdp_flow_table_stats *);
 

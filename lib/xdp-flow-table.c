@@ -524,13 +524,30 @@ xdp_flow_table_get_stats(const struct xdp_flow_table *table,
     }
 }
 
-/* Returns true if 'flow' outputs to 'port', or if that is the tunnel whose
- * headers it pops. */
+/* Stores in 'ports' those that 'flow' outputs to, and the tunnels whose
+ * headers it pops.  Returns their number. */
+size_t
+xdp_flow_table_get_ports(const struct xdp_flow_table *table,
+                         const struct xdp_table_flow *flow,
+                         uint32_t ports[XDP_FLOW_MAX_OPS])
+{
+    return table_slot_get_ports(table, flow->entry.slot, ports);
+}
+
+/* Returns true if 'port' is one of these. */
 bool
 xdp_flow_table_leads_to(const struct xdp_flow_table *table,
                         const struct xdp_table_flow *flow, uint32_t port)
 {
-    return table_slot_leads_to(table, flow->entry.slot, port);
+    uint32_t ports[XDP_FLOW_MAX_OPS];
+    size_t n = xdp_flow_table_get_ports(table, flow, ports);
+
+    for (size_t i = 0; i < n; i++) {
+        if (ports[i] == port) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Returns the number of flows that lead to 'port'. */

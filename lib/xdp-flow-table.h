@@ -159,6 +159,9 @@ void xdp_flow_table_remove(struct xdp_flow_table *, struct xdp_table_flow *,
 void xdp_flow_table_get_stats(const struct xdp_flow_table *,
                               const struct xdp_table_flow *,
                               struct xdp_flow_table_stats *);
+size_t xdp_flow_table_get_ports(const struct xdp_flow_table *,
+                                const struct xdp_table_flow *,
+                                uint32_t ports[XDP_FLOW_MAX_OPS]);
 bool xdp_flow_table_leads_to(const struct xdp_flow_table *,
                              const struct xdp_table_flow *, uint32_t port);
 uint32_t xdp_flow_table_n_leading_to(const struct xdp_flow_table *,

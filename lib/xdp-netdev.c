@@ -58,14 +58,15 @@ xdp_netdev_lookup(const struct netdev *netdev)
     return NULL;
 }
 
-/* Returns the attached port on device 'ifindex' or NULL. */
+/* Returns the attached port on device 'ifindex', which was not found to have
+ * gone, or NULL. */
 struct xdp_netdev *
 xdp_netdev_find_attached(int ifindex)
 {
     struct xdp_netdev *port;
 
     HMAP_FOR_EACH (port, node, &ports) {
-        if (port->object && port->ifindex == ifindex) {
+        if (port->object && !port->gone && port->ifindex == ifindex) {
             return port;
         }
     }

@@ -25,24 +25,59 @@ VLOG_DEFINE_THIS_MODULE(xdp_port_event);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
-/* Returns all AF_XDP ports in an array of '*n', which the caller frees.  They
- * stay while 'xdp_mutex' is released, unlike the place of each in the hmap of
- * all ports, to and from which tunnels come and go. */
-static struct xdp_netdev **
-collect_ports(size_t *n)
-    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
-{
-    struct xdp_netdev **ports = xmalloc((hmap_count(xdp_netdev_all()) + 1)
-                                        * sizeof *ports);
-    struct xdp_netdev *port;
+/* What has happened. */
+struct change {
+    enum xdp_features_event event;
+    int ifindex;                /* To this device... */
+    char name[IF_NAMESIZE];     /* ...which has this name, or none any more. */
+    int peer;                   /* Its peer, if that may be the device of a
+                                 * port, or 0. */
+};
 
-    *n = 0;
+/* Has a device of a port gone, so that xdp_port_finish_losses() is to be
+ * called? */
+static bool any_lost OVS_GUARDED_BY(xdp_mutex);
+
+/* Calls 'cb' for each AF_XDP port that 'change' concerns.  Gives both mutexes
+ * back after each: there may be a thousand, and the main thread waits for
+ * them. */
+static void
+for_each_port(bool (*is_concerned)(const struct xdp_netdev *,
+                                   const struct change *),
+              void (*cb)(struct xdp_netdev *, const struct change *),
+              const struct change *change)
+    OVS_EXCLUDED(xdp_port_config_mutex, xdp_mutex)
+{
+    const struct netdev **netdevs;
+    struct xdp_netdev *port;
+    size_t n = 0;
+
+    xdp_lock();
+    netdevs = xmalloc((hmap_count(xdp_netdev_all()) + 1) * sizeof *netdevs);
     HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
-        if (!port->tunnel) {
-            ports[(*n)++] = port;
+        if (!port->tunnel && is_concerned(port, change)) {
+            netdevs[n++] = port->netdev;
         }
     }
-    return ports;
+    xdp_unlock();
+    for (size_t i = 0; i < n; i++) {
+        xdp_port_lock_config();
+        /* Another one that has got its address does no harm. */
+        port = xdp_netdev_lookup(netdevs[i]);
+        if (port && is_concerned(port, change)) {
+            cb(port, change);
+        }
+        xdp_port_unlock_config();
+    }
+    free(netdevs);
+}
+
+/* Returns true if 'port' is attached, and its device was not found to have
+ * gone. */
+static bool
+is_on_device(const struct xdp_netdev *port)
+{
+    return port->object && !port->gone;
 }
 
 /* Asks again whether packets can be redirected to 'port', and acts if that
@@ -77,57 +112,51 @@ refresh_target(struct xdp_netdev *port)
 }
 
 /* Returns the peer of the device 'ifindex', if that may be the one of a port,
- * or 0.  Releases 'xdp_mutex' meanwhile. */
+ * or 0. */
 static int
 get_peer(int ifindex)
-    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
+    OVS_EXCLUDED(xdp_mutex)
 {
     const struct xdp_netdev *port;
     struct xdp_view device;
     bool maybe = false;
 
+    xdp_lock();
     HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
-        maybe |= port->object && !port->peer;
-    }
-    if (!maybe) {
-        return 0;
+        maybe |= is_on_device(port) && !port->peer;
     }
     xdp_unlock();
-    if (xdp_view_query(ifindex, &device)) {
-        device.peer = 0;
-    }
-    xdp_lock();
-    return device.peer;
+    return maybe && !xdp_view_query(ifindex, &device) ? device.peer : 0;
 }
 
-/* Looks again at the devices of the ports that 'event' of the device 'ifindex'
- * may be of importance to: also that of a veth's peer is, which may have come
- * in from elsewhere. */
+/* Returns true if the device of 'port', which is attached, may be another one
+ * to XDP after 'change': also that of a veth's peer is of importance, which
+ * may have come in from elsewhere. */
+static bool
+may_look_different(const struct xdp_netdev *port, const struct change *change)
+{
+    int ifindex = change->ifindex;
+
+    return (is_on_device(port)
+            && (change->event == XDP_FEATURES_LOST
+                || (change->event == XDP_FEATURES_AWAY
+                    ? port->peer_away == ifindex
+                    : (port->ifindex == ifindex
+                       || port->peer == ifindex
+                       || port->ifindex == change->peer))));
+}
+
+/* Looks again at the device of 'port'. */
 static void
-refresh_obstacles(enum xdp_features_event event, int ifindex)
+refresh_obstacle(struct xdp_netdev *port,
+                 const struct change *change OVS_UNUSED)
     OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
 {
-    int peer = event == XDP_FEATURES_LINK ? get_peer(ifindex) : 0;
-    size_t n;
-    struct xdp_netdev **ports = collect_ports(&n);
-
-    for (size_t i = 0; i < n; i++) {
-        struct xdp_netdev *port = ports[i];
-
-        if (port->object && (event == XDP_FEATURES_LOST
-                             || (event == XDP_FEATURES_AWAY
-                                 ? port->peer_away == ifindex
-                                 : (port->ifindex == ifindex
-                                    || port->peer == ifindex
-                                    || port->ifindex == peer)))) {
-            xdp_port_refresh_obstacle(port);
-        }
-    }
-    free(ports);
+    xdp_port_refresh_obstacle(port);
 }
 
-/* Takes the program off 'port', whose device has left.  Releases 'xdp_mutex'
- * meanwhile. */
+/* Takes the program off 'port', whose device has left.
+ * xdp_port_finish_losses() does the rest.  Releases 'xdp_mutex' meanwhile. */
 static void
 lose_device(struct xdp_netdev *port)
     OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
@@ -136,9 +165,8 @@ lose_device(struct xdp_netdev *port)
               "namespace, or another one has its name)",
               netdev_get_name(port->netdev));
     port->gone = true;
-    xdp_port_take_off(port);
-    xdp_port_take_out(port);
-    xdp_port_replace_string(&port->device_problem, NULL);
+    any_lost = true;
+    xdp_port_stop(port);
 }
 
 /* Returns true if the program of 'port' is still on its device. */
@@ -216,104 +244,91 @@ revive(struct xdp_netdev *port)
     }
 }
 
-/* Handles a change of the device 'ifindex', which may be a new one with the
- * name of a port, in the place of another. */
-static void
-handle_link(int ifindex)
-    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
+/* Returns true if 'port' has the name of the device that has changed. */
+static bool
+has_its_name(const struct xdp_netdev *port, const struct change *change)
 {
-    struct xdp_netdev **ports;
-    char name[IF_NAMESIZE];
-    size_t n;
-
-    if (hmap_is_empty(xdp_netdev_all()) || !if_indextoname(ifindex, name)) {
-        return;
-    }
-    ports = collect_ports(&n);
-    for (size_t i = 0; i < n; i++) {
-        struct xdp_netdev *port = ports[i];
-
-        if (strcmp(name, netdev_get_name(port->netdev))) {
-            continue;
-        }
-        if (port->object && port->ifindex == ifindex) {
-            xdp_port_check_device(port);
-        } else if (port->object) {
-            lose_device(port);
-        } else if (port->device_problem && port->ifindex == ifindex) {
-            xdp_port_check_device(port);
-        }
-        revive(port);
-    }
-    free(ports);
+    return !strcmp(change->name, netdev_get_name(port->netdev));
 }
 
-/* Looks at the devices of all ports, because there may have been events that
+/* Handles a change of the device with the name of 'port', which may be a new
+ * one, in the place of another. */
+static void
+handle_link(struct xdp_netdev *port, const struct change *change)
+    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
+{
+    int ifindex = change->ifindex;
+
+    if (is_on_device(port) && port->ifindex != ifindex) {
+        lose_device(port);
+    } else if (is_on_device(port)
+               || (port->device_problem && port->ifindex == ifindex)) {
+        xdp_port_check_device(port);
+    }
+    revive(port);
+}
+
+/* Returns true. */
+static bool
+is_any(const struct xdp_netdev *port OVS_UNUSED,
+       const struct change *change OVS_UNUSED)
+{
+    return true;
+}
+
+/* Looks at the device of 'port', because there may have been events that
  * nobody got. */
 static void
-handle_lost_events(void)
+handle_lost_events(struct xdp_netdev *port,
+                   const struct change *change OVS_UNUSED)
     OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
 {
-    size_t n;
-    struct xdp_netdev **ports = collect_ports(&n);
-
-    for (size_t i = 0; i < n; i++) {
-        struct xdp_netdev *port = ports[i];
-
-        if (port->object && !has_device(port)) {
-            lose_device(port);
-        } else if (port->object) {
-            refresh_target(port);
-            xdp_port_check_device(port);
-            if (!has_companion(port)) {
-                lose_companion(port);
-            } else if (port->companion) {
-                xdp_port_tc_restore(port, port->companion->port_ifindex);
-                xdp_port_tc_restore(port, port->companion->socket_ifindex);
-            }
-        } else if (port->device_problem) {
-            xdp_port_check_device(port);
+    if (is_on_device(port) && !has_device(port)) {
+        lose_device(port);
+    } else if (is_on_device(port)) {
+        refresh_target(port);
+        xdp_port_check_device(port);
+        if (!has_companion(port)) {
+            lose_companion(port);
+        } else if (port->companion) {
+            xdp_port_tc_restore(port, port->companion->port_ifindex);
+            xdp_port_tc_restore(port, port->companion->socket_ifindex);
         }
-        revive(port);
+    } else if (port->device_problem) {
+        xdp_port_check_device(port);
     }
-    free(ports);
+    revive(port);
 }
 
-/* Handles 'event' of the device 'ifindex'. */
-void
-xdp_port_handle_event(enum xdp_features_event event, int ifindex)
+/* Handles a change of one device. */
+static void
+handle_device_event(enum xdp_features_event event, int ifindex)
+    OVS_EXCLUDED(xdp_port_config_mutex, xdp_mutex)
 {
-    struct xdp_netdev *port;
+    struct xdp_netdev *port, *at_tc;
 
     xdp_port_lock_config();
+    port = xdp_netdev_find_attached(ifindex);
+    at_tc = xdp_port_tc_find_companion(ifindex);
     switch (event) {
     case XDP_FEATURES_CHANGED:
-        port = xdp_netdev_find_attached(ifindex);
-        if (!port) {
-            port = xdp_port_tc_find_companion(ifindex);
-        }
-        if (port) {
-            refresh_target(port);
+        if (port || at_tc) {
+            refresh_target(port ? port : at_tc);
         }
         break;
 
     case XDP_FEATURES_GONE:
-        port = xdp_netdev_find_attached(ifindex);
         if (port) {
             lose_device(port);
-            revive(port);
         }
-        port = xdp_port_tc_find_companion(ifindex);
-        if (port && !port->stale) {
-            lose_companion(port);
+        if (at_tc && is_on_device(at_tc) && !at_tc->stale) {
+            lose_companion(at_tc);
         }
         break;
 
     case XDP_FEATURES_LINK:
-        handle_link(ifindex);
-        port = xdp_port_tc_find_companion(ifindex);
-        if (port) {
-            xdp_port_tc_restore(port, ifindex);
+        if (at_tc) {
+            xdp_port_tc_restore(at_tc, ifindex);
         }
         break;
 
@@ -321,14 +336,76 @@ xdp_port_handle_event(enum xdp_features_event event, int ifindex)
         break;
 
     case XDP_FEATURES_LOST:
-        VLOG_INFO_RL(&rl, "notifications about devices were lost; looking at "
-                     "the devices of all ports");
-        handle_lost_events();
-        break;
-
     default:
         OVS_NOT_REACHED();
     }
-    refresh_obstacles(event, ifindex);
     xdp_port_unlock_config();
+}
+
+/* Handles 'event' of the device 'ifindex'.  When there are no more events for
+ * the moment, or many have been handled, xdp_port_finish_losses() must be
+ * called. */
+void
+xdp_port_handle_event(enum xdp_features_event event, int ifindex)
+{
+    struct change change = { .event = event, .ifindex = ifindex };
+
+    if (event == XDP_FEATURES_LOST) {
+        VLOG_INFO_RL(&rl, "notifications about devices were lost; looking at "
+                     "the devices of all ports");
+        for_each_port(is_any, handle_lost_events, &change);
+    } else {
+        if (event == XDP_FEATURES_LINK
+            && if_indextoname(ifindex, change.name)) {
+            for_each_port(has_its_name, handle_link, &change);
+        }
+        handle_device_event(event, ifindex);
+    }
+    if (event == XDP_FEATURES_LINK) {
+        change.peer = get_peer(ifindex);
+    }
+    for_each_port(may_look_different, refresh_obstacle, &change);
+}
+
+/* Returns true if the device of 'port' is gone, and the port still
+ * attached. */
+static bool
+is_lost(const struct xdp_netdev *port, const struct change *change OVS_UNUSED)
+{
+    return port->object && port->gone;
+}
+
+/* Takes 'port', whose flows have left XDP, out of all tables. */
+static void
+finish_loss(struct xdp_netdev *port, const struct change *change OVS_UNUSED)
+    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
+{
+    xdp_port_take_out(port);
+    xdp_port_replace_string(&port->device_problem, NULL);
+    revive(port);
+}
+
+/* Has the flows of all ports leave XDP whose devices were found to have gone,
+ * in one walk over all of them, and detaches the ports.  Whoever removes one
+ * of them meanwhile, or configures it again, does not have to wait for
+ * that. */
+void
+xdp_port_finish_losses(void)
+{
+    size_t position = 0;
+    bool any, more;
+
+    xdp_lock();
+    any = any_lost;
+    any_lost = false;
+    xdp_unlock();
+    if (!any) {
+        return;
+    }
+    do {
+        xdp_lock();
+        more = xdp_custody_evict_lost_some(&position);
+        xdp_unlock();
+    } while (more);
+    for_each_port(is_lost, finish_loss, NULL);
 }

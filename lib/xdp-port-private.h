@@ -25,6 +25,8 @@ void xdp_port_lock_config(void)
     OVS_ACQUIRES(xdp_port_config_mutex, xdp_mutex);
 void xdp_port_unlock_config(void)
     OVS_RELEASES(xdp_port_config_mutex, xdp_mutex);
+void xdp_port_stop(struct xdp_netdev *)
+    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex);
 void xdp_port_take_off(struct xdp_netdev *)
     OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex);
 void xdp_port_take_out(struct xdp_netdev *) OVS_REQUIRES(xdp_mutex);

@@ -39,11 +39,18 @@ struct ovs_mutex xdp_port_config_mutex = OVS_MUTEX_INITIALIZER;
 static struct ovs_list unused_objects OVS_GUARDED_BY(xdp_mutex)
     = OVS_LIST_INITIALIZER(&unused_objects);
 
+/* Taken before it: who gives that mutex back and takes it again at once lets
+ * those have it meanwhile who wait for it. */
+static struct ovs_mutex config_turn OVS_ACQ_BEFORE(xdp_port_config_mutex)
+    = OVS_MUTEX_INITIALIZER;
+
 /* Locks both mutexes. */
 void
 xdp_port_lock_config(void)
 {
+    ovs_mutex_lock(&config_turn);
     ovs_mutex_lock(&xdp_port_config_mutex);
+    ovs_mutex_unlock(&config_turn);
     xdp_lock();
 }
 
@@ -111,16 +118,15 @@ remove_target(const struct xdp_netdev *port)
     }
 }
 
-/* Takes the program of 'port' off the device, and its flows out of XDP.
- * Nobody has to wait for the driver, which may stop and start its queues for
- * that, nor for many flows: 'xdp_mutex' is released meanwhile.
+/* Takes the program of 'port' off the device.  Nobody has to wait for the
+ * driver, which may stop and start its queues for that: 'xdp_mutex' is
+ * released meanwhile.  No flows come to the port any more.
  *
  * If the device is gone, flows that lead there drop their packets at once, as
  * userspace does: another device may get its number while they leave. */
 void
-xdp_port_take_off(struct xdp_netdev *port)
+xdp_port_stop(struct xdp_netdev *port)
 {
-    size_t position = 0;
     struct xdp_tc tc = port->tc;
     int fd = port->link_fd;
 
@@ -140,6 +146,18 @@ xdp_port_take_off(struct xdp_netdev *port)
     }
     if (port->object) {
         port->leaving = true;
+    }
+}
+
+/* Takes the program of 'port' off the device, and its flows out of XDP.
+ * Releases 'xdp_mutex' meanwhile: there may be many. */
+void
+xdp_port_take_off(struct xdp_netdev *port)
+{
+    size_t position = 0;
+
+    xdp_port_stop(port);
+    if (port->object) {
         while (xdp_custody_evict_some(port, &position)) {
             xdp_unlock();
             xdp_lock();
@@ -230,7 +248,7 @@ add_targets(const struct xdp_object *own, uint32_t number, int ifindex)
     if (own->has_table) {
         HMAP_FOR_EACH (other, node, xdp_netdev_all()) {
             /* A device that is just being deleted is no reason to fail. */
-            if (other->object
+            if (other->object && !other->gone
                 && !xdp_flow_table_has_target(
                     own->table, other->number,
                     xdp_netdev_target_device(other))) {
@@ -537,7 +555,7 @@ xdp_port_attach(struct netdev *netdev, int ifindex, uint32_t xdp_flags,
     }
 
     if (!port->stale && (port->object
-                         ? (port->ifindex == ifindex
+                         ? (port->ifindex == ifindex && !port->gone
                             && port->xdp_flags == xdp_flags)
                          : port->problem != NULL)) {
         /* Done, or known to be in vain, since an earlier queue. */

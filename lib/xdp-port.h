@@ -85,6 +85,7 @@ void xdp_port_retry_busy(void) OVS_EXCLUDED(xdp_mutex);
 void xdp_port_put_object(struct xdp_object *) OVS_REQUIRES(xdp_mutex);
 void xdp_port_unload_objects(void);
 void xdp_port_handle_event(enum xdp_features_event, int ifindex);
+void xdp_port_finish_losses(void) OVS_EXCLUDED(xdp_mutex);
 void xdp_port_format_problems(const struct xdp_netdev *, struct ds *)
     OVS_REQUIRES(xdp_mutex);
 

@@ -239,9 +239,9 @@ table_slot_retire_last(struct xdp_flow_table *table,
 
 /* Stores in 'ports' those that the flow in 'slot' leads packets to, by outputs
  * or by popping the header of a tunnel.  Returns their number. */
-static size_t
-get_ports(const struct xdp_flow_table *table, uint32_t slot,
-          uint32_t ports[XDP_FLOW_MAX_OPS])
+size_t
+table_slot_get_ports(const struct xdp_flow_table *table, uint32_t slot,
+                     uint32_t ports[XDP_FLOW_MAX_OPS])
 {
     const struct xdp_flow_rest *rest = get_rest(table, slot);
     size_t n = 0;
@@ -268,28 +268,11 @@ void
 table_slot_count_ports(struct xdp_flow_table *table, uint32_t slot, int change)
 {
     uint32_t ports[XDP_FLOW_MAX_OPS];
-    size_t n = get_ports(table, slot, ports);
+    size_t n = table_slot_get_ports(table, slot, ports);
 
     for (size_t i = 0; i < n; i++) {
         table->ports[ports[i]].n_leading += change;
     }
-}
-
-/* Returns true if the flow in 'slot' outputs to 'port', or if that is the
- * tunnel whose headers it pops. */
-bool
-table_slot_leads_to(const struct xdp_flow_table *table, uint32_t slot,
-                    uint32_t port)
-{
-    uint32_t ports[XDP_FLOW_MAX_OPS];
-    size_t n = get_ports(table, slot, ports);
-
-    for (size_t i = 0; i < n; i++) {
-        if (ports[i] == port) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* Adds the statistics of 'slot' to '*stats'. */

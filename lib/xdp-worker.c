@@ -216,6 +216,7 @@ worker_main(void *monitor_)
         bool pending;
 
         xdp_features_monitor_run(monitor, handle_event, NULL);
+        xdp_port_finish_losses();
 
         if (time_msec() >= next) {
             uint32_t reasons;

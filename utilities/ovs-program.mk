@@ -26,12 +26,12 @@ xdp_all_objects = $(foreach program,$(XDP_PROGRAMS),\
 	$(call xdp_objects,$(program)))
 
 # These look in whenever a lock is taken or given back.  The unit tests stop
-# the clock, too.
+# the clock, too, and count walks over all megaflows.
 $(XDP_BUILDDIR)/tests/test-xdp-unit $(XDP_BUILDDIR)/bench/xdp-provider: \
 	XDP_LDFLAGS = \
 	-Wl,--wrap=ovs_mutex_lock_at,--wrap=ovs_mutex_unlock
 $(XDP_BUILDDIR)/tests/test-xdp-unit: XDP_LDFLAGS += \
-	-Wl,--wrap=time_msec,--wrap=pthread_create
+	-Wl,--wrap=time_msec,--wrap=pthread_create,--wrap=custody_walk
 
 # Extra libraries that the offload's sources or the programs use directly.
 .SECONDEXPANSION:

@@ -57,6 +57,15 @@ static uint64_t taken_at_cpu, longest_cpu;
 static uint64_t n_last_made, max_made;
 static uint64_t n_first_displaced, n_last_displaced, max_displaced;
 
+/* Does this thread hold the mutex of those who configure ports, how often was
+ * that given back, and how many megaflows left or came while it was held? */
+static bool is_configuring;
+static unsigned int n_configured;
+static size_t n_moved_configuring;
+
+/* How many walks over all megaflows have begun. */
+static unsigned int n_walks;
+
 /* If nonnull, a port, and how often it was seen to be open to flows without an
  * obstacle. */
 static const struct netdev *watched_netdev;
@@ -72,6 +81,12 @@ void __real_ovs_mutex_lock_at(const struct ovs_mutex *, const char *where);
 void __wrap_ovs_mutex_lock_at(const struct ovs_mutex *, const char *where);
 void __real_ovs_mutex_unlock(const struct ovs_mutex *);
 void __wrap_ovs_mutex_unlock(const struct ovs_mutex *);
+bool __real_custody_walk(size_t *position,
+                         unsigned int (*)(struct custody_flow *, void *),
+                         void *);
+bool __wrap_custody_walk(size_t *position,
+                         unsigned int (*)(struct custody_flow *, void *),
+                         void *);
 
 /* Returns true if flows may come from the port of 'netdev'. */
 static bool
@@ -118,6 +133,8 @@ __wrap_ovs_mutex_lock_at(const struct ovs_mutex *mutex, const char *where)
     if (mutex == &xdp_mutex && watching) {
         taken_at = time_usec();
         taken_at_cpu = cpu_usec();
+    } else if (mutex == &xdp_port_config_mutex && watching) {
+        is_configuring = true;
     }
 }
 
@@ -132,11 +149,13 @@ __wrap_ovs_mutex_unlock(const struct ovs_mutex *mutex)
         uint64_t n_made = xdp_flow_table_n_made(megaflows_object->table);
         uint64_t n_displaced = custody_totals.n_displaced;
         size_t n = custody_n_offloaded();
+        size_t n_moved = n > n_last ? n - n_last : n_last - n;
 
         n_holds[usec > 0 ? log_2_floor(MIN(usec, INT32_MAX)) : 0]++;
         longest = MAX(longest, usec);
         longest_cpu = MAX(longest_cpu, cpu);
-        max_moved = MAX(max_moved, n > n_last ? n - n_last : n_last - n);
+        max_moved = MAX(max_moved, n_moved);
+        n_moved_configuring += is_configuring ? n_moved : 0;
         n_last = n;
         max_made = MAX(max_made, n_made - n_last_made);
         n_last_made = n_made;
@@ -148,8 +167,21 @@ __wrap_ovs_mutex_unlock(const struct ovs_mutex *mutex)
 
             max_ports = MAX(max_ports, n_ports);
         }
+    } else if (mutex == &xdp_port_config_mutex && watching) {
+        is_configuring = false;
+        n_configured++;
     }
     __real_ovs_mutex_unlock(mutex);
+}
+
+/* The linker has everybody call this for custody_walk(). */
+bool
+__wrap_custody_walk(size_t *position,
+                    unsigned int (*cb)(struct custody_flow *, void *),
+                    void *aux)
+{
+    n_walks += !*position;
+    return __real_custody_walk(position, cb, aux);
 }
 
 /* Begins to watch. */
@@ -165,6 +197,10 @@ watch(void)
     n_first_displaced = n_last_displaced = custody_totals.n_displaced;
     n_last_made = xdp_flow_table_n_made(megaflows_object->table);
     n_open = 0;
+    is_configuring = false;
+    n_configured = 0;
+    n_moved_configuring = 0;
+    n_walks = 0;
     n_last = custody_n_offloaded();
     watching = true;
 }
@@ -188,25 +224,88 @@ unwatch(const char *what)
 
 /* Cases. */
 
+/* Returns true if the port of number 'i' is attached. */
+static bool
+is_attached(size_t i)
+{
+    bool attached;
+
+    xdp_lock();
+    attached = megaflows_port(i)->object != NULL;
+    xdp_unlock();
+    return attached;
+}
+
 /* The device of a port is deleted that half of the megaflows come from, and
  * the others lead to. */
 static void
 test_holds_gone(void)
 {
-    bool attached;
 
     if (!megaflows_begin()) {
         return;
     }
     watch();
     xdp_port_handle_event(XDP_FEATURES_GONE, megaflows_ifindex(0));
+    xdp_port_finish_losses();
     unwatch("device gone");
     CHECK(!xdp_custody_n_offloaded());
     CHECK(max_moved && max_moved <= MAX_MOVED);
+    CHECK(!is_attached(0) && is_attached(1) && is_attached(2));
+    megaflows_end();
+}
+
+/* The devices of two ports are deleted, to each of which half of the megaflows
+ * lead.  One walk is enough, and nobody who configures ports has to wait for
+ * that. */
+static void
+test_holds_gone_together(void)
+{
+    megaflows.fanned = true;
+    if (!megaflows_begin()) {
+        return;
+    }
+    watch();
+    xdp_port_handle_event(XDP_FEATURES_GONE, megaflows_ifindex(0));
+    xdp_port_handle_event(XDP_FEATURES_GONE, megaflows_ifindex(1));
+    CHECK(xdp_custody_n_offloaded() == holds_flows);
+    xdp_port_finish_losses();
+    unwatch("two devices gone");
+    CHECK(!xdp_custody_n_offloaded());
+    CHECK(max_moved && max_moved <= MAX_MOVED);
+    CHECK(!n_moved_configuring);
+    CHECK(n_walks == 1);
+    CHECK(!is_attached(0) && !is_attached(1) && is_attached(2));
+    megaflows_end();
+}
+
+/* All devices are looked at, because events were lost: others can configure
+ * ports in between.  The devices are gone. */
+static void
+test_holds_lost_events(void)
+{
+    struct xdp_object *object;
+
+    if (!megaflows_begin()) {
+        return;
+    }
+    object = CONST_CAST(struct xdp_object *, megaflows_object);
     xdp_lock();
-    attached = megaflows_port(0)->object;
+    xdp_object_ref(object);
     xdp_unlock();
-    CHECK(!attached);
+    watch();
+    xdp_port_handle_event(XDP_FEATURES_LOST, 0);
+    CHECK(n_configured >= N_PORTS);
+    CHECK(xdp_custody_n_offloaded() == holds_flows);
+    xdp_port_finish_losses();
+    unwatch("events lost");
+    CHECK(!xdp_custody_n_offloaded());
+    CHECK(max_moved && max_moved <= MAX_MOVED);
+    CHECK(!n_moved_configuring);
+    CHECK(!is_attached(0) && !is_attached(1) && !is_attached(2));
+    xdp_port_lock_config();
+    xdp_port_put_object(object);
+    xdp_port_unlock_config();
     megaflows_end();
 }
 
@@ -573,6 +672,8 @@ test_holds_attach(void)
 
 const struct unit_case unit_holds[] = {
     { "holds-gone", test_holds_gone, NEED_BPF },
+    { "holds-gone-together", test_holds_gone_together, NEED_BPF },
+    { "holds-lost-events", test_holds_lost_events, NEED_BPF },
     { "holds-removed", test_holds_removed, NEED_BPF },
     { "holds-tunnel", test_holds_tunnel, NEED_BPF },
     { "holds-target", test_holds_target, NEED_BPF },

@@ -158,11 +158,12 @@ megaflow_ufid(unsigned int i)
 /* Returns the port from which megaflow 'i' comes, every other from 0 and the
  * rest from 2.  They lead to the next one, 1 or 0.  If 'tunneled', the former
  * pop the header of a tunnel, and the latter come from that.  With 'n_alike',
- * they come from these ports and lead to 1. */
+ * they come from these ports and lead to 1.  If 'fanned', all come from 2. */
 size_t
 megaflow_in_port(unsigned int i)
 {
     return (megaflows.n_alike ? TUNNEL + 1 + i % megaflows.n_alike
+            : megaflows.fanned ? 2
             : i % 2 ? (megaflows.tunneled ? TUNNEL : 2)
             : 0);
 }
@@ -194,7 +195,8 @@ megaflow_put(unsigned int i)
                             PORT_NO(TUNNEL));
     } else {
         nl_msg_put_odp_port(&actions, OVS_ACTION_ATTR_OUTPUT,
-                            PORT_NO((from + 1) % N_PORTS));
+                            PORT_NO(megaflows.fanned ? i % 2
+                                    : (from + 1) % N_PORTS));
     }
     if (megaflows.differing) {
         put_push_vlan(&actions, ETH_TYPE_VLAN, VLAN_CFI | 1);

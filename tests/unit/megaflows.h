@@ -34,6 +34,8 @@ extern struct megaflows {
     bool pushing;               /* Do they push the header of one? */
     bool differing;             /* Do they lead to two ports, and packets leave
                                  * with a VLAN tag at the second? */
+    bool fanned;                /* Do they all come from port 2, and lead to 0
+                                 * and 1 in turn? */
     bool late;                  /* Is the offload off when they come? */
 } megaflows;
 

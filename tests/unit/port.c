@@ -14,9 +14,11 @@
 #include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "loopback.h"
@@ -233,9 +235,71 @@ test_port_configure(void)
     xdp_port_unlock_config();
 }
 
+/* The thread that waits for who configures ports, once it does, or is about
+ * to, and how often one has had the mutex. */
+static atomic_int waiting_thread;
+static int n_served OVS_GUARDED_BY(xdp_port_config_mutex);
+
+/* That thread. */
+static void *
+wait_main(void *aux OVS_UNUSED)
+{
+    atomic_store(&waiting_thread, (int) syscall(SYS_gettid));
+    xdp_port_lock_config();
+    n_served++;
+    xdp_port_unlock_config();
+    return NULL;
+}
+
+/* Returns true if the thread 'tid' sleeps. */
+static bool
+is_sleeping(int tid)
+{
+    char *name = xasprintf("/proc/self/task/%d/stat", tid);
+    FILE *stream = fopen(name, "r");
+    char state = '\0';
+
+    free(name);
+    if (stream) {
+        ovs_assert(fscanf(stream, "%*d (%*[^)]) %c", &state) == 1);
+        fclose(stream);
+    }
+    return state == 'S';
+}
+
+/* Who gives the mutex back and takes it again at once lets those have it who
+ * wait for it. */
+static void
+test_port_turns(void)
+{
+    enum { N = 20 };
+
+    for (int i = 0; i < N; i++) {
+        pthread_t thread;
+        int n, tid;
+
+        atomic_store(&waiting_thread, 0);
+        xdp_port_lock_config();
+        n = n_served;
+        thread = ovs_thread_create("wait", wait_main, NULL);
+        do {
+            sched_yield();
+            atomic_read(&waiting_thread, &tid);
+        } while (!tid || !is_sleeping(tid));
+        xdp_port_unlock_config();
+
+        xdp_port_lock_config();
+        n = n_served - n;
+        xdp_port_unlock_config();
+        xpthread_join(thread, NULL);
+        CHECK(n == 1);
+    }
+}
+
 const struct unit_case unit_port[] = {
     { "port-configure", test_port_configure, NEED_NOTHING },
     { "port-events", test_port_events, NEED_ROOT },
     { "port-lock", test_port_lock, NEED_BPF },
+    { "port-turns", test_port_turns, NEED_NOTHING },
     { NULL, NULL, 0 }
 };
