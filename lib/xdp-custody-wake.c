@@ -68,7 +68,8 @@ xdp_custody_shortage_wait(uint64_t seq)
     seq_wait(shortage, seq);
 }
 
-/* Has megaflows that are refused for one of 'reasons' tried again soon. */
+/* Has megaflows that are refused for one of 'reasons' tried again soon, and
+ * wakes up the worker in any case. */
 void
 xdp_custody_kick(uint32_t reasons)
 {

@@ -74,6 +74,7 @@ lib_xdp_files = \
 	lib/xdp-port-config.c \
 	lib/xdp-port-device.c \
 	lib/xdp-port-event.c \
+	lib/xdp-port-leftover.c \
 	lib/xdp-port-private.h \
 	lib/xdp-port-socket.c \
 	lib/xdp-port-tc.c \

@@ -50,7 +50,6 @@ int xdp_port_tc_attach(struct xdp_netdev *, const struct xdp_object *,
                        uint32_t number, int ifindex, char **errp)
     OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex);
 void xdp_port_tc_take_out(struct xdp_netdev *) OVS_REQUIRES(xdp_mutex);
-void xdp_port_tc_destroy_companions(void) OVS_EXCLUDED(xdp_mutex);
 struct xdp_netdev *xdp_port_tc_find_companion(int ifindex)
     OVS_REQUIRES(xdp_mutex);
 void xdp_port_tc_restore(const struct xdp_netdev *, int ifindex)
@@ -61,6 +60,12 @@ void xdp_port_tc_set_peer(const struct xdp_object *,
                           const struct xdp_netdev *)
     OVS_REQUIRES(xdp_mutex);
 char *xdp_port_tc_problem(const struct xdp_netdev *) OVS_REQUIRES(xdp_mutex);
+
+/* xdp-port-leftover.c. */
+void xdp_port_leave_companion(struct xdp_companion *)
+    OVS_REQUIRES(xdp_mutex);
+void xdp_port_leave_rest(void) OVS_EXCLUDED(xdp_mutex);
+void xdp_port_wait_unloaded(void) OVS_EXCLUDED(xdp_mutex);
 
 /* xdp-port-socket.c. */
 void xdp_port_note_closed(const char *device) OVS_REQUIRES(xdp_mutex);

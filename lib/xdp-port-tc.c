@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "netdev-provider.h"
-#include "openvswitch/list.h"
 #include "openvswitch/shash.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
@@ -55,10 +54,6 @@ struct failure {
  * configured is gone. */
 static struct shash failures OVS_GUARDED_BY(xdp_mutex)
     = SHASH_INITIALIZER(&failures);
-
-/* Companions that nobody has any more, to be destroyed. */
-static struct ovs_list unused OVS_GUARDED_BY(xdp_mutex)
-    = OVS_LIST_INITIALIZER(&unused);
 
 /* Failures. */
 
@@ -181,21 +176,6 @@ set_ends(struct xdp_flow_table *table, uint32_t number,
                 table, number, companion->socket_ifindex, add));
 }
 
-/* Destroys the companions that nobody has any more, which takes long. */
-void
-xdp_port_tc_destroy_companions(void)
-{
-    struct ovs_list list = OVS_LIST_INITIALIZER(&list);
-    struct xdp_companion *companion;
-
-    xdp_lock();
-    ovs_list_push_back_all(&list, &unused);
-    xdp_unlock();
-    LIST_FOR_EACH_POP (companion, list_node, &list) {
-        xdp_companion_destroy(companion);
-    }
-}
-
 /* Ports. */
 
 /* Returns true if best-effort mode is to try tc for the device 'ifindex': a
@@ -307,7 +287,7 @@ xdp_port_tc_take_out(struct xdp_netdev *port)
 {
     xdp_flow_table_set_companion(port->object->table, port->number, 0, 0);
     set_ends(port->object->table, port->number, port->companion, false);
-    ovs_list_push_back(&unused, &port->companion->list_node);
+    xdp_port_leave_companion(port->companion);
     port->companion = NULL;
 }
 

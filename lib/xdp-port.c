@@ -35,10 +35,6 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
 struct ovs_mutex xdp_port_config_mutex = OVS_MUTEX_INITIALIZER;
 
-/* Objects that nobody refers to any more and that are to be unloaded. */
-static struct ovs_list unused_objects OVS_GUARDED_BY(xdp_mutex)
-    = OVS_LIST_INITIALIZER(&unused_objects);
-
 /* Taken before it: who gives that mutex back and takes it again at once lets
  * those have it meanwhile who wait for it. */
 static struct ovs_mutex config_turn OVS_ACQ_BEFORE(xdp_port_config_mutex)
@@ -54,46 +50,13 @@ xdp_port_lock_config(void)
     xdp_lock();
 }
 
-/* Unlocks both mutexes.  Between them, unloads objects, and destroys
- * companions, that are not used any more. */
+/* Unlocks both mutexes. */
 void
 xdp_port_unlock_config(void)
 {
-    struct ovs_list unused = OVS_LIST_INITIALIZER(&unused);
-    struct xdp_object *object;
-
-    ovs_list_push_back_all(&unused, &unused_objects);
     xdp_unlock();
-    xdp_port_tc_destroy_companions();
-    LIST_FOR_EACH_POP (object, list_node, &unused) {
-        xdp_object_unload(object);
-    }
+    xdp_port_leave_rest();
     ovs_mutex_unlock(&xdp_port_config_mutex);
-}
-
-/* Drops a reference to 'object'. */
-void
-xdp_port_put_object(struct xdp_object *object)
-{
-    if (xdp_object_put(object)) {
-        ovs_list_push_back(&unused_objects, &object->list_node);
-    }
-}
-
-/* Unloads objects to which the last reference was dropped by
- * xdp_port_put_object(). */
-void
-xdp_port_unload_objects(void)
-{
-    bool any;
-
-    xdp_lock();
-    any = !ovs_list_is_empty(&unused_objects);
-    xdp_unlock();
-    if (any) {
-        xdp_port_lock_config();
-        xdp_port_unlock_config();
-    }
 }
 
 /* Has nothing redirected any more to 'port', which is attached. */
@@ -390,6 +353,7 @@ attach(struct xdp_netdev *port, const char *option, int ifindex,
 
     *in_mode = false;
     xdp_unlock();
+    xdp_port_wait_unloaded();
     on_members = (!(xdp_flags & (XDP_FLAGS_SKB_MODE | XDP_NETDEV_TC))
                   && xdp_device_runs_on_members(ifindex));
     xdp_lock();

@@ -4,7 +4,8 @@
  * attached to the device and put into the tables of all objects.
  *
  * The parts are lib/xdp-port.c (attaching and detaching), -config.c, -device.c
- * (what is wrong with devices), -event.c, -socket.c and -tc.c (ports at tc).
+ * (what is wrong with devices), -event.c, -leftover.c (what stays behind),
+ * -socket.c and -tc.c (ports at tc).
  * lib/netdev-afxdp.c calls the functions of the first group at the points
  * where it configures a port; those who configure the offload, its worker and
  * its commands use the second group.
@@ -16,9 +17,10 @@
  * themselves.  Those here that configure ports, or handle events of their
  * devices, take a mutex of their own before it, in the same places, and hold
  * it for as long as they need, so that only one of them runs at a time.  They
- * release 'xdp_mutex' while they load and unload objects, and put programs on
- * devices and take them off.  Meanwhile the flow API, tunnels included, goes
- * on, and finds a port that is being attached without an object.
+ * release 'xdp_mutex' while they load objects, and put programs on devices and
+ * take them off.  Meanwhile the flow API, tunnels included, goes on, and finds
+ * a port that is being attached without an object.  Objects are unloaded, and
+ * companions deleted, without that mutex, if there is a worker.
  */
 
 #ifndef XDP_PORT_H
@@ -83,7 +85,8 @@ bool xdp_port_any_at_tc(void) OVS_EXCLUDED(xdp_mutex);
 void xdp_port_check_losses(void) OVS_EXCLUDED(xdp_mutex);
 void xdp_port_retry_busy(void) OVS_EXCLUDED(xdp_mutex);
 void xdp_port_put_object(struct xdp_object *) OVS_REQUIRES(xdp_mutex);
-void xdp_port_unload_objects(void);
+bool xdp_port_clean_up(void) OVS_EXCLUDED(xdp_mutex);
+void xdp_port_set_cleaner(bool) OVS_EXCLUDED(xdp_mutex);
 void xdp_port_handle_event(enum xdp_features_event, int ifindex);
 void xdp_port_finish_losses(void) OVS_EXCLUDED(xdp_mutex);
 void xdp_port_format_problems(const struct xdp_netdev *, struct ds *)

@@ -12,6 +12,7 @@
 #include "coverage.h"
 #include "dpif-netdev-reoffer.h"
 #include "openvswitch/poll-loop.h"
+#include "ovs-rcu.h"
 #include "ovs-thread.h"
 #include "timeval.h"
 #include "util.h"
@@ -105,7 +106,6 @@ reclaim(void)
         xdp_netdev_free_numbers(numbers);
     }
     xdp_unlock();
-    xdp_port_unload_objects();
 }
 
 /* Frees the entries of connections that were withdrawn before the call. */
@@ -191,6 +191,22 @@ offer_new_ports(void)
     free(ports);
 }
 
+/* Cleans up a piece of what ports have left behind.  The next time around
+ * comes the next.  Nobody has to wait for this thread meanwhile. */
+static void
+clean_up(void)
+    OVS_EXCLUDED(xdp_mutex)
+{
+    bool more;
+
+    ovsrcu_quiesce_start();
+    more = xdp_port_clean_up();
+    ovsrcu_quiesce_end();
+    if (more) {
+        poll_immediate_wake();
+    }
+}
+
 /* Implements xdp_features_func. */
 static void
 handle_event(enum xdp_features_event event, int ifindex, void *aux OVS_UNUSED)
@@ -209,6 +225,7 @@ worker_main(void *monitor_)
     long long int next = LLONG_MIN;
     uint64_t last_shortage = xdp_custody_shortage_seq();
 
+    xdp_port_set_cleaner(true);
     for (;;) {
         uint64_t seq = xdp_custody_seq();
         uint64_t shortage = xdp_custody_shortage_seq();
@@ -252,6 +269,7 @@ worker_main(void *monitor_)
         }
         last_shortage = shortage;
         xdp_custody_displace();
+        clean_up();
 
         xdp_custody_displace_wait();
         xdp_custody_shortage_wait(shortage);

@@ -26,12 +26,13 @@ xdp_all_objects = $(foreach program,$(XDP_PROGRAMS),\
 	$(call xdp_objects,$(program)))
 
 # These look in whenever a lock is taken or given back.  The unit tests stop
-# the clock, too, and count walks over all megaflows.
+# the clock, too, and count walks over all megaflows and what is cleaned up.
 $(XDP_BUILDDIR)/tests/test-xdp-unit $(XDP_BUILDDIR)/bench/xdp-provider: \
 	XDP_LDFLAGS = \
 	-Wl,--wrap=ovs_mutex_lock_at,--wrap=ovs_mutex_unlock
 $(XDP_BUILDDIR)/tests/test-xdp-unit: XDP_LDFLAGS += \
-	-Wl,--wrap=time_msec,--wrap=pthread_create,--wrap=custody_walk
+	-Wl,--wrap=time_msec,--wrap=pthread_create,--wrap=custody_walk \
+	-Wl,--wrap=xdp_object_unload,--wrap=xdp_companion_destroy
 
 # Extra libraries that the offload's sources or the programs use directly.
 .SECONDEXPANSION:

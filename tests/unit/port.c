@@ -28,6 +28,7 @@
 #include "ovs-thread.h"
 #include "unit.h"
 #include "util.h"
+#include "xdp-companion.h"
 #include "xdp-port-private.h"
 #include "xdp-program.h"
 
@@ -166,6 +167,110 @@ test_port_lock(void)
     xpthread_join(ovs_thread_create("port", port_main, NULL), NULL);
 }
 
+/* How often the worker, or who has its place, has unloaded an object, and
+ * deleted a companion. */
+static unsigned int n_unloaded, n_deleted;
+
+void __real_xdp_object_unload(struct xdp_object *);
+void __wrap_xdp_object_unload(struct xdp_object *);
+void __real_xdp_companion_destroy(struct xdp_companion *);
+void __wrap_xdp_companion_destroy(struct xdp_companion *);
+
+/* The linker has everybody call this for xdp_object_unload(). */
+void
+__wrap_xdp_object_unload(struct xdp_object *object)
+{
+    n_unloaded += object != NULL;
+    __real_xdp_object_unload(object);
+}
+
+/* The linker has everybody call this for xdp_companion_destroy(). */
+void
+__wrap_xdp_companion_destroy(struct xdp_companion *companion)
+{
+    n_deleted += companion != NULL;
+    __real_xdp_companion_destroy(companion);
+}
+
+/* Has somebody who configures ports leave a companion, which is made up. */
+static void
+leave_companion(void)
+{
+    struct xdp_companion *companion = xzalloc(sizeof *companion);
+
+    ovs_list_init(&companion->all_node);
+    companion->tc = XDP_TC_NONE;
+    companion->link_fd = -1;
+    xdp_port_lock_config();
+    xdp_port_leave_companion(companion);
+    xdp_port_unlock_config();
+}
+
+/* Attaches the object to 'netdev' and takes it off again, while somebody is
+ * there who cleans up. */
+static void
+check_leftovers(struct netdev *netdev)
+{
+    int ifindex = netdev_get_ifindex(netdev);
+
+    n_unloaded = n_deleted = 0;
+    CHECK(!xdp_port_attach(netdev, ifindex, XDP_FLAGS_SKB_MODE, true));
+    leave_companion();
+    leave_companion();
+    CHECK(xdp_port_detach(netdev) && !xdp_port_is_attached(netdev));
+    CHECK(!n_unloaded && !n_deleted);
+
+    /* One after the other, companions first. */
+    CHECK(xdp_port_clean_up());
+    CHECK(!n_unloaded && n_deleted == 1);
+    CHECK(xdp_port_clean_up());
+    CHECK(!n_unloaded && n_deleted == 2);
+    CHECK(!xdp_port_clean_up());
+    CHECK(n_unloaded == 1);
+
+    /* Before an object is loaded, those that were left are unloaded. */
+    CHECK(!xdp_port_attach(netdev, ifindex, XDP_FLAGS_SKB_MODE, true));
+    CHECK(xdp_port_detach(netdev) && n_unloaded == 1);
+    CHECK(!xdp_port_attach(netdev, ifindex, XDP_FLAGS_SKB_MODE, true));
+    CHECK(n_unloaded == 2);
+    CHECK(xdp_port_detach(netdev) && n_unloaded == 2);
+
+    /* When nobody is there any more, what is left goes, too. */
+    xdp_port_set_cleaner(false);
+    leave_companion();
+    CHECK(n_unloaded == 3 && n_deleted == 3);
+}
+
+/* Makes the loopback device of a new namespace a port. */
+static void *
+leftovers_main(void *aux OVS_UNUSED)
+{
+    const struct xdp_flow_table_limits limits = {
+        .n_flows = 64, .n_slots = 128, .n_masks = 16, .n_ports = 1024,
+        .n_hints = 64,
+    };
+    const struct xdp_flow_table_limits none = { .n_flows = 0 };
+    struct netdev *netdev = loopback_open();
+
+    if (netdev) {
+        xdp_port_configure(true, &limits);
+        xdp_port_set_cleaner(true);
+        check_leftovers(netdev);
+        xdp_port_set_cleaner(false);
+        xdp_port_configure(false, &none);
+        netdev_close(netdev);
+    }
+    return NULL;
+}
+
+/* Who removes a port leaves what takes long to who cleans up. */
+static void
+test_port_leftovers(void)
+{
+    /* Only this thread moves to another namespace. */
+    xpthread_join(ovs_thread_create("left", leftovers_main, NULL), NULL);
+}
+
 /* Counts events in 'n'. */
 static void
 count_event(enum xdp_features_event event OVS_UNUSED, int ifindex OVS_UNUSED,
@@ -299,6 +404,7 @@ test_port_turns(void)
 const struct unit_case unit_port[] = {
     { "port-configure", test_port_configure, NEED_NOTHING },
     { "port-events", test_port_events, NEED_ROOT },
+    { "port-leftovers", test_port_leftovers, NEED_BPF },
     { "port-lock", test_port_lock, NEED_BPF },
     { "port-turns", test_port_turns, NEED_NOTHING },
     { NULL, NULL, 0 }

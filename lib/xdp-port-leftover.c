@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What ports leave behind: companions, and objects that nobody refers to any
+ * more.  See xdp-port.h.
+ *
+ * To delete a companion, or to unload an object, takes long.  Who removes a
+ * port may hold locks of OVS, so that is left to the worker, once that runs,
+ * and done one by one.  Before that there are no flows of which anybody could
+ * wait for the statistics, and it is done at once.
+ *
+ * The kernel forgets objects when the process ends, and xdp-companion.c has
+ * companions deleted then.
+ */
+
+#include <config.h>
+
+#include "xdp-port-private.h"
+
+#include "openvswitch/list.h"
+#include "xdp-companion.h"
+#include "xdp-custody.h"
+#include "xdp-program.h"
+
+/* Held by whoever deletes or unloads something. */
+static struct ovs_mutex clean_mutex OVS_ACQ_AFTER(xdp_port_config_mutex)
+    OVS_ACQ_BEFORE(xdp_mutex) = OVS_MUTEX_INITIALIZER;
+
+/* What there is of that, and how many of the objects are still loaded. */
+static struct ovs_list companions OVS_GUARDED_BY(xdp_mutex)
+    = OVS_LIST_INITIALIZER(&companions);
+static struct ovs_list objects OVS_GUARDED_BY(xdp_mutex)
+    = OVS_LIST_INITIALIZER(&objects);
+static size_t n_objects OVS_GUARDED_BY(xdp_mutex);
+
+/* Is somebody there who calls xdp_port_clean_up()? */
+static bool has_cleaner OVS_GUARDED_BY(xdp_mutex);
+
+/* Has 'companion' deleted, which no port has any more. */
+void
+xdp_port_leave_companion(struct xdp_companion *companion)
+{
+    ovs_list_push_back(&companions, &companion->list_node);
+    xdp_custody_kick(0);
+}
+
+/* Drops a reference to 'object'. */
+void
+xdp_port_put_object(struct xdp_object *object)
+{
+    if (xdp_object_put(object)) {
+        ovs_list_push_back(&objects, &object->list_node);
+        n_objects++;
+        xdp_custody_kick(0);
+    }
+}
+
+/* Deletes a companion or, if there is none that was left, unloads an object.
+ * Returns true if there is more to do. */
+bool
+xdp_port_clean_up(void)
+{
+    struct xdp_companion *companion = NULL;
+    struct xdp_object *object = NULL;
+    bool more;
+
+    ovs_mutex_lock(&clean_mutex);
+    xdp_lock();
+    if (!ovs_list_is_empty(&companions)) {
+        companion = CONTAINER_OF(ovs_list_pop_front(&companions),
+                                 struct xdp_companion, list_node);
+    } else if (!ovs_list_is_empty(&objects)) {
+        object = CONTAINER_OF(ovs_list_pop_front(&objects),
+                              struct xdp_object, list_node);
+    }
+    xdp_unlock();
+
+    /* The programs of a companion are those of its object. */
+    xdp_companion_destroy(companion);
+    xdp_object_unload(object);
+
+    xdp_lock();
+    n_objects -= object != NULL;
+    more = !ovs_list_is_empty(&companions) || !ovs_list_is_empty(&objects);
+    xdp_unlock();
+    ovs_mutex_unlock(&clean_mutex);
+    return more;
+}
+
+/* Says whether the caller calls xdp_port_clean_up() from now on, each time it
+ * is woken up by xdp_custody_wait(), until there is nothing more to do. */
+void
+xdp_port_set_cleaner(bool on)
+{
+    xdp_lock();
+    has_cleaner = on;
+    xdp_unlock();
+}
+
+/* Cleans up at once, unless somebody else will do so. */
+void
+xdp_port_leave_rest(void)
+{
+    bool leave;
+
+    xdp_lock();
+    leave = has_cleaner;
+    xdp_unlock();
+    while (!leave && xdp_port_clean_up()) {
+        continue;
+    }
+}
+
+/* Waits until all objects are unloaded that nobody refers to: they have large
+ * maps, and another one is going to be loaded. */
+void
+xdp_port_wait_unloaded(void)
+{
+    bool more;
+
+    xdp_lock();
+    more = n_objects != 0;
+    xdp_unlock();
+    while (more) {
+        more = xdp_port_clean_up();
+    }
+}
