@@ -8,7 +8,8 @@
  * and deleted: its offload thread, or in OVS 4.0 that of
  * lib/dpif-offload-xdp-queue.c.  dpif_netdev_xdp_stop() is for whoever deletes
  * the flow.  Those about datapaths are for whoever holds the lock of the list
- * of datapaths, and the others for anybody.  They wait for 'xdp_mutex'.
+ * of datapaths, and the others for anybody.  They wait for 'xdp_mutex', except
+ * dpif_netdev_xdp_is_known(), which the thread's 'flow_mutex' may be held for.
  */
 
 #ifndef DPIF_NETDEV_XDP_H
@@ -41,9 +42,9 @@ void dpif_netdev_xdp_stop(struct dp_netdev_flow *);
 void dpif_netdev_xdp_add_status(struct dp_netdev_flow *,
                                 struct dpif_flow_stats *,
                                 struct dpif_flow_attrs *);
+bool dpif_netdev_xdp_is_known(const struct dp_netdev_flow *);
 
 /* For the offload. */
-bool dpif_netdev_xdp_is_known(const struct dp_netdev_flow *);
 void dpif_netdev_xdp_get_match(const struct dp_netdev_flow *, struct match *);
 #else
 static inline void
@@ -86,6 +87,12 @@ dpif_netdev_xdp_add_status(struct dp_netdev_flow *flow OVS_UNUSED,
                            struct dpif_flow_attrs *attrs OVS_UNUSED)
 {
     /* Nothing. */
+}
+
+static inline bool
+dpif_netdev_xdp_is_known(const struct dp_netdev_flow *flow OVS_UNUSED)
+{
+    return false;
 }
 #endif
 

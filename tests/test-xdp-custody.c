@@ -1,33 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Unit tests of lib/xdp-custody.c: what it knows of ports and megaflows when
- * nothing can be in XDP.  (What it does with flow tables is tested on real
- * ports, in tests/system/xdp-custody.at.)
+ * nothing can be in XDP, and how the datapath gives it flows and takes them
+ * back.  (What it does with flow tables is tested on real ports, in
+ * tests/system/xdp-custody.at.)
  *
  * Prints one line for each case, "ok NAME" or "not ok NAME: why", and at the
  * end how many there were of each.  Needs no privilege.
  */
 
 #include <config.h>
+#define XDP_OVS_WANT_DATAPATH
 
 #undef NDEBUG
+#include <errno.h>
 #include <malloc.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "dpdk.h"
 #include "dpif.h"
+#include "dpif-netdev-xdp.h"
+#include "dummy.h"
 #include "netdev-provider.h"
 #include "netlink.h"
 #include "odp-netlink.h"
+#include "odp-util.h"
 #include "openvswitch/match.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/vlog.h"
+#include "ovs-atomic.h"
+#include "ovs-thread.h"
 #include "packets.h"
 #include "sset.h"
+#include "timeval.h"
 #include "util.h"
 #include "xdp-blob.h"
 #include "xdp-custody-private.h"
+#include "xdp-ovs-compat.h"
 #include "xdp-port.h"
 
 /* Why the current case failed, NULL if it has not. */
@@ -469,6 +481,149 @@ test_blobs(void)
     xdp_unlock();
 }
 
+/* A datapath without devices of the kernel, and one flow of it, from
+ * TUNNEL_PORT. */
+static struct dpif *dpif;
+static struct ofpbuf flow_key, flow_actions;
+
+/* Makes the datapath, and what the flow is like. */
+static void
+open_datapath(void)
+{
+    struct flow flow = { .packet_type = htonl(PT_ETH) };
+    const struct odp_flow_key_parms parms = { .flow = &flow, .mask = &flow };
+    int error = dpif_create_and_open("unit", "netdev", &dpif);
+
+    if (error) {
+        ovs_fatal(error, "making a datapath failed");
+    }
+    flow.in_port.odp_port = TUNNEL_PORT;
+    flow.dl_type = htons(0x88b5);
+    ofpbuf_init(&flow_key, 0);
+    odp_flow_key_from_flow(&parms, &flow_key);
+    ofpbuf_init(&flow_actions, 0);
+    nl_msg_put_odp_port(&flow_actions, OVS_ACTION_ATTR_OUTPUT, OTHER_PORT);
+}
+
+/* Deletes the datapath. */
+static void
+close_datapath(void)
+{
+    dpif_delete(dpif);
+    dpif_close(dpif);
+    ofpbuf_uninit(&flow_key);
+    ofpbuf_uninit(&flow_actions);
+}
+
+/* Makes the flow.  Returns 0, EEXIST if it is there, or another positive errno
+ * value. */
+static int
+make_flow(void)
+{
+    return dpif_flow_put(dpif, DPIF_FP_CREATE, flow_key.data, flow_key.size,
+                         NULL, 0, flow_actions.data, flow_actions.size, &ufid,
+                         NON_PMD_CORE_ID, NULL);
+}
+
+/* For dpif_netdev_for_each_pmd(): stores the flow in '*flowp'. */
+static void
+find_flow(struct dp_netdev_pmd_thread *pmd, void *flowp_)
+{
+    struct dp_netdev_flow **flowp = flowp_;
+    struct dp_netdev_flow *flow;
+
+    CMAP_FOR_EACH (flow, node, &pmd->flow_table) {
+        *flowp = flow;
+    }
+}
+
+/* Threads. */
+
+/* Waits for 'flag', but not for ever.  Returns its value. */
+static bool
+wait_for(atomic_bool *flag)
+{
+    long long int end = time_msec() + 10 * 1000;
+    bool value;
+
+    do {
+        usleep(1000);
+        atomic_read(flag, &value);
+    } while (!value && time_msec() < end);
+    return value;
+}
+
+/* A thread that deletes the flow, as a revalidator does. */
+static void *
+delete_main(void *error_)
+{
+    struct dpif_flow_stats stats;
+    int *error = error_;
+
+    *error = dpif_flow_del(dpif, flow_key.data, flow_key.size, &ufid,
+                           NON_PMD_CORE_ID, &stats);
+    return NULL;
+}
+
+/* A thread that makes the flow again as soon as it has gone, as one does that
+ * has a packet of it. */
+static void *
+make_main(void *made_)
+{
+    atomic_bool *made = made_;
+    int error;
+
+    do {
+        usleep(100);
+        error = make_flow();
+    } while (error == EEXIST);
+    atomic_store(made, !error);
+    return NULL;
+}
+
+/* While whoever deletes a flow waits for 'xdp_mutex', to read its last
+ * statistics, others can make flows. */
+static void
+test_deletion(void)
+{
+    struct netdev *netdev = open_tunnel("netdev");
+    struct dp_netdev_flow *flow = NULL;
+    atomic_bool made = false;
+    pthread_t deleting, making;
+    bool in_time;
+    int error;
+
+    xdp_custody_port_added(TUNNEL_PORT, netdev);
+    CHECK(xdp_custody_netdev_enable(netdev));
+    open_datapath();
+    CHECK(!make_flow());
+    dpif_netdev_for_each_pmd(find_flow, &flow);
+    CHECK(flow);
+    CHECK(dpif_netdev_xdp_put("netdev", flow, flow_actions.data,
+                              flow_actions.size));
+
+    xdp_lock();
+    deleting = ovs_thread_create("delete", delete_main, &error);
+    making = ovs_thread_create("make", make_main, &made);
+    in_time = wait_for(&made);
+    xdp_unlock();
+    xpthread_join(deleting, NULL);
+    xpthread_join(making, NULL);
+    CHECK(in_time && !error);
+    CHECK(dpif_netdev_xdp_del(flow) && !dpif_netdev_xdp_del(flow));
+
+    /* One that nobody knows. */
+    delete_main(&error);
+    CHECK(!error);
+    flow = NULL;
+    dpif_netdev_for_each_pmd(find_flow, &flow);
+    CHECK(!flow);
+    close_datapath();
+    xdp_custody_netdev_disable(netdev);
+    xdp_custody_port_removed(TUNNEL_PORT, "netdev");
+    netdev_close(netdev);
+}
+
 int
 main(int argc OVS_UNUSED, char *argv[])
 {
@@ -485,6 +640,7 @@ main(int argc OVS_UNUSED, char *argv[])
         { "walk", test_walk },
         { "memory", test_memory },
         { "blobs", test_blobs },
+        { "deletion", test_deletion },
     };
     const struct xdp_flow_table_limits limits = {
         .n_flows = 1, .n_slots = 1, .n_masks = 1, .n_ports = 64,
@@ -499,6 +655,8 @@ main(int argc OVS_UNUSED, char *argv[])
     netdev_run();
     dp_enumerate_types(&types);
     sset_destroy(&types);
+    netdev_dummy_register(DUMMY_OVERRIDE_NONE);
+    dpif_dummy_register(DUMMY_OVERRIDE_ALL);
     xdp_port_configure(true, &limits);
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         cases[i].func();
