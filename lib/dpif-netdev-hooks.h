@@ -11,19 +11,29 @@
 #ifndef DPIF_NETDEV_HOOKS_H
 #define DPIF_NETDEV_HOOKS_H 1
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct dp_netdev_flow;
 struct dp_netdev_pmd_thread;
 struct match;
 
-/* Calls 'cb' for each thread of each datapath.  The threads stay meanwhile. */
+/* Calls 'cb' for each thread of each datapath, without a lock.  What there is
+ * in memory of the thread stays meanwhile, also if it ends. */
 void dpif_netdev_for_each_pmd(void (*cb)(struct dp_netdev_pmd_thread *,
                                          void *aux),
                               void *aux);
 
+/* Locks the list of datapaths, for which the main thread waits whenever it has
+ * nothing to do, and 'pmd->flow_mutex'.  So the flows of 'pmd' stay, and its
+ * datapath.  Returns false, without a lock, if 'pmd' has ended. */
+bool dpif_netdev_lock_pmd(struct dp_netdev_pmd_thread *pmd);
+
+/* Unlocks them. */
+void dpif_netdev_unlock_pmd(struct dp_netdev_pmd_thread *pmd);
+
 /* Offers 'flow' of 'pmd', which matches on 'match', to the offload, as for a
- * modification.  The caller holds 'pmd->flow_mutex'. */
+ * modification.  The caller has locked 'pmd'. */
 void dpif_netdev_offer_flow(struct dp_netdev_pmd_thread *pmd,
                             struct dp_netdev_flow *, struct match *);
 

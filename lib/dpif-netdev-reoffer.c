@@ -19,16 +19,15 @@
 struct selection {
     const odp_port_t *ports;
     size_t n;
-    unsigned int n_offered;     /* Since the last pause. */
 };
 
-/* How many flows of a thread are looked at before it may have its lock. */
-#define BATCH 64
-
-/* After how many offers there is a pause, and of how many nanoseconds: they
- * are in a queue, and take memory, until somebody takes them. */
-#define MAX_OFFERS 1000
-#define PAUSE (1000 * 1000)
+/* How many flows of a thread are offered, and looked at, with one hold of the
+ * locks, and how many nanoseconds pass until the next one: who takes a lock
+ * again at once is faster than who sleeps until then.  And what was offered is
+ * in a queue, and takes memory, until somebody takes it. */
+#define MAX_OFFERS 64
+#define MAX_LOOKS 256
+#define PAUSE (10 * 1000)
 
 /* Returns true if 'flow' is to be offered. */
 static bool
@@ -46,42 +45,49 @@ is_selected(const struct selection *selection,
     return false;
 }
 
-/* Offers the selected flows of 'pmd', with each of which 'pmd->flow_mutex' is
- * held: a later modification or deletion comes behind it.  It is given back
- * after each BATCH of them, since the thread needs it.  Whoever makes a flow
- * then may move others in 'pmd->flow_table': one may be met twice, or not at
- * all. */
-static void
-offer_selected(struct dp_netdev_pmd_thread *pmd, void *selection_)
+/* Offers selected flows of 'pmd' from '*position' on, as many as one hold of
+ * the locks may.  Returns true if there may be more. */
+static bool
+offer_some(struct dp_netdev_pmd_thread *pmd, const struct selection *selection,
+           struct cmap_position *position)
 {
-    struct selection *selection = selection_;
-    struct cmap_position position = { .bucket = 0 };
+    unsigned int n_offered = 0;
     bool more = true;
 
-    while (more) {
-        ovs_mutex_lock(&pmd->flow_mutex);
-        for (int i = 0; i < BATCH && more; i++) {
-            struct cmap_node *node = cmap_next_position(&pmd->flow_table,
-                                                        &position);
-            struct dp_netdev_flow *flow
-                = node ? CONTAINER_OF(node, struct dp_netdev_flow, node)
-                       : NULL;
+    if (!dpif_netdev_lock_pmd(pmd)) {
+        return false;
+    }
+    for (unsigned int i = 0;
+         i < MAX_LOOKS && n_offered < MAX_OFFERS && more; i++) {
+        struct cmap_node *node = cmap_next_position(&pmd->flow_table,
+                                                    position);
+        struct dp_netdev_flow *flow
+            = node ? CONTAINER_OF(node, struct dp_netdev_flow, node) : NULL;
 
-            more = flow != NULL;
-            if (more && is_selected(selection, flow)) {
-                struct match match;
+        more = flow != NULL;
+        if (more && is_selected(selection, flow)) {
+            struct match match;
 
-                dpif_netdev_xdp_get_match(flow, &match);
-                dpif_netdev_offer_flow(pmd, flow, &match);
-                selection->n_offered++;
-            }
+            dpif_netdev_xdp_get_match(flow, &match);
+            dpif_netdev_offer_flow(pmd, flow, &match);
+            n_offered++;
         }
-        ovs_mutex_unlock(&pmd->flow_mutex);
-        if (selection->n_offered >= MAX_OFFERS) {
-            /* Not quiescent: that may free 'pmd'. */
-            xnanosleep_no_quiesce(PAUSE);
-            selection->n_offered = 0;
-        }
+    }
+    dpif_netdev_unlock_pmd(pmd);
+    return more;
+}
+
+/* Offers the selected flows of 'pmd', with each of which its flows are locked:
+ * a later modification or deletion comes behind it.  They are unlocked again
+ * and again, since the thread needs the lock.  Whoever makes a flow then may
+ * move others in 'pmd->flow_table': one may be met twice, or not at all. */
+static void
+offer_selected(struct dp_netdev_pmd_thread *pmd, void *selection)
+{
+    struct cmap_position position = { .bucket = 0 };
+
+    while (offer_some(pmd, selection, &position)) {
+        xnanosleep(PAUSE);
     }
 }
 

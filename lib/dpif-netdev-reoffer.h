@@ -9,7 +9,7 @@
  * and not let them be installed again for seconds.)
  *
  * Thread safety: for any thread that holds no lock of the datapath or of the
- * offload.
+ * offload, and no pointers that RCU protects: it quiesces again and again.
  */
 
 #ifndef DPIF_NETDEV_REOFFER_H

@@ -624,6 +624,60 @@ test_deletion(void)
     netdev_close(netdev);
 }
 
+/* What a walk over the threads of the datapath has seen. */
+struct walk {
+    pthread_t listing;
+    atomic_bool listed;
+    bool in_time;               /* Could another thread list datapaths? */
+    bool was_there, is_gone;
+};
+
+/* A thread that lists the datapaths. */
+static void *
+list_main(void *listed_)
+{
+    struct sset names = SSET_INITIALIZER(&names);
+    atomic_bool *listed = listed_;
+
+    dp_enumerate_names("netdev", &names);
+    sset_destroy(&names);
+    atomic_store(listed, true);
+    return NULL;
+}
+
+/* For dpif_netdev_for_each_pmd(): deletes the datapath, unless others have to
+ * wait for the end of the walk. */
+static void
+visit_pmd(struct dp_netdev_pmd_thread *pmd, void *walk_)
+{
+    struct walk *walk = walk_;
+
+    walk->listing = ovs_thread_create("list", list_main, &walk->listed);
+    walk->in_time = wait_for(&walk->listed);
+    if (walk->in_time) {
+        walk->was_there = dpif_netdev_lock_pmd(pmd);
+        if (walk->was_there) {
+            dpif_netdev_unlock_pmd(pmd);
+        }
+        close_datapath();
+        walk->is_gone = !dpif_netdev_lock_pmd(pmd);
+    }
+}
+
+/* While something is done with each thread of each datapath, others can have
+ * the list of datapaths, and even delete one of them. */
+static void
+test_walk_threads(void)
+{
+    struct walk walk = { .in_time = false };
+
+    open_datapath();
+    dpif_netdev_for_each_pmd(visit_pmd, &walk);
+    xpthread_join(walk.listing, NULL);
+    CHECK(walk.in_time);
+    CHECK(walk.was_there && walk.is_gone);
+}
+
 int
 main(int argc OVS_UNUSED, char *argv[])
 {
@@ -641,6 +695,7 @@ main(int argc OVS_UNUSED, char *argv[])
         { "memory", test_memory },
         { "blobs", test_blobs },
         { "deletion", test_deletion },
+        { "walk over threads", test_walk_threads },
     };
     const struct xdp_flow_table_limits limits = {
         .n_flows = 1, .n_slots = 1, .n_masks = 1, .n_ports = 64,
