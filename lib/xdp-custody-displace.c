@@ -33,6 +33,7 @@
 #include <string.h>
 
 #include "openvswitch/poll-loop.h"
+#include "ovs-rcu.h"
 #include "timeval.h"
 #include "util.h"
 #include "xdp-coverage.h"
@@ -473,6 +474,7 @@ xdp_custody_displace(void)
         pass.duration += time_msec() - pass.resumed;
         unfinished = pass.table != NULL;
         xdp_unlock();
+        ovsrcu_quiesce();
     } while (more && (xdp_custody_shortage_seq() == shortage
                       || time_msec() < start + CUSTODY_MIN_TURN));
     return unfinished;

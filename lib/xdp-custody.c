@@ -16,6 +16,7 @@
 #include "netlink.h"
 #include "odp-netlink.h"
 #include "openvswitch/vlog.h"
+#include "ovs-rcu.h"
 #include "ovs-thread.h"
 #include "timeval.h"
 #include "util.h"
@@ -650,6 +651,7 @@ xdp_custody_retry(uint32_t reasons)
                 xdp_custody_kick(reasons >> reason << reason);
             }
             xdp_unlock();
+            ovsrcu_quiesce();
             if (n_busy == n_before) {
                 n_busy = MAX_BUSY;
             } else if (!stop) {

@@ -41,7 +41,10 @@
  * them again wait for a busy flow table, with no lock of ours; none of the
  * others waits for the kernel.  Those that look at many megaflows give the
  * mutex back after each XDP_CUSTODY_BATCH of them, or are called again and
- * again by somebody who does.
+ * again by somebody who does.  xdp_custody_retry() and xdp_custody_displace()
+ * quiesce, too, whenever they have given it back: the main thread waits for
+ * that.  So their caller must have no pointers that RCU protects.  All others
+ * may be called by somebody who has.
  */
 
 #ifndef XDP_CUSTODY_H

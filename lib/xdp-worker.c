@@ -207,11 +207,13 @@ clean_up(void)
     }
 }
 
-/* Implements xdp_features_func. */
+/* Implements xdp_features_func.  There may be many events, each of which takes
+ * long, and the main thread waits until all others quiesce. */
 static void
 handle_event(enum xdp_features_event event, int ifindex, void *aux OVS_UNUSED)
 {
     xdp_port_handle_event(event, ifindex);
+    ovsrcu_quiesce();
 }
 
 /* The thread. */

@@ -32,7 +32,7 @@ $(XDP_BUILDDIR)/tests/test-xdp-unit $(XDP_BUILDDIR)/bench/xdp-provider: \
 	-Wl,--wrap=ovs_mutex_lock_at,--wrap=ovs_mutex_unlock
 $(XDP_BUILDDIR)/tests/test-xdp-unit: XDP_LDFLAGS += \
 	-Wl,--wrap=time_msec,--wrap=pthread_create,--wrap=custody_walk \
-	-Wl,--wrap=xdp_object_unload,--wrap=xdp_companion_destroy
+	-Wl,--wrap=xdp_object_unload,--wrap=xdp_companion_destroy,--wrap=ovsrcu_quiesce
 
 # Extra libraries that the offload's sources or the programs use directly.
 .SECONDEXPANSION:

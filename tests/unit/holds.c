@@ -2,8 +2,8 @@
 /*
  * How long 'xdp_mutex' is held: many megaflows enter or leave XDP, for one
  * reason or another, and the test looks in whenever the lock is given back.
- * What counts is how many of them a hold has moved.  With --times, it prints
- * for how long the lock was held, too.
+ * What counts is how many of them a hold has moved, and whether RCU quiesces
+ * between holds.  With --times, it prints for how long the lock was held, too.
  *
  * Ports and their devices are made up (see megaflows.h).
  */
@@ -77,6 +77,11 @@ static const struct ds *watched_report;
 static size_t report_len;
 static unsigned int max_ports;
 
+/* How many holds there were, and how often RCU has quiesced. */
+static unsigned int n_held, n_quiesced;
+
+void __real_ovsrcu_quiesce(void);
+void __wrap_ovsrcu_quiesce(void);
 void __real_ovs_mutex_lock_at(const struct ovs_mutex *, const char *where);
 void __wrap_ovs_mutex_lock_at(const struct ovs_mutex *, const char *where);
 void __real_ovs_mutex_unlock(const struct ovs_mutex *);
@@ -151,6 +156,7 @@ __wrap_ovs_mutex_unlock(const struct ovs_mutex *mutex)
         size_t n = custody_n_offloaded();
         size_t n_moved = n > n_last ? n - n_last : n_last - n;
 
+        n_held++;
         n_holds[usec > 0 ? log_2_floor(MIN(usec, INT32_MAX)) : 0]++;
         longest = MAX(longest, usec);
         longest_cpu = MAX(longest_cpu, cpu);
@@ -184,6 +190,14 @@ __wrap_custody_walk(size_t *position,
     return __real_custody_walk(position, cb, aux);
 }
 
+/* The linker has everybody call this for ovsrcu_quiesce(). */
+void
+__wrap_ovsrcu_quiesce(void)
+{
+    n_quiesced++;
+    __real_ovsrcu_quiesce();
+}
+
 /* Begins to watch. */
 static void
 watch(void)
@@ -201,6 +215,7 @@ watch(void)
     n_configured = 0;
     n_moved_configuring = 0;
     n_walks = 0;
+    n_held = n_quiesced = 0;
     n_last = custody_n_offloaded();
     watching = true;
 }
@@ -447,7 +462,9 @@ test_holds_source_ports(void)
     megaflows_end();
 }
 
-/* All refused megaflows are tried again, and many of them need a new mask. */
+/* All refused megaflows are tried again, and many of them need a new mask.
+ * After each hold but the first, which takes them from their list, others that
+ * wait for RCU can go on. */
 static void
 test_holds_retry(void)
 {
@@ -459,6 +476,7 @@ test_holds_retry(void)
     watch();
     megaflows_retry(XDP_REASON_BIT(XDP_REASON_OFF));
     unwatch("retried, many masks");
+    CHECK(n_held > 4 && n_quiesced >= n_held / 2);
     CHECK(xdp_custody_n_offloaded() == holds_flows);
     CHECK(max_moved && max_moved <= MAX_MOVED);
     CHECK(max_made == 1);
@@ -513,7 +531,7 @@ test_holds_displace(void)
 {
     struct dpif_flow_stats stats;
     unsigned int n_spare;
-    bool offloaded;
+    bool offloaded, unfinished;
 
     megaflows.n = MAX(holds_flows, 400);
     megaflows.n_places = megaflows.n / 2;
@@ -536,10 +554,12 @@ test_holds_displace(void)
         }
         /* Until there are no slots, or it is over: the table is busy while
          * masks are made. */
-        while (xdp_custody_displace()
-               && count_displaced() < n_spare - n_spare / 2) {
+        do {
+            n_held = n_quiesced = 0;
+            unfinished = xdp_custody_displace();
+            CHECK(n_quiesced == n_held);
             usleep(1000);
-        }
+        } while (unfinished && count_displaced() < n_spare - n_spare / 2);
     }
     unwatch("displaced");
     CHECK(count_displaced() == n_spare - n_spare / 2);
@@ -550,7 +570,8 @@ test_holds_displace(void)
     clock_run();
 }
 
-/* The offload is switched off. */
+/* The offload is switched off.  Whoever does that may have pointers that RCU
+ * protects. */
 static void
 test_holds_off(void)
 {
@@ -560,6 +581,7 @@ test_holds_off(void)
     watch();
     xdp_custody_evict_all();
     unwatch("offload off");
+    CHECK(!n_quiesced);
     CHECK(!xdp_custody_n_offloaded());
     CHECK(max_moved && max_moved <= MAX_MOVED);
     megaflows_end();
