@@ -42,6 +42,10 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
 #define NO_SOCKETS "no AF_XDP sockets on the companion"
 
+/* For how many ports it is looked with one hold of the lock whether they have
+ * lost packets, which takes a system call if they have a companion. */
+#define LOSSES_BATCH 64
+
 /* A companion that was made in vain. */
 struct failure {
     long long int next_try;     /* time_msec() from when on to try again. */
@@ -380,26 +384,54 @@ count_too_large(const struct xdp_netdev *port)
     return stats.too_large;
 }
 
-/* Has the status of ports told again that have lost packets for the first time
- * because these were too large for the companion. */
+/* Has the status of 'port' told again if it has lost packets for the first
+ * time, or twice as many as then, because these were too large for the
+ * companion. */
+static void
+check_losses(struct xdp_netdev *port)
+    OVS_REQUIRES(xdp_mutex)
+{
+    uint64_t n = count_too_large(port);
+
+    if (n >= 2 * port->n_too_large + !port->n_too_large) {
+        port->n_too_large = n;
+        VLOG_WARN_RL(&rl, "%s: %"PRIu64" packets without a flow were too "
+                     "large for userspace, and lost, but for the first "
+                     "piece of TCP", port->name, n);
+        netdev_change_seq_changed(port->netdev);
+    }
+}
+
+/* Does so for the ports from '*position' on, as many as one hold of the lock
+ * may.  Returns false if there are no more. */
+static bool
+check_some_losses(struct hmap_position *position)
+    OVS_REQUIRES(xdp_mutex)
+{
+    for (int i = 0; i < LOSSES_BATCH && (!i || !xdp_lock_is_due()); i++) {
+        struct hmap_node *node = hmap_at_position(xdp_netdev_all(), position);
+
+        if (!node) {
+            return false;
+        }
+        check_losses(CONTAINER_OF(node, struct xdp_netdev, node));
+    }
+    return true;
+}
+
+/* Does so for all ports.  One may be missed that comes, or while others come
+ * or go: the next call is a moment later. */
 void
 xdp_port_check_losses(void)
 {
-    struct xdp_netdev *port;
+    struct hmap_position position = { .bucket = 0 };
+    bool more;
 
-    xdp_lock();
-    HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
-        uint64_t n = count_too_large(port);
-
-        if (n >= 2 * port->n_too_large + !port->n_too_large) {
-            port->n_too_large = n;
-            VLOG_WARN_RL(&rl, "%s: %"PRIu64" packets without a flow were too "
-                         "large for userspace, and lost, but for the first "
-                         "piece of TCP", port->name, n);
-            netdev_change_seq_changed(port->netdev);
-        }
-    }
-    xdp_unlock();
+    do {
+        xdp_lock();
+        more = check_some_losses(&position);
+        xdp_unlock();
+    } while (more);
 }
 
 /* Returns in words for the user, which the caller frees, why 'port' is not at

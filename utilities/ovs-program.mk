@@ -32,7 +32,8 @@ $(XDP_BUILDDIR)/tests/test-xdp-unit $(XDP_BUILDDIR)/bench/xdp-provider: \
 	-Wl,--wrap=ovs_mutex_lock_at,--wrap=ovs_mutex_unlock
 $(XDP_BUILDDIR)/tests/test-xdp-unit: XDP_LDFLAGS += \
 	-Wl,--wrap=time_msec,--wrap=pthread_create,--wrap=custody_walk \
-	-Wl,--wrap=xdp_object_unload,--wrap=xdp_companion_destroy,--wrap=ovsrcu_quiesce
+	-Wl,--wrap=xdp_object_unload,--wrap=xdp_companion_destroy \
+	-Wl,--wrap=ovsrcu_quiesce,--wrap=xdp_flow_table_get_port_stats
 
 # Extra libraries that the offload's sources or the programs use directly.
 .SECONDEXPANSION:

@@ -30,6 +30,7 @@
 #include "unit.h"
 #include "util.h"
 #include "xdp-command.h"
+#include "xdp-companion.h"
 #include "xdp-custody-private.h"
 #include "xdp-port-private.h"
 #include "xdp-program.h"
@@ -40,6 +41,10 @@ bool holds_times;
 /* Megaflows that a hold may move: a batch, and what else is in its last
  * table. */
 #define MAX_MOVED (2 * XDP_CUSTODY_BATCH)
+
+/* For how many ports it may do what takes a system call, and those few that it
+ * is about. */
+#define MAX_CALLS (64 + 4)
 
 /* The lock. */
 
@@ -76,6 +81,17 @@ static unsigned int n_open;
 static const struct ds *watched_report;
 static size_t report_len;
 static unsigned int max_ports;
+
+/* How often this hold, and one of them at most, has done what takes a system
+ * call for a port. */
+static unsigned int n_calls, max_calls;
+
+void __real_xdp_flow_table_get_port_stats(const struct xdp_flow_table *,
+                                          uint32_t port,
+                                          struct xdp_port_stats *);
+void __wrap_xdp_flow_table_get_port_stats(const struct xdp_flow_table *,
+                                          uint32_t port,
+                                          struct xdp_port_stats *);
 
 /* How many holds there were, and how often RCU has quiesced. */
 static unsigned int n_held, n_quiesced;
@@ -167,6 +183,8 @@ __wrap_ovs_mutex_unlock(const struct ovs_mutex *mutex)
         n_last_made = n_made;
         max_displaced = MAX(max_displaced, n_displaced - n_last_displaced);
         n_last_displaced = n_displaced;
+        max_calls = MAX(max_calls, n_calls);
+        n_calls = 0;
         n_open += watched_netdev && is_open(watched_netdev);
         if (watched_report) {
             unsigned int n_ports = count_new_ports(watched_report);
@@ -188,6 +206,16 @@ __wrap_custody_walk(size_t *position,
 {
     n_walks += !*position;
     return __real_custody_walk(position, cb, aux);
+}
+
+/* The linker has everybody call this for xdp_flow_table_get_port_stats(). */
+void
+__wrap_xdp_flow_table_get_port_stats(const struct xdp_flow_table *table,
+                                     uint32_t port,
+                                     struct xdp_port_stats *stats)
+{
+    n_calls++;
+    __real_xdp_flow_table_get_port_stats(table, port, stats);
 }
 
 /* The linker has everybody call this for ovsrcu_quiesce(). */
@@ -215,6 +243,7 @@ watch(void)
     n_configured = 0;
     n_moved_configuring = 0;
     n_walks = 0;
+    n_calls = max_calls = 0;
     n_held = n_quiesced = 0;
     n_last = custody_n_offloaded();
     watching = true;
@@ -626,6 +655,33 @@ test_holds_show(void)
     megaflows_end();
 }
 
+/* Many ports are asked whether they have lost packets. */
+static void
+test_holds_losses(void)
+{
+    struct xdp_companion companion = { .mtu = 0 };
+
+    megaflows.n_idle = 3 * MAX_CALLS;
+    if (!megaflows_begin()) {
+        return;
+    }
+    xdp_lock();
+    for (size_t i = 0; i < megaflows.n_idle; i++) {
+        megaflows_idle_port(i)->companion = &companion;
+    }
+    xdp_unlock();
+    watch();
+    xdp_port_check_losses();
+    unwatch("losses");
+    CHECK(max_calls && max_calls <= MAX_CALLS);
+    xdp_lock();
+    for (size_t i = 0; i < megaflows.n_idle; i++) {
+        megaflows_idle_port(i)->companion = NULL;
+    }
+    xdp_unlock();
+    megaflows_end();
+}
+
 /* Attaches the object to 'netdev' in generic mode. */
 static bool
 attach(struct netdev *netdev)
@@ -708,6 +764,7 @@ const struct unit_case unit_holds[] = {
     { "holds-off", test_holds_off, NEED_BPF },
     { "holds-many-ports", test_holds_many_ports, NEED_BPF },
     { "holds-show", test_holds_show, NEED_BPF },
+    { "holds-losses", test_holds_losses, NEED_BPF },
     { "holds-attach", test_holds_attach, NEED_BPF },
     { NULL, NULL, 0 }
 };

@@ -33,12 +33,20 @@ const struct xdp_object *megaflows_object;
 /* Ports. */
 
 struct netdev megaflow_netdevs[N_PORTS + 1];
+static struct netdev *idle_netdevs;
 
 /* Returns the port of number 'i'. */
 struct xdp_netdev *
 megaflows_port(size_t i)
 {
     return xdp_netdev_lookup(&megaflow_netdevs[i]);
+}
+
+/* Returns port 'i' of those that are idle. */
+struct xdp_netdev *
+megaflows_idle_port(size_t i)
+{
+    return xdp_netdev_lookup(&idle_netdevs[i]);
 }
 
 /* Returns the number of the device of port 'i', which there is not. */
@@ -95,17 +103,17 @@ remove_custody_port(size_t i)
     }
 }
 
-/* Makes port 'i', to which 'new_object' is attached. */
+/* Makes a port of 'netdev', on the device 'ifindex', to which 'new_object' is
+ * attached. */
 static void
-add_port(size_t i, struct xdp_object *new_object)
+add_netdev(struct netdev *netdev, int ifindex, struct xdp_object *new_object)
     OVS_REQUIRES(xdp_mutex)
 {
     struct xdp_netdev *xdp = xzalloc(sizeof *xdp);
 
-    add_custody_port(i);
-    xdp->name = xstrdup(megaflow_netdevs[i].name);
-    xdp->netdev = &megaflow_netdevs[i];
-    xdp->ifindex = megaflows_ifindex(i);
+    xdp->name = xstrdup(netdev->name);
+    xdp->netdev = netdev;
+    xdp->ifindex = ifindex;
     xdp->link_fd = -1;
     xdp->tc = XDP_TC_NONE;
     xdp->xdp_flags = XDP_FLAGS_DRV_MODE;
@@ -119,6 +127,29 @@ add_port(size_t i, struct xdp_object *new_object)
     xdp_netdev_insert(xdp);
 }
 
+/* Makes port 'i', to which 'new_object' is attached. */
+static void
+add_port(size_t i, struct xdp_object *new_object)
+    OVS_REQUIRES(xdp_mutex)
+{
+    add_custody_port(i);
+    add_netdev(&megaflow_netdevs[i], megaflows_ifindex(i), new_object);
+}
+
+/* Makes the ports that are idle, to which 'new_object' is attached. */
+static void
+add_idle_ports(struct xdp_object *new_object)
+    OVS_REQUIRES(xdp_mutex)
+{
+    idle_netdevs = xcalloc(megaflows.n_idle, sizeof *idle_netdevs);
+    for (size_t i = 0; i < megaflows.n_idle; i++) {
+        idle_netdevs[i].name = xasprintf("idle%"PRIuSIZE, i);
+        idle_netdevs[i].netdev_class = &netdev_afxdp_class;
+        add_netdev(&idle_netdevs[i], megaflows_ifindex(N_PORTS + i),
+                   new_object);
+    }
+}
+
 /* Makes the tunnel. */
 static void
 add_tunnel(void)
@@ -130,6 +161,19 @@ add_tunnel(void)
     ovs_assert(port->tunnel);
 }
 
+/* Removes 'xdp', whose megaflows are gone. */
+static void
+remove_netdev(struct xdp_netdev *xdp)
+    OVS_REQUIRES(xdp_mutex)
+{
+    xdp_port_take_out(xdp);
+    xdp_netdev_remove(xdp);
+    free(xdp->name);
+    free(xdp->device_problem);
+    free(xdp->obstacle_help);
+    free(xdp);
+}
+
 /* Removes port 'i', whose megaflows are gone. */
 static void
 remove_port(size_t i)
@@ -138,12 +182,19 @@ remove_port(size_t i)
     struct xdp_netdev *xdp = megaflows_port(i);
 
     remove_custody_port(i);
-    xdp_port_take_out(xdp);
-    xdp_netdev_remove(xdp);
-    free(xdp->name);
-    free(xdp->device_problem);
-    free(xdp->obstacle_help);
-    free(xdp);
+    remove_netdev(xdp);
+}
+
+/* Removes the ports that are idle. */
+static void
+remove_idle_ports(void)
+    OVS_REQUIRES(xdp_mutex)
+{
+    for (size_t i = 0; i < megaflows.n_idle; i++) {
+        remove_netdev(megaflows_idle_port(i));
+        free(idle_netdevs[i].name);
+    }
+    free(idle_netdevs);
 }
 
 /* Megaflows. */
@@ -249,6 +300,7 @@ megaflows_end(void)
         remove_port(i);
     }
     remove_custody_port(TUNNEL);
+    remove_idle_ports();
     xdp_port_unlock_config();
     xdp_port_configure(false, &none);
     megaflows = (struct megaflows) { .n = 0 };
@@ -305,6 +357,7 @@ megaflows_begin(void)
             add_port(i, new_object);
         }
         add_tunnel();
+        add_idle_ports(new_object);
         for (size_t i = 0; i < megaflows.n_alike; i++) {
             insert_custody_port(TUNNEL + 1 + i, &megaflow_netdevs[0]);
         }

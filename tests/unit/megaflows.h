@@ -29,6 +29,7 @@ extern struct megaflows {
     unsigned int n_alike;       /* If nonzero, they come from so many ports of
                                  * the datapath, all with the netdev of port
                                  * 0. */
+    unsigned int n_idle;        /* So many more ports have the object. */
     bool tunneled;              /* Do they lead into the tunnel, and come from
                                  * there? */
     bool pushing;               /* Do they push the header of one? */
@@ -46,6 +47,7 @@ extern struct netdev megaflow_netdevs[N_PORTS + 1];
 bool megaflows_begin(void);
 void megaflows_end(void);
 struct xdp_netdev *megaflows_port(size_t) OVS_REQUIRES(xdp_mutex);
+struct xdp_netdev *megaflows_idle_port(size_t) OVS_REQUIRES(xdp_mutex);
 int megaflows_ifindex(size_t);
 
 ovs_u128 megaflow_ufid(unsigned int);
