@@ -14,6 +14,8 @@
  *
  * A table has no lock of its own: the caller serializes all calls for one
  * table, except xdp_flow_table_wait(), which may run beside any other call.
+ * xdp_flow_table_sort_masks() needs 'xdp_mutex', to see for how long others
+ * have waited for it.
  * XDP programs read the maps at any time; the order of the writes here makes
  * sure that they see a flow wholly or not at all.
  */
@@ -26,6 +28,7 @@
 #include <stdint.h>
 
 #include "xdp-abi.h"
+#include "xdp-mutex.h"
 
 struct eth_addr;
 struct xdp_flow_table;
@@ -138,7 +141,8 @@ void xdp_flow_table_set_vlan_limit(struct xdp_flow_table *, uint32_t port,
                                    uint32_t vlan_limit);
 uint32_t xdp_flow_table_port_n_masks(const struct xdp_flow_table *,
                                      uint32_t port);
-bool xdp_flow_table_sort_masks(struct xdp_flow_table *, bool begin);
+bool xdp_flow_table_sort_masks(struct xdp_flow_table *, bool begin)
+    OVS_REQUIRES(xdp_mutex);
 void xdp_flow_table_fit_hints(struct xdp_flow_table *);
 
 /* Flows. */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "util.h"
+#include "xdp-mutex.h"
 
 /* How many counters of masks, times CPUs, are read at a time, so that nobody
  * has to wait for long. */
@@ -86,12 +87,13 @@ port_sort_masks(struct xdp_flow_table *table, uint32_t port)
 }
 
 /* Has the masks of each port tried in the order of their use.  Does a part of
- * that, which takes no more than about a millisecond, and returns true if
- * there is more to do.  'begin' says that this is the first part.  If programs
- * may still be at a list that was replaced the last time, there is nothing to
- * do. */
+ * that, which takes no more than about a millisecond, or one port if the
+ * caller has had the lock for long, and returns true if there is more to do.
+ * 'begin' says that this is the first part.  If programs may still be at a
+ * list that was replaced the last time, there is nothing to do. */
 bool
 xdp_flow_table_sort_masks(struct xdp_flow_table *table, bool begin)
+    OVS_REQUIRES(xdp_mutex)
 {
     uint32_t n_left = MAX(SORT_COUNTERS / table->n_cpus, 1);
 
@@ -104,7 +106,7 @@ xdp_flow_table_sort_masks(struct xdp_flow_table *table, bool begin)
         if (table->ports[port].n_flows) {
             uint32_t n = port_sort_masks(table, port);
 
-            if (n >= n_left) {
+            if (n >= n_left || (n && xdp_lock_is_due())) {
                 break;
             }
             n_left -= n;

@@ -315,10 +315,12 @@ reclaim_main(void *aux OVS_UNUSED)
         }
 
         ovs_mutex_lock(&table_mutex);
+        xdp_lock();
         for (bool begin = true;
              xdp_flow_table_sort_masks(object->table, begin); begin = false) {
             continue;
         }
+        xdp_unlock();
         garbage = xdp_flow_table_begin_reclaim(object->table, &epoch);
         ovs_mutex_unlock(&table_mutex);
         if (garbage && !xdp_flow_table_wait(object->table)) {

@@ -20,6 +20,7 @@
 #include "ovs-thread.h"
 #include "util.h"
 #include "xdp-abi-tc.h"
+#include "xdp-mutex.h"
 #include "xdp-pool.h"
 
 /* Secrets of the tables here.  In word 4 they make it easy to find two keys
@@ -174,6 +175,19 @@ fixture_reclaim(struct fixture *f)
         continue;
     }
     return true;
+}
+
+/* Does a part of sorting the masks, the first one if 'begin', as the offload
+ * does.  Returns true if there is more to do. */
+bool
+fixture_sort(struct fixture *f, bool begin)
+{
+    bool more;
+
+    xdp_lock();
+    more = xdp_flow_table_sort_masks(f->table, begin);
+    xdp_unlock();
+    return more;
 }
 
 /* Reads element 'index' of a map into '*value'.  Returns true if there is

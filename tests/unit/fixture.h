@@ -48,6 +48,7 @@ void fixture_init(struct fixture *, uint32_t n_flows, uint32_t n_masks);
 void fixture_init_groups(struct fixture *, uint32_t n_flows);
 void fixture_destroy(struct fixture *);
 bool fixture_reclaim(struct fixture *);
+bool fixture_sort(struct fixture *, bool begin);
 
 /* Threads that make and replace maps. */
 void block_pool(void);

@@ -10,10 +10,12 @@
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "fixture.h"
 #include "unit.h"
 #include "util.h"
+#include "xdp-mutex.h"
 
 /* Slots become free. */
 static void
@@ -65,6 +67,38 @@ test_table_reclaim_pieces(void)
     free(flows);
 }
 
+/* Has most packets of 'port', which has 'n' masks, found under the last one,
+ * and returns that. */
+static uint16_t
+hit_last(const struct fixture *f, uint32_t port, uint32_t n)
+{
+    uint64_t hits = UINT64_C(1) << 40;
+    struct xdp_port entry;
+    uint32_t index;
+    uint16_t last;
+
+    if (!read_map(f->fds.ports, port, &entry)
+        || entry.lists[entry.list].n != n) {
+        fail("port %"PRIu32" does not have %"PRIu32" masks", port, n);
+    }
+    last = entry.lists[entry.list].ids[n - 1];
+    index = xdp_mask_hits_index(0, port, last);
+    if (bpf_map_update_elem(f->fds.mask_hits, &index, &hits, BPF_ANY)) {
+        fail("writing hits failed");
+    }
+    return last;
+}
+
+/* Returns true if 'mask' is the first of 'port'. */
+static bool
+is_first(const struct fixture *f, uint32_t port, uint16_t mask)
+{
+    struct xdp_port entry;
+
+    return (read_map(f->fds.ports, port, &entry)
+            && entry.lists[entry.list].ids[0] == mask);
+}
+
 /* Masks are sorted. */
 static void
 test_table_sort_pieces(void)
@@ -72,13 +106,12 @@ test_table_sort_pieces(void)
     enum { N_PORTS = 250, FIRST = 1000, LAST = FIRST + N_PORTS - 1,
            N_MASKS = 150 };
     struct xdp_table_flow **flows = xcalloc(N_PORTS * N_MASKS, sizeof *flows);
-    uint64_t hits = UINT64_C(1) << 40;
+    uint16_t least_first, least_second, least;
     struct xdp_flow_table_stats s;
-    uint32_t index, n_pieces = 1;
-    struct xdp_port port;
+    uint32_t n_pieces = 1;
     struct fixture f;
-    uint16_t least;
     size_t n = 0;
+    bool more;
 
     fixture_init(&f, N_PORTS * N_MASKS, N_MASKS);
     for (uint32_t i = FIRST; i <= LAST; i++) {
@@ -95,26 +128,31 @@ test_table_sort_pieces(void)
         }
     }
 
-    /* Most packets of the last port are found under the last mask. */
-    CHECK(read_map(f.fds.ports, LAST, &port));
-    CHECK(port.lists[port.list].n == N_MASKS);
-    least = port.lists[port.list].ids[N_MASKS - 1];
-    index = xdp_mask_hits_index(0, LAST, least);
-    CHECK(!bpf_map_update_elem(f.fds.mask_hits, &index, &hits, BPF_ANY));
-    for (bool begin = true; xdp_flow_table_sort_masks(f.table, begin);
-         begin = false) {
+    least_first = hit_last(&f, FIRST, N_MASKS);
+    least_second = hit_last(&f, FIRST + 1, N_MASKS);
+    least = hit_last(&f, LAST, N_MASKS);
+
+    /* One port, if the caller has had the lock for a millisecond. */
+    xdp_lock();
+    usleep(1000);
+    more = xdp_flow_table_sort_masks(f.table, true);
+    xdp_unlock();
+    CHECK(more && is_first(&f, FIRST, least_first));
+    CHECK(!is_first(&f, FIRST + 1, least_second));
+
+    /* All others. */
+    while (fixture_sort(&f, false)) {
         CHECK(n_pieces++ <= N_PORTS);
     }
     CHECK(n_pieces > 1);
-    CHECK(read_map(f.fds.ports, LAST, &port));
-    CHECK(port.lists[port.list].n == N_MASKS);
-    CHECK(port.lists[port.list].ids[0] == least);
+    CHECK(is_first(&f, FIRST + 1, least_second));
+    CHECK(is_first(&f, LAST, least));
 
     /* The pass is over, and there is no other before a grace period. */
-    CHECK(!xdp_flow_table_sort_masks(f.table, false));
-    CHECK(!xdp_flow_table_sort_masks(f.table, true));
+    CHECK(!fixture_sort(&f, false));
+    CHECK(!fixture_sort(&f, true));
     CHECK(fixture_reclaim(&f));
-    CHECK(xdp_flow_table_sort_masks(f.table, true));
+    CHECK(fixture_sort(&f, true));
 
     for (size_t i = 0; i < n; i++) {
         xdp_flow_table_remove(f.table, flows[i], &s);

@@ -54,8 +54,7 @@ mask_order(const struct fixture *f, uint32_t port)
 static void
 sort_masks(struct fixture *f)
 {
-    for (bool begin = true; xdp_flow_table_sort_masks(f->table, begin);
-         begin = false) {
+    for (bool begin = true; fixture_sort(f, begin); begin = false) {
         continue;
     }
 }
