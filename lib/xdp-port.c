@@ -40,6 +40,10 @@ struct ovs_mutex xdp_port_config_mutex = OVS_MUTEX_INITIALIZER;
 static struct ovs_mutex config_turn OVS_ACQ_BEFORE(xdp_port_config_mutex)
     = OVS_MUTEX_INITIALIZER;
 
+/* How many ports are made targets with one hold of the lock: each takes a
+ * system call or two. */
+#define TARGETS_BATCH 64
+
 /* Locks both mutexes. */
 void
 xdp_port_lock_config(void)
@@ -193,14 +197,47 @@ add_target(const struct xdp_object *object, const struct xdp_netdev *port)
     return error;
 }
 
+/* Makes all attached ports targets of 'own', which has a flow table.  Releases
+ * 'xdp_mutex' meanwhile: the other one keeps the ports attached. */
+static void
+add_others(const struct xdp_object *own)
+    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
+{
+    const struct hmap *all = xdp_netdev_all();
+    const struct xdp_netdev **others = xmalloc(hmap_count(all)
+                                               * sizeof *others);
+    const struct xdp_netdev *other;
+    size_t n = 0;
+
+    HMAP_FOR_EACH (other, node, all) {
+        if (other->object && !other->gone
+            && !xdp_flow_table_has_target(own->table, other->number,
+                                          xdp_netdev_target_device(other))) {
+            others[n++] = other;
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (i && (!(i % TARGETS_BATCH) || xdp_lock_is_due())) {
+            xdp_unlock();
+            xdp_lock();
+        }
+        /* A device that is just being deleted is no reason to fail. */
+        if (!others[i]->gone) {
+            add_target(own, others[i]);
+            xdp_port_tc_set_peer(own, others[i]);
+        }
+    }
+    free(others);
+}
+
 /* Makes all attached ports targets of 'own', and the device 'ifindex' the
- * target 'number' of all objects.  Returns 0 or a positive errno value. */
+ * target 'number' of all objects.  Returns 0 or a positive errno value.
+ * Releases 'xdp_mutex' meanwhile. */
 static int
 add_targets(const struct xdp_object *own, uint32_t number, int ifindex)
-    OVS_REQUIRES(xdp_mutex)
+    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
 {
     struct xdp_object *object;
-    struct xdp_netdev *other;
     int error = 0;
 
     LIST_FOR_EACH (object, list_node, xdp_object_list()) {
@@ -209,16 +246,7 @@ add_targets(const struct xdp_object *own, uint32_t number, int ifindex)
         }
     }
     if (own->has_table) {
-        HMAP_FOR_EACH (other, node, xdp_netdev_all()) {
-            /* A device that is just being deleted is no reason to fail. */
-            if (other->object && !other->gone
-                && !xdp_flow_table_has_target(
-                    own->table, other->number,
-                    xdp_netdev_target_device(other))) {
-                add_target(own, other);
-                xdp_port_tc_set_peer(own, other);
-            }
-        }
+        add_others(own);
     }
     return error;
 }
@@ -335,8 +363,8 @@ alloc_number(int ifindex, uint32_t *number, char **errp)
 /* Attaches the object that 'option' names to 'port' on device 'ifindex' in
  * the mode 'xdp_flags'.  Returns 0, or a positive errno value with a message
  * in '*errp', and in '*in_mode' whether another mode may do better.  Releases
- * 'xdp_mutex' while it asks about the device, loads the object, and while the
- * driver takes the program. */
+ * 'xdp_mutex' while it asks about the device, loads the object, makes many
+ * ports targets, and while the driver takes the program. */
 static int
 attach(struct xdp_netdev *port, const char *option, int ifindex,
        uint32_t xdp_flags, bool *in_mode, char **errp)

@@ -33,7 +33,8 @@ $(XDP_BUILDDIR)/tests/test-xdp-unit $(XDP_BUILDDIR)/bench/xdp-provider: \
 $(XDP_BUILDDIR)/tests/test-xdp-unit: XDP_LDFLAGS += \
 	-Wl,--wrap=time_msec,--wrap=pthread_create,--wrap=custody_walk \
 	-Wl,--wrap=xdp_object_unload,--wrap=xdp_companion_destroy \
-	-Wl,--wrap=ovsrcu_quiesce,--wrap=xdp_flow_table_get_port_stats
+	-Wl,--wrap=ovsrcu_quiesce,--wrap=xdp_flow_table_get_port_stats \
+	-Wl,--wrap=xdp_flow_table_set_target
 
 # Extra libraries that the offload's sources or the programs use directly.
 .SECONDEXPANSION:

@@ -93,6 +93,11 @@ void __wrap_xdp_flow_table_get_port_stats(const struct xdp_flow_table *,
                                           uint32_t port,
                                           struct xdp_port_stats *);
 
+int __real_xdp_flow_table_set_target(struct xdp_flow_table *, uint32_t port,
+                                     uint32_t ifindex);
+int __wrap_xdp_flow_table_set_target(struct xdp_flow_table *, uint32_t port,
+                                     uint32_t ifindex);
+
 /* How many holds there were, and how often RCU has quiesced. */
 static unsigned int n_held, n_quiesced;
 
@@ -216,6 +221,15 @@ __wrap_xdp_flow_table_get_port_stats(const struct xdp_flow_table *table,
 {
     n_calls++;
     __real_xdp_flow_table_get_port_stats(table, port, stats);
+}
+
+/* The linker has everybody call this for xdp_flow_table_set_target(). */
+int
+__wrap_xdp_flow_table_set_target(struct xdp_flow_table *table, uint32_t port,
+                                 uint32_t ifindex)
+{
+    n_calls++;
+    return __real_xdp_flow_table_set_target(table, port, ifindex);
 }
 
 /* The linker has everybody call this for ovsrcu_quiesce(). */
@@ -738,6 +752,56 @@ attach_main(void *aux OVS_UNUSED)
     return NULL;
 }
 
+/* Sets another limit for objects, so that the next one that is attached is a
+ * new one. */
+static void
+change_limits(void)
+{
+    struct xdp_flow_table_limits limits;
+
+    xdp_lock();
+    limits = *xdp_netdev_get_limits();
+    limits.n_hints *= 2;
+    xdp_netdev_set_offload(true, &limits);
+    xdp_unlock();
+}
+
+/* Makes the loopback device of a new namespace a port with an object of its
+ * own. */
+static void *
+targets_main(void *aux OVS_UNUSED)
+{
+    struct netdev *netdev;
+
+    netdev = loopback_open();
+    megaflows.n_idle = 3 * MAX_CALLS;
+    if (!netdev || !megaflows_begin()) {
+        return NULL;
+    }
+    change_limits();
+    watch();
+    if (!attach(netdev)) {
+        fail("attaching the object failed");
+    }
+    unwatch("port attached, many targets");
+    if (!max_calls || max_calls > MAX_CALLS) {
+        fail("%u targets made with one hold of the lock", max_calls);
+    }
+    xdp_port_detach(netdev);
+    megaflows_end();
+    netdev_close(netdev);
+    return NULL;
+}
+
+/* A port is attached with a new object, of which many others become
+ * targets. */
+static void
+test_holds_targets(void)
+{
+    /* Only this thread moves to another namespace. */
+    xpthread_join(ovs_thread_create("targets", targets_main, NULL), NULL);
+}
+
 /* A port is attached in a mode that no other has: what is behind tunnels has
  * to be translated again, and no flow comes to the port before it is known
  * what is in the way of that. */
@@ -766,5 +830,6 @@ const struct unit_case unit_holds[] = {
     { "holds-show", test_holds_show, NEED_BPF },
     { "holds-losses", test_holds_losses, NEED_BPF },
     { "holds-attach", test_holds_attach, NEED_BPF },
+    { "holds-targets", test_holds_targets, NEED_BPF },
     { NULL, NULL, 0 }
 };
