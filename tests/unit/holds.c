@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How long 'xdp_mutex' is held: many megaflows enter or leave XDP, for one
- * reason or another, and the test looks in whenever the lock is given back.
- * What counts is how many of them a hold has moved, and whether RCU quiesces
- * between holds.  With --times, it prints for how long the lock was held, too.
+ * reason or another, and the test looks in whenever the lock is given back
+ * (see watch.h).  What counts is how many of them a hold has moved, and
+ * whether RCU quiesces between holds.
  *
  * Ports and their devices are made up (see megaflows.h).
  */
@@ -12,9 +12,6 @@
 
 #undef NDEBUG
 #include <linux/if_link.h>
-#include <stdio.h>
-#include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -26,9 +23,9 @@
 #include "netdev-provider.h"
 #include "openvswitch/dynamic-string.h"
 #include "ovs-thread.h"
-#include "timeval.h"
 #include "unit.h"
 #include "util.h"
+#include "watch.h"
 #include "xdp-command.h"
 #include "xdp-companion.h"
 #include "xdp-custody-private.h"
@@ -45,242 +42,6 @@ bool holds_times;
 /* For how many ports it may do what takes a system call, and those few that it
  * is about. */
 #define MAX_CALLS (64 + 4)
-
-/* The lock. */
-
-/* While 'watching': how many megaflows were in XDP when it was last given
- * back, how many more or less at most after a hold, and holds by the binary
- * logarithm of their microseconds. */
-static bool watching;
-static size_t n_last, max_moved;
-static unsigned int n_holds[32];
-static long long int taken_at, longest;
-static uint64_t taken_at_cpu, longest_cpu;
-
-/* How many masks and groups the table had made, and megaflows been displaced,
- * and how many in one hold at most. */
-static uint64_t n_last_made, max_made;
-static uint64_t n_first_displaced, n_last_displaced, max_displaced;
-
-/* Does this thread hold the mutex of those who configure ports, how often was
- * that given back, and how many megaflows left or came while it was held? */
-static bool is_configuring;
-static unsigned int n_configured;
-static size_t n_moved_configuring;
-
-/* How many walks over all megaflows have begun. */
-static unsigned int n_walks;
-
-/* If nonnull, a port, and how often it was seen to be open to flows without an
- * obstacle. */
-static const struct netdev *watched_netdev;
-static unsigned int n_open;
-
-/* If nonnull, a report, its length after the last hold, and of how many ports
- * a hold has added the state at most. */
-static const struct ds *watched_report;
-static size_t report_len;
-static unsigned int max_ports;
-
-/* How often this hold, and one of them at most, has done what takes a system
- * call for a port. */
-static unsigned int n_calls, max_calls;
-
-void __real_xdp_flow_table_get_port_stats(const struct xdp_flow_table *,
-                                          uint32_t port,
-                                          struct xdp_port_stats *);
-void __wrap_xdp_flow_table_get_port_stats(const struct xdp_flow_table *,
-                                          uint32_t port,
-                                          struct xdp_port_stats *);
-
-int __real_xdp_flow_table_set_target(struct xdp_flow_table *, uint32_t port,
-                                     uint32_t ifindex);
-int __wrap_xdp_flow_table_set_target(struct xdp_flow_table *, uint32_t port,
-                                     uint32_t ifindex);
-
-/* How many holds there were, and how often RCU has quiesced. */
-static unsigned int n_held, n_quiesced;
-
-void __real_ovsrcu_quiesce(void);
-void __wrap_ovsrcu_quiesce(void);
-void __real_ovs_mutex_lock_at(const struct ovs_mutex *, const char *where);
-void __wrap_ovs_mutex_lock_at(const struct ovs_mutex *, const char *where);
-void __real_ovs_mutex_unlock(const struct ovs_mutex *);
-void __wrap_ovs_mutex_unlock(const struct ovs_mutex *);
-bool __real_custody_walk(size_t *position,
-                         unsigned int (*)(struct custody_flow *, void *),
-                         void *);
-bool __wrap_custody_walk(size_t *position,
-                         unsigned int (*)(struct custody_flow *, void *),
-                         void *);
-
-/* Returns true if flows may come from the port of 'netdev'. */
-static bool
-is_open(const struct netdev *netdev)
-    OVS_REQUIRES(xdp_mutex)
-{
-    const struct xdp_netdev *xdp = xdp_netdev_lookup(netdev);
-
-    return xdp && xdp->object && !xdp->leaving && !xdp->obstacle;
-}
-
-/* Returns the number of ports in what is new in 'report'. */
-static unsigned int
-count_new_ports(const struct ds *report)
-{
-    const char *p = report->length > report_len ? report->string + report_len
-                                                : "";
-    unsigned int n = 0;
-
-    while ((p = strstr(p, "port hold")) != NULL) {
-        n++;
-        p++;
-    }
-    report_len = report->length;
-    return n;
-}
-
-/* Returns the time in microseconds that this thread has been on a CPU. */
-static uint64_t
-cpu_usec(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-    return ts.tv_sec * UINT64_C(1000000) + ts.tv_nsec / 1000;
-}
-
-/* The linker has everybody call this for ovs_mutex_lock_at(). */
-void
-__wrap_ovs_mutex_lock_at(const struct ovs_mutex *mutex, const char *where)
-    OVS_NO_THREAD_SAFETY_ANALYSIS
-{
-    __real_ovs_mutex_lock_at(mutex, where);
-    if (mutex == &xdp_mutex && watching) {
-        taken_at = time_usec();
-        taken_at_cpu = cpu_usec();
-    } else if (mutex == &xdp_port_config_mutex && watching) {
-        is_configuring = true;
-    }
-}
-
-/* The linker has everybody call this for ovs_mutex_unlock(). */
-void
-__wrap_ovs_mutex_unlock(const struct ovs_mutex *mutex)
-    OVS_NO_THREAD_SAFETY_ANALYSIS
-{
-    if (mutex == &xdp_mutex && watching) {
-        long long int usec = time_usec() - taken_at;
-        uint64_t cpu = cpu_usec() - taken_at_cpu;
-        uint64_t n_made = xdp_flow_table_n_made(megaflows_object->table);
-        uint64_t n_displaced = custody_totals.n_displaced;
-        size_t n = custody_n_offloaded();
-        size_t n_moved = n > n_last ? n - n_last : n_last - n;
-
-        n_held++;
-        n_holds[usec > 0 ? log_2_floor(MIN(usec, INT32_MAX)) : 0]++;
-        longest = MAX(longest, usec);
-        longest_cpu = MAX(longest_cpu, cpu);
-        max_moved = MAX(max_moved, n_moved);
-        n_moved_configuring += is_configuring ? n_moved : 0;
-        n_last = n;
-        max_made = MAX(max_made, n_made - n_last_made);
-        n_last_made = n_made;
-        max_displaced = MAX(max_displaced, n_displaced - n_last_displaced);
-        n_last_displaced = n_displaced;
-        max_calls = MAX(max_calls, n_calls);
-        n_calls = 0;
-        n_open += watched_netdev && is_open(watched_netdev);
-        if (watched_report) {
-            unsigned int n_ports = count_new_ports(watched_report);
-
-            max_ports = MAX(max_ports, n_ports);
-        }
-    } else if (mutex == &xdp_port_config_mutex && watching) {
-        is_configuring = false;
-        n_configured++;
-    }
-    __real_ovs_mutex_unlock(mutex);
-}
-
-/* The linker has everybody call this for custody_walk(). */
-bool
-__wrap_custody_walk(size_t *position,
-                    unsigned int (*cb)(struct custody_flow *, void *),
-                    void *aux)
-{
-    n_walks += !*position;
-    return __real_custody_walk(position, cb, aux);
-}
-
-/* The linker has everybody call this for xdp_flow_table_get_port_stats(). */
-void
-__wrap_xdp_flow_table_get_port_stats(const struct xdp_flow_table *table,
-                                     uint32_t port,
-                                     struct xdp_port_stats *stats)
-{
-    n_calls++;
-    __real_xdp_flow_table_get_port_stats(table, port, stats);
-}
-
-/* The linker has everybody call this for xdp_flow_table_set_target(). */
-int
-__wrap_xdp_flow_table_set_target(struct xdp_flow_table *table, uint32_t port,
-                                 uint32_t ifindex)
-{
-    n_calls++;
-    return __real_xdp_flow_table_set_target(table, port, ifindex);
-}
-
-/* The linker has everybody call this for ovsrcu_quiesce(). */
-void
-__wrap_ovsrcu_quiesce(void)
-{
-    n_quiesced++;
-    __real_ovsrcu_quiesce();
-}
-
-/* Begins to watch. */
-static void
-watch(void)
-    OVS_NO_THREAD_SAFETY_ANALYSIS
-{
-    memset(n_holds, 0, sizeof n_holds);
-    longest = longest_cpu = 0;
-    max_moved = 0;
-    max_made = 0;
-    max_displaced = 0;
-    n_first_displaced = n_last_displaced = custody_totals.n_displaced;
-    n_last_made = xdp_flow_table_n_made(megaflows_object->table);
-    n_open = 0;
-    is_configuring = false;
-    n_configured = 0;
-    n_moved_configuring = 0;
-    n_walks = 0;
-    n_calls = max_calls = 0;
-    n_held = n_quiesced = 0;
-    n_last = custody_n_offloaded();
-    watching = true;
-}
-
-/* Ends that, and prints for how long the lock was held during 'what'. */
-static void
-unwatch(const char *what)
-{
-    watching = false;
-    if (!holds_times) {
-        return;
-    }
-    printf("%s: longest hold %lld us, %"PRIu64" us on a CPU, %"PRIuSIZE" "
-           "megaflows\n", what, longest, longest_cpu, max_moved);
-    for (size_t i = 0; i < ARRAY_SIZE(n_holds); i++) {
-        if (n_holds[i]) {
-            printf("  %u below %llu us\n", n_holds[i], 2ULL << i);
-        }
-    }
-}
-
-/* Cases. */
 
 /* Returns true if the port of number 'i' is attached. */
 static bool
@@ -303,12 +64,12 @@ test_holds_gone(void)
     if (!megaflows_begin()) {
         return;
     }
-    watch();
+    watch_begin();
     xdp_port_handle_event(XDP_FEATURES_GONE, megaflows_ifindex(0));
     xdp_port_finish_losses();
-    unwatch("device gone");
+    watch_end("device gone");
     CHECK(!xdp_custody_n_offloaded());
-    CHECK(max_moved && max_moved <= MAX_MOVED);
+    CHECK(watch.max_moved && watch.max_moved <= MAX_MOVED);
     CHECK(!is_attached(0) && is_attached(1) && is_attached(2));
     megaflows_end();
 }
@@ -323,16 +84,16 @@ test_holds_gone_together(void)
     if (!megaflows_begin()) {
         return;
     }
-    watch();
+    watch_begin();
     xdp_port_handle_event(XDP_FEATURES_GONE, megaflows_ifindex(0));
     xdp_port_handle_event(XDP_FEATURES_GONE, megaflows_ifindex(1));
     CHECK(xdp_custody_n_offloaded() == holds_flows);
     xdp_port_finish_losses();
-    unwatch("two devices gone");
+    watch_end("two devices gone");
     CHECK(!xdp_custody_n_offloaded());
-    CHECK(max_moved && max_moved <= MAX_MOVED);
-    CHECK(!n_moved_configuring);
-    CHECK(n_walks == 1);
+    CHECK(watch.max_moved && watch.max_moved <= MAX_MOVED);
+    CHECK(!watch.n_moved_configuring);
+    CHECK(watch.n_walks == 1);
     CHECK(!is_attached(0) && !is_attached(1) && is_attached(2));
     megaflows_end();
 }
@@ -351,15 +112,15 @@ test_holds_lost_events(void)
     xdp_lock();
     xdp_object_ref(object);
     xdp_unlock();
-    watch();
+    watch_begin();
     xdp_port_handle_event(XDP_FEATURES_LOST, 0);
-    CHECK(n_configured >= N_PORTS);
+    CHECK(watch.n_configured >= N_PORTS);
     CHECK(xdp_custody_n_offloaded() == holds_flows);
     xdp_port_finish_losses();
-    unwatch("events lost");
+    watch_end("events lost");
     CHECK(!xdp_custody_n_offloaded());
-    CHECK(max_moved && max_moved <= MAX_MOVED);
-    CHECK(!n_moved_configuring);
+    CHECK(watch.max_moved && watch.max_moved <= MAX_MOVED);
+    CHECK(!watch.n_moved_configuring);
     CHECK(!is_attached(0) && !is_attached(1) && !is_attached(2));
     xdp_port_lock_config();
     xdp_port_put_object(object);
@@ -374,11 +135,11 @@ test_holds_removed(void)
     if (!megaflows_begin()) {
         return;
     }
-    watch();
+    watch_begin();
     xdp_custody_port_removed(PORT_NO(0), "netdev");
-    unwatch("port removed");
+    watch_end("port removed");
     CHECK(!xdp_custody_n_offloaded());
-    CHECK(max_moved && max_moved <= MAX_MOVED);
+    CHECK(watch.max_moved && watch.max_moved <= MAX_MOVED);
     megaflows_end();
 }
 
@@ -392,11 +153,11 @@ test_holds_tunnel(void)
     if (!megaflows_begin()) {
         return;
     }
-    watch();
+    watch_begin();
     xdp_custody_netdev_disable(&megaflow_netdevs[TUNNEL]);
-    unwatch("tunnel disabled");
+    watch_end("tunnel disabled");
     CHECK(!xdp_custody_n_offloaded());
-    CHECK(max_moved && max_moved <= MAX_MOVED);
+    CHECK(watch.max_moved && watch.max_moved <= MAX_MOVED);
     xdp_lock();
     is_tunnel = custody_port_find(PORT_NO(TUNNEL))->tunnel;
     xdp_unlock();
@@ -414,16 +175,16 @@ test_holds_target(void)
     if (!megaflows_begin()) {
         return;
     }
-    watch();
+    watch_begin();
     xdp_port_handle_event(XDP_FEATURES_CHANGED, megaflows_ifindex(0));
-    unwatch("no target");
+    watch_end("no target");
     xdp_lock();
     can_be_target = megaflows_port(0)->can_be_target;
     xdp_unlock();
     if (!can_be_target) {
         /* Not an old kernel, which cannot tell. */
         CHECK(xdp_custody_n_offloaded() == (holds_flows + 1) / 2);
-        CHECK(max_moved && max_moved <= MAX_MOVED);
+        CHECK(watch.max_moved && watch.max_moved <= MAX_MOVED);
     }
     megaflows_end();
 }
@@ -442,15 +203,15 @@ test_holds_obstacle(void)
     xdp_lock();
     megaflows_port(0)->ifindex = lo;
     xdp_unlock();
-    watch();
+    watch_begin();
     xdp_port_handle_event(XDP_FEATURES_LINK, lo);
-    unwatch("large MTU");
+    watch_end("large MTU");
     xdp_lock();
     obstacle = megaflows_port(0)->obstacle;
     xdp_unlock();
     CHECK(obstacle);
     CHECK(xdp_custody_n_offloaded() == holds_flows / 2);
-    CHECK(max_moved && max_moved <= MAX_MOVED);
+    CHECK(watch.max_moved && watch.max_moved <= MAX_MOVED);
     megaflows_end();
 }
 
@@ -466,15 +227,15 @@ test_holds_vlan_limit(void)
         return;
     }
     flow_vlan_limit = old_limit == 1 ? 2 : 1;
-    watch();
+    watch_begin();
     CHECK(megaflow_put(extra));
-    unwatch("put after another vlan-limit");
+    watch_end("put after another vlan-limit");
     CHECK(xdp_custody_n_offloaded() == holds_flows);
-    watch();
+    watch_begin();
     xdp_custody_apply_vlan_limit();
-    unwatch("vlan-limit");
+    watch_end("vlan-limit");
     CHECK(!xdp_custody_n_offloaded());
-    CHECK(max_moved && max_moved <= MAX_MOVED);
+    CHECK(watch.max_moved && watch.max_moved <= MAX_MOVED);
     CHECK(megaflow_delete(extra));
     megaflows_retry(XDP_RETRY_PORTS);
     CHECK(xdp_custody_n_offloaded() == holds_flows);
@@ -494,11 +255,11 @@ test_holds_source_ports(void)
         return;
     }
     tnl_udp_port_max--;
-    watch();
+    watch_begin();
     xdp_custody_apply_source_ports();
-    unwatch("UDP source ports");
+    watch_end("UDP source ports");
     CHECK(!xdp_custody_n_offloaded());
-    CHECK(max_moved && max_moved <= MAX_MOVED);
+    CHECK(watch.max_moved && watch.max_moved <= MAX_MOVED);
     megaflows_retry(XDP_REASON_BIT(XDP_REASON_ACTION));
     CHECK(xdp_custody_n_offloaded() == holds_flows);
     tnl_udp_port_max = old_max;
@@ -516,13 +277,13 @@ test_holds_retry(void)
     if (!megaflows_begin()) {
         return;
     }
-    watch();
+    watch_begin();
     megaflows_retry(XDP_REASON_BIT(XDP_REASON_OFF));
-    unwatch("retried, many masks");
-    CHECK(n_held > 4 && n_quiesced >= n_held / 2);
+    watch_end("retried, many masks");
+    CHECK(watch.n_held > 4 && watch.n_quiesced >= watch.n_held / 2);
     CHECK(xdp_custody_n_offloaded() == holds_flows);
-    CHECK(max_moved && max_moved <= MAX_MOVED);
-    CHECK(max_made == 1);
+    CHECK(watch.max_moved && watch.max_moved <= MAX_MOVED);
+    CHECK(watch.max_made == 1);
     megaflows_end();
 }
 
@@ -532,38 +293,22 @@ static void
 test_holds_busy(void)
 {
     unsigned int extra = holds_flows | 1;
-    unsigned int n = 0;
 
     if (!megaflows_begin()) {
         return;
     }
     megaflows.n_masks = 2;
     block_pool();
-    watch();
+    watch_begin();
     CHECK(megaflow_put(extra));
-    unwatch("put into a busy table");
+    watch_end("put into a busy table");
     CHECK(xdp_custody_n_offloaded() == holds_flows);
-    for (size_t i = 0; i < ARRAY_SIZE(n_holds); i++) {
-        n += n_holds[i];
-    }
-    CHECK(n > 100);
+    CHECK(watch.n_held > 100);
     unblock_pool();
     megaflows_retry(XDP_REASON_BIT(XDP_REASON_BUSY));
     CHECK(xdp_custody_n_offloaded() == holds_flows + 1);
     CHECK(megaflow_delete(extra));
     megaflows_end();
-}
-
-/* Returns how many megaflows have been displaced since watch(). */
-static uint64_t
-count_displaced(void)
-{
-    uint64_t n;
-
-    xdp_lock();
-    n = custody_totals.n_displaced - n_first_displaced;
-    xdp_unlock();
-    return n;
 }
 
 /* Megaflows that have a table for themselves that is too small for all of them
@@ -586,7 +331,7 @@ test_holds_displace(void)
         clock_run();
         return;
     }
-    watch();
+    watch_begin();
     for (unsigned int seconds = 0; seconds < 5; seconds++) {
         clock_advance(1000);
         for (unsigned int i = megaflows.n_places; i < megaflows.n; i++) {
@@ -598,17 +343,18 @@ test_holds_displace(void)
         /* Until there are no slots, or it is over: the table is busy while
          * masks are made. */
         do {
-            n_held = n_quiesced = 0;
+            watch.n_held = watch.n_quiesced = 0;
             unfinished = xdp_custody_displace();
-            CHECK(n_quiesced == n_held);
+            CHECK(watch.n_quiesced == watch.n_held);
             usleep(1000);
-        } while (unfinished && count_displaced() < n_spare - n_spare / 2);
+        } while (unfinished
+                 && watch_count_displaced() < n_spare - n_spare / 2);
     }
-    unwatch("displaced");
-    CHECK(count_displaced() == n_spare - n_spare / 2);
+    watch_end("displaced");
+    CHECK(watch_count_displaced() == n_spare - n_spare / 2);
     CHECK(xdp_custody_n_offloaded() == megaflows.n_places);
-    CHECK(max_displaced && max_displaced <= MAX_MOVED / 2);
-    CHECK(max_made <= 1);
+    CHECK(watch.max_displaced && watch.max_displaced <= MAX_MOVED / 2);
+    CHECK(watch.max_made <= 1);
     megaflows_end();
     clock_run();
 }
@@ -621,12 +367,12 @@ test_holds_off(void)
     if (!megaflows_begin()) {
         return;
     }
-    watch();
+    watch_begin();
     xdp_custody_evict_all();
-    unwatch("offload off");
-    CHECK(!n_quiesced);
+    watch_end("offload off");
+    CHECK(!watch.n_quiesced);
     CHECK(!xdp_custody_n_offloaded());
-    CHECK(max_moved && max_moved <= MAX_MOVED);
+    CHECK(watch.max_moved && watch.max_moved <= MAX_MOVED);
     megaflows_end();
 }
 
@@ -639,11 +385,11 @@ test_holds_many_ports(void)
     if (!megaflows_begin()) {
         return;
     }
-    watch();
+    watch_begin();
     xdp_custody_evict_all();
-    unwatch("offload off, many ports");
+    watch_end("offload off, many ports");
     CHECK(!xdp_custody_n_offloaded());
-    CHECK(max_moved && max_moved <= MAX_MOVED);
+    CHECK(watch.max_moved && watch.max_moved <= MAX_MOVED);
     megaflows_end();
 }
 
@@ -656,15 +402,13 @@ test_holds_show(void)
     if (!megaflows_begin()) {
         return;
     }
-    watched_report = &s;
-    report_len = max_ports = 0;
-    watch();
+    watch_report = &s;
+    watch_begin();
     xdp_command_show_all(&s);
-    unwatch("xdp/show");
-    watched_report = NULL;
-    CHECK(max_ports == 1);
-    report_len = 0;
-    CHECK(count_new_ports(&s) == N_PORTS + 1);
+    watch_end("xdp/show");
+    watch_report = NULL;
+    CHECK(watch.max_ports == 1);
+    CHECK(watch_count_ports(&s, 0) == N_PORTS + 1);
     ds_destroy(&s);
     megaflows_end();
 }
@@ -684,10 +428,10 @@ test_holds_losses(void)
         megaflows_idle_port(i)->companion = &companion;
     }
     xdp_unlock();
-    watch();
+    watch_begin();
     xdp_port_check_losses();
-    unwatch("losses");
-    CHECK(max_calls && max_calls <= MAX_CALLS);
+    watch_end("losses");
+    CHECK(watch.max_calls && watch.max_calls <= MAX_CALLS);
     xdp_lock();
     for (size_t i = 0; i < megaflows.n_idle; i++) {
         megaflows_idle_port(i)->companion = NULL;
@@ -712,18 +456,18 @@ check_attach(struct netdev *netdev)
     if (!megaflows_begin()) {
         return;
     }
-    watched_netdev = netdev;
-    watch();
+    watch_netdev = netdev;
+    watch_begin();
     CHECK(attach(netdev));
-    unwatch("port attached");
-    CHECK(!n_open);
+    watch_end("port attached");
+    CHECK(!watch.n_open);
     CHECK(!xdp_custody_n_offloaded());
-    CHECK(max_moved && max_moved <= MAX_MOVED);
-    watch();
+    CHECK(watch.max_moved && watch.max_moved <= MAX_MOVED);
+    watch_begin();
     megaflows_retry(XDP_RETRY_PORTS);
-    unwatch("retried");
+    watch_end("retried");
     CHECK(xdp_custody_n_offloaded() == holds_flows);
-    CHECK(max_moved && max_moved <= MAX_MOVED);
+    CHECK(watch.max_moved && watch.max_moved <= MAX_MOVED);
 
     /* Another one in generic mode changes nothing for the tunnel. */
     CHECK(xdp_port_detach(netdev));
@@ -747,7 +491,7 @@ attach_main(void *aux OVS_UNUSED)
         return NULL;
     }
     check_attach(netdev);
-    watched_netdev = NULL;
+    watch_netdev = NULL;
     netdev_close(netdev);
     return NULL;
 }
@@ -779,13 +523,13 @@ targets_main(void *aux OVS_UNUSED)
         return NULL;
     }
     change_limits();
-    watch();
+    watch_begin();
     if (!attach(netdev)) {
         fail("attaching the object failed");
     }
-    unwatch("port attached, many targets");
-    if (!max_calls || max_calls > MAX_CALLS) {
-        fail("%u targets made with one hold of the lock", max_calls);
+    watch_end("port attached, many targets");
+    if (!watch.max_calls || watch.max_calls > MAX_CALLS) {
+        fail("%u targets made with one hold of the lock", watch.max_calls);
     }
     xdp_port_detach(netdev);
     megaflows_end();
