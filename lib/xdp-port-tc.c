@@ -377,7 +377,8 @@ count_too_large(const struct xdp_netdev *port)
 {
     struct xdp_port_stats stats;
 
-    if (!port->companion) {
+    /* A port that is being attached has only a companion at first. */
+    if (!port->object || !port->companion) {
         return 0;
     }
     xdp_flow_table_get_port_stats(port->object->table, port->number, &stats);
