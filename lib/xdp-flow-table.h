@@ -123,6 +123,7 @@ void xdp_flow_table_destroy(struct xdp_flow_table *);
 bool xdp_flow_table_has_port(const struct xdp_flow_table *, uint32_t port);
 int xdp_flow_table_add_port(struct xdp_flow_table *, uint32_t port,
                             uint32_t ifindex, uint32_t vlan_limit);
+void xdp_flow_table_close_port(struct xdp_flow_table *, uint32_t port);
 void xdp_flow_table_remove_port(struct xdp_flow_table *, uint32_t port);
 int xdp_flow_table_set_target(struct xdp_flow_table *, uint32_t port,
                               uint32_t ifindex);

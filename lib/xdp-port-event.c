@@ -259,7 +259,8 @@ handle_link(struct xdp_netdev *port, const struct change *change)
 {
     int ifindex = change->ifindex;
 
-    if (is_on_device(port) && port->ifindex != ifindex) {
+    if (is_on_device(port) && port->ifindex != ifindex
+        && if_nametoindex(change->name) == ifindex) {
         lose_device(port);
     } else if (is_on_device(port)
                || (port->device_problem && port->ifindex == ifindex)) {
@@ -300,6 +301,23 @@ handle_lost_events(struct xdp_netdev *port,
     revive(port);
 }
 
+/* Returns the attached port that was on device 'ifindex', which has gone, or
+ * NULL.  Another port may be on a device that has got the number since. */
+static struct xdp_netdev *
+find_lost(int ifindex)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct xdp_netdev *port;
+
+    HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
+        if (is_on_device(port) && port->ifindex == ifindex
+            && !has_device(port)) {
+            return port;
+        }
+    }
+    return NULL;
+}
+
 /* Handles a change of one device. */
 static void
 handle_device_event(enum xdp_features_event event, int ifindex)
@@ -318,6 +336,7 @@ handle_device_event(enum xdp_features_event event, int ifindex)
         break;
 
     case XDP_FEATURES_GONE:
+        port = find_lost(ifindex);
         if (port) {
             lose_device(port);
         }

@@ -90,7 +90,8 @@ remove_target(const struct xdp_netdev *port)
  * released meanwhile.  No flows come to the port any more.
  *
  * If the device is gone, flows that lead there drop their packets at once, as
- * userspace does: another device may get its number while they leave. */
+ * userspace does, and none is found that comes from there: another device may
+ * get its number while they leave. */
 void
 xdp_port_stop(struct xdp_netdev *port)
 {
@@ -100,6 +101,9 @@ xdp_port_stop(struct xdp_netdev *port)
     if (port->object && port->gone) {
         port->leaving = true;
         remove_target(port);
+        if (port->object->has_table) {
+            xdp_flow_table_close_port(port->object->table, port->number);
+        }
     }
     if (fd >= 0 || tc.ifindex) {
         port->link_fd = -1;

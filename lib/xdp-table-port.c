@@ -66,6 +66,14 @@ xdp_flow_table_add_port(struct xdp_flow_table *table, uint32_t port,
     return error;
 }
 
+/* Has no program take a packet for one of ingress port 'port', whose device is
+ * gone: another one may get its number before the flows have left. */
+void
+xdp_flow_table_close_port(struct xdp_flow_table *table, uint32_t port)
+{
+    table_publish(&table->ports_map[port].ifindex, 0);
+}
+
 /* Removes ingress port 'port', which must have no flows any more. */
 void
 xdp_flow_table_remove_port(struct xdp_flow_table *table, uint32_t port)

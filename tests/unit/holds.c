@@ -29,6 +29,7 @@
 #include "xdp-command.h"
 #include "xdp-companion.h"
 #include "xdp-custody-private.h"
+#include "xdp-flow-table-private.h"
 #include "xdp-port-private.h"
 #include "xdp-program.h"
 
@@ -55,6 +56,20 @@ is_attached(size_t i)
     return attached;
 }
 
+/* Returns true if programs take packets for some of port 'i'. */
+static bool
+finds_port(size_t i)
+{
+    const struct xdp_netdev *port;
+    bool finds;
+
+    xdp_lock();
+    port = megaflows_port(i);
+    finds = port->object->table->ports_map[port->number].ifindex != 0;
+    xdp_unlock();
+    return finds;
+}
+
 /* The device of a port is deleted that half of the megaflows come from, and
  * the others lead to. */
 static void
@@ -66,8 +81,10 @@ test_holds_gone(void)
     }
     watch_begin();
     xdp_port_handle_event(XDP_FEATURES_GONE, megaflows_ifindex(0));
+    CHECK(!finds_port(0) && finds_port(1));
     xdp_port_finish_losses();
     watch_end("device gone");
+    CHECK(watch.n_held > 4 && watch.n_quiesced >= watch.n_held / 2);
     CHECK(!xdp_custody_n_offloaded());
     CHECK(watch.max_moved && watch.max_moved <= MAX_MOVED);
     CHECK(!is_attached(0) && is_attached(1) && is_attached(2));

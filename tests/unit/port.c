@@ -215,6 +215,12 @@ check_leftovers(struct netdev *netdev)
 
     n_unloaded = n_deleted = 0;
     CHECK(!xdp_port_attach(netdev, ifindex, XDP_FLAGS_SKB_MODE, true));
+
+    /* Another device that had its number is gone, not this one. */
+    xdp_port_handle_event(XDP_FEATURES_GONE, ifindex);
+    xdp_port_finish_losses();
+    CHECK(xdp_port_is_attached(netdev));
+
     leave_companion();
     leave_companion();
     CHECK(xdp_port_detach(netdev) && !xdp_port_is_attached(netdev));
@@ -238,7 +244,7 @@ check_leftovers(struct netdev *netdev)
     /* When nobody is there any more, what is left goes, too. */
     xdp_port_set_cleaner(false);
     leave_companion();
-    CHECK(n_unloaded == 3 && n_deleted == 3);
+    CHECK(n_unloaded == 3 && n_deleted == 2 + 100 + 1);
 }
 
 /* Makes the loopback device of a new namespace a port. */
