@@ -25,12 +25,17 @@
 static struct ovs_mutex clean_mutex OVS_ACQ_AFTER(xdp_port_config_mutex)
     OVS_ACQ_BEFORE(xdp_mutex) = OVS_MUTEX_INITIALIZER;
 
-/* What there is of that, and how many of the objects are still loaded. */
+/* What there is of that: how many companions wait for it, and how many of the
+ * objects are still loaded. */
 static struct ovs_list companions OVS_GUARDED_BY(xdp_mutex)
     = OVS_LIST_INITIALIZER(&companions);
 static struct ovs_list objects OVS_GUARDED_BY(xdp_mutex)
     = OVS_LIST_INITIALIZER(&objects);
+static size_t n_companions OVS_GUARDED_BY(xdp_mutex);
 static size_t n_objects OVS_GUARDED_BY(xdp_mutex);
+
+/* Companions that may be there when another one is made. */
+#define MAX_COMPANIONS 16
 
 /* Is somebody there who calls xdp_port_clean_up()? */
 static bool has_cleaner OVS_GUARDED_BY(xdp_mutex);
@@ -40,6 +45,7 @@ void
 xdp_port_leave_companion(struct xdp_companion *companion)
 {
     ovs_list_push_back(&companions, &companion->list_node);
+    n_companions++;
     xdp_custody_kick(0);
 }
 
@@ -68,6 +74,7 @@ xdp_port_clean_up(void)
     if (!ovs_list_is_empty(&companions)) {
         companion = CONTAINER_OF(ovs_list_pop_front(&companions),
                                  struct xdp_companion, list_node);
+        n_companions--;
     } else if (!ovs_list_is_empty(&objects)) {
         object = CONTAINER_OF(ovs_list_pop_front(&objects),
                               struct xdp_object, list_node);
@@ -123,4 +130,21 @@ xdp_port_wait_unloaded(void)
     while (more) {
         more = xdp_port_clean_up();
     }
+}
+
+/* Deletes companions until few are left.  Where many ports are made anew, each
+ * leaves one, and the worker may not come to them as fast. */
+void
+xdp_port_limit_companions(void)
+{
+    bool more;
+
+    do {
+        xdp_lock();
+        more = n_companions > MAX_COMPANIONS;
+        xdp_unlock();
+        if (more) {
+            xdp_port_clean_up();
+        }
+    } while (more);
 }

@@ -66,6 +66,7 @@ void xdp_port_leave_companion(struct xdp_companion *)
     OVS_REQUIRES(xdp_mutex);
 void xdp_port_leave_rest(void) OVS_EXCLUDED(xdp_mutex);
 void xdp_port_wait_unloaded(void) OVS_EXCLUDED(xdp_mutex);
+void xdp_port_limit_companions(void) OVS_EXCLUDED(xdp_mutex);
 
 /* xdp-port-socket.c. */
 void xdp_port_note_closed(const char *device) OVS_REQUIRES(xdp_mutex);

@@ -224,6 +224,7 @@ make_companion(const struct xdp_netdev *port, const struct xdp_object *object,
     if (error) {
         return error;
     }
+    xdp_port_limit_companions();
     error = xdp_companion_create(port->name, port->netdev->n_rxq,
                                  companionp, errp);
     if (error) {

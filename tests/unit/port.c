@@ -241,6 +241,14 @@ check_leftovers(struct netdev *netdev)
     CHECK(n_unloaded == 2);
     CHECK(xdp_port_detach(netdev) && n_unloaded == 2);
 
+    /* Companions do not pile up while others are made. */
+    for (int i = 0; i < 100; i++) {
+        leave_companion();
+    }
+    CHECK(n_deleted == 2);
+    xdp_port_limit_companions();
+    CHECK(n_deleted >= 2 + 100 - 20 && n_deleted < 2 + 100);
+
     /* When nobody is there any more, what is left goes, too. */
     xdp_port_set_cleaner(false);
     leave_companion();
