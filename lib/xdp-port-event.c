@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "netdev-provider.h"
+#include "ovs-rcu.h"
 #include "openvswitch/vlog.h"
 #include "util.h"
 #include "xdp-companion.h"
@@ -68,6 +69,7 @@ for_each_port(bool (*is_concerned)(const struct xdp_netdev *,
             cb(port, change);
         }
         xdp_port_unlock_config();
+        ovsrcu_quiesce();
     }
     free(netdevs);
 }
@@ -101,6 +103,7 @@ refresh_target(struct xdp_netdev *port)
                   netdev_get_name(port->netdev));
         while (xdp_custody_evict_leading_some(port, &position)) {
             xdp_unlock();
+            ovsrcu_quiesce();
             xdp_lock();
         }
     } else if (!could && can) {
@@ -425,6 +428,7 @@ xdp_port_finish_losses(void)
         xdp_lock();
         more = xdp_custody_evict_lost_some(&position);
         xdp_unlock();
+        ovsrcu_quiesce();
     } while (more);
     for_each_port(is_lost, finish_loss, NULL);
 }

@@ -86,7 +86,9 @@ reclaim(void)
 
         xdp_object_ref(object);
         xdp_unlock();
+        ovsrcu_quiesce_start();
         waited = !xdp_flow_table_wait(object->table);
+        ovsrcu_quiesce_end();
         xdp_lock();
         if (waited && any_numbers) {
             /* The programs of all objects have ended. */
@@ -96,6 +98,7 @@ reclaim(void)
         if (waited && any_garbage) {
             while (xdp_flow_table_reclaim(object->table, epoch)) {
                 xdp_unlock();
+                ovsrcu_quiesce();
                 xdp_lock();
             }
             xdp_custody_room_freed();
@@ -114,9 +117,15 @@ reclaim_conns(void)
     OVS_EXCLUDED(xdp_mutex)
 {
     uint64_t epoch;
+    bool waited;
 
-    if (xdp_conn_table_begin_reclaim(&epoch) && !xdp_grace_wait()) {
-        xdp_conn_table_reclaim(epoch);
+    if (xdp_conn_table_begin_reclaim(&epoch)) {
+        ovsrcu_quiesce_start();
+        waited = !xdp_grace_wait();
+        ovsrcu_quiesce_end();
+        if (waited) {
+            xdp_conn_table_reclaim(epoch);
+        }
     }
 }
 
