@@ -379,6 +379,30 @@ xdp_custody_delete(odp_port_t in_port, uintptr_t holder,
     return ref != NULL;
 }
 
+/* Makes the packets and bytes of '*total', which are those of all of the life
+ * of 'flow', those of the holder of 'ref'.  A holder that has stopped gets no
+ * more as long as there is one that has not: nobody may ask again what it
+ * had. */
+static void
+take_share(struct custody_flow *flow, struct custody_ref *ref,
+           struct xdp_flow_table_stats *total)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct custody_shared_ref *shared = get_shared(flow, ref);
+
+    if (!shared) {
+        return;
+    }
+    if (!ref->stopping || custody_all_stopping(flow)) {
+        shared->n_packets += total->n_packets - flow->sharing->n_packets;
+        shared->n_bytes += total->n_bytes - flow->sharing->n_bytes;
+        flow->sharing->n_packets = total->n_packets;
+        flow->sharing->n_bytes = total->n_bytes;
+    }
+    total->n_packets = shared->n_packets;
+    total->n_bytes = shared->n_bytes;
+}
+
 /* Notes that somebody is about to read the last statistics of 'holder' for the
  * megaflow 'ufid' from 'in_port', and to delete it.  If nobody else has the
  * megaflow, no more packets are let into it in XDP: what XDP would carry until
@@ -394,29 +418,16 @@ xdp_custody_stop(odp_port_t in_port, uintptr_t holder,
     xdp_lock();
     ref = find_held(in_port, holder, ufid, &flow);
     if (ref) {
+        if (flow->is_shared) {
+            struct xdp_flow_table_stats share;
+
+            custody_get_stats(flow, &share);
+            take_share(flow, ref, &share);
+        }
         ref->stopping = true;
         update_stopped(flow);
     }
     xdp_unlock();
-}
-
-/* Makes the packets and bytes of '*total', which are those of all of the life
- * of 'flow', those of the holder of 'ref'. */
-static void
-take_share(struct custody_flow *flow, struct custody_ref *ref,
-           struct xdp_flow_table_stats *total)
-    OVS_REQUIRES(xdp_mutex)
-{
-    struct custody_shared_ref *shared = get_shared(flow, ref);
-
-    if (shared) {
-        shared->n_packets += total->n_packets - flow->sharing->n_packets;
-        shared->n_bytes += total->n_bytes - flow->sharing->n_bytes;
-        flow->sharing->n_packets = total->n_packets;
-        flow->sharing->n_bytes = total->n_bytes;
-        total->n_packets = shared->n_packets;
-        total->n_bytes = shared->n_bytes;
-    }
 }
 
 /* Stores in '*stats' what 'holder', which has had 'n_packets' in userspace,

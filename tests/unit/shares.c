@@ -84,6 +84,15 @@ let_go(uintptr_t holder)
     return xdp_custody_delete(PORT_NO(megaflow_in_port(0)), holder, &ufid);
 }
 
+/* Has 'holder' stop it. */
+static void
+stop(uintptr_t holder)
+{
+    ovs_u128 ufid = megaflow_ufid(0);
+
+    xdp_custody_stop(PORT_NO(megaflow_in_port(0)), holder, &ufid);
+}
+
 /* Returns the packets that 'holder' has to report, or UINT64_MAX if their
  * bytes are others. */
 static uint64_t
@@ -132,10 +141,21 @@ test_shares(void)
     send_packets(2);
     CHECK(share(1) == 13);
 
+    /* Who has stopped has asked for the last time, even if asked again. */
+    CHECK(hold(5));
+    send_packets(3);
+    stop(5);
+    CHECK(share(5) == 3);
+    send_packets(4);
+    CHECK(share(5) == 3 && share(1) == 17);
+    CHECK(let_go(5));
+    send_packets(1);
+    CHECK(share(1) == 18);
+
     /* The megaflow leaves XDP, and nobody loses anything. */
     xdp_custody_netdev_flush(&megaflow_netdevs[megaflow_in_port(0)]);
     CHECK(hold(4));
-    CHECK(share(1) == 13 && share(4) == 0);
+    CHECK(share(1) == 18 && share(4) == 0);
     CHECK(let_go(4));
     megaflows_end();
 }
