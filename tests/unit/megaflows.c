@@ -376,6 +376,8 @@ megaflows_begin(void)
     for (unsigned int i = 0; i < megaflows.n && !error; i++) {
         error = !megaflow_put(i);
     }
+    /* On a busy machine the table may have been a busy one for too long. */
+    megaflows_retry(XDP_REASON_BIT(XDP_REASON_BUSY));
     megaflows_set_offload(true);
     n_offloaded = megaflows.late ? 0 : MIN(megaflows.n, limits.n_flows);
     if (xdp_custody_n_offloaded() != n_offloaded) {
