@@ -190,6 +190,16 @@ MAPS_HERE struct {
     __type(value, struct xdp_flow_stats);
 } xdp_flow_stats SEC(".maps");
 
+/* By CPU: 1 if a program has run there.  Userspace does not look at the
+ * statistics of other CPUs. */
+MAPS_HERE struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __type(key, __u32);
+    __type(value, __u64);
+} xdp_cpus SEC(".maps");
+
 /* Hints of one hash, the newest first.  The low MAPS_HINT_SLOT_BITS of a hint
  * are the slot where a packet with this hash was found, plus one, or 0; above
  * them are the bits of the hash that follow those of the bucket, and tell

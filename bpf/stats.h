@@ -53,6 +53,18 @@ stats_count_rare(__u32 counter)
     return 0;
 }
 
+/* Has userspace look at the statistics of CPU 'cpu', where nothing has been
+ * counted yet that it could have missed. */
+static __always_inline void
+stats_begin_cpu(__u32 cpu)
+{
+    volatile __u64 *runs = bpf_map_lookup_elem(&xdp_cpus, &cpu);
+
+    if (runs) {
+        *runs = 1;
+    }
+}
+
 /* Takes over how much of the hint cache is in use.  Whatever 'xdp_hint_folds'
  * has, a hint leads only to a slot that is compared with the packet, and an
  * index beyond the map to none. */
@@ -85,6 +97,7 @@ stats_tick(struct xdp_scratch *scratch)
 
         scratch->tick = tick;
         scratch->cpu = cpu;
+        stats_begin_cpu(cpu);
         scratch->now = bpf_ktime_get_coarse_ns();
         scratch->stats_base = cpu * xdp_n_flows;
         scratch->hints_base = cpu * xdp_n_hint_buckets;

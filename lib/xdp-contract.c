@@ -119,6 +119,7 @@ const struct xdp_contract_map_info xdp_contract_maps[XDP_N_CONTRACT_MAPS] = {
                         .optional = true },
     [XDP_MAP_HINT_FOLDS] = { "xdp_hint_folds", BPF_MAP_TYPE_ARRAY, 8,
                          .optional = true },
+    [XDP_MAP_CPUS] = { "xdp_cpus", BPF_MAP_TYPE_ARRAY, 8, .optional = true },
     [XDP_MAP_TARGETS] = { "xdp_targets", BPF_MAP_TYPE_ARRAY,
                       sizeof(struct xdp_target), .for_tc = true },
     [XDP_MAP_COMPANIONS] = { "xdp_companions", BPF_MAP_TYPE_HASH, 4,

@@ -141,6 +141,8 @@ struct xdp_flow_table {
     struct xdp_target *targets; /* NULL if it does not ask for them. */
     uint64_t *hint_folds;       /* NULL if it does not ask how much of the
                                  * hint cache is in use. */
+    uint64_t *cpus;             /* NULL if it does not say on which CPUs its
+                                 * programs have run. */
 
     struct table_mask *masks;   /* By mask id. */
     struct hmap masks_by_bits;

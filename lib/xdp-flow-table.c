@@ -153,6 +153,15 @@ xdp_flow_table_create(const struct xdp_flow_table_maps *fds,
     }
     table_hints_init(table);
 
+    if (fds->cpus) {
+        table->cpus = map_memory(fds->cpus, "xdp_cpus", table->n_cpus,
+                                 sizeof *table->cpus, PROT_READ | PROT_WRITE,
+                                 errp);
+        if (!table->cpus) {
+            goto error;
+        }
+    }
+
     if (fds->targets) {
         table->targets = map_memory(fds->targets, "xdp_targets",
                                     limits->n_ports, sizeof *table->targets,
@@ -232,6 +241,7 @@ xdp_flow_table_destroy(struct xdp_flow_table *table)
     unmap_memory(table->mask_hits, (size_t) XDP_MASK_HITS * table->n_cpus,
                  sizeof *table->mask_hits);
     unmap_memory(table->hint_folds, 1, sizeof(uint64_t));
+    unmap_memory(table->cpus, table->n_cpus, sizeof *table->cpus);
     unmap_memory(table->targets, table->limits.n_ports,
                  sizeof *table->targets);
     hmap_destroy(&table->masks_by_bits);

@@ -60,6 +60,10 @@ struct xdp_flow_table_maps {
      * otherwise 0. */
     int hint_folds;     /* xdp_hint_folds */
 
+    /* Only of an object that says on which CPUs its programs have run,
+     * otherwise 0. */
+    int cpus;           /* xdp_cpus */
+
     /* Only of an object that asks for the MTU of a way out without the rest of
      * a flow, or has programs for tc, otherwise 0. */
     int targets;        /* xdp_targets */

@@ -296,6 +296,7 @@ prepare_table(const char *path, struct bpf_object *bpf,
         [XDP_MAP_FLOW_STATS] = n_stats,
         [XDP_MAP_GROUPS] = XDP_MAX_GROUPS,
         [XDP_MAP_MASK_HITS] = XDP_MASK_HITS * MAX(n_cpus, 1),
+        [XDP_MAP_CPUS] = MAX(n_cpus, 1),
         [XDP_MAP_TARGETS] = limits->n_ports,
         [XDP_MAP_COMPANIONS] = 2 * limits->n_ports,
     };

@@ -201,6 +201,10 @@ create_table(struct bpf_object *bpf, const struct xdp_caps *caps,
         maps.hint_folds = table_map_fd(bpf, XDP_MAP_HINT_FOLDS);
     }
     if (bpf_object__find_map_by_name(
+            bpf, xdp_contract_maps[XDP_MAP_CPUS].name)) {
+        maps.cpus = table_map_fd(bpf, XDP_MAP_CPUS);
+    }
+    if (bpf_object__find_map_by_name(
             bpf, xdp_contract_maps[XDP_MAP_TARGETS].name)) {
         maps.targets = table_map_fd(bpf, XDP_MAP_TARGETS);
     }

@@ -109,6 +109,15 @@ table_slot_set_valid(struct xdp_flow_table *table, uint32_t slot, bool valid)
     table_publish(&table->flows[slot].valid, valid ? table->last_valid : 0);
 }
 
+/* Returns true if programs may have counted anything on CPU 'i'.  What they
+ * have not is zero: a kernel may have many times as many possible CPUs as
+ * there are, and each would cost a read of memory for each flow. */
+static bool
+cpu_counts(const struct xdp_flow_table *table, unsigned int i)
+{
+    return !table->cpus || *(const volatile uint64_t *) &table->cpus[i];
+}
+
 /* Fills '*rest' for a flow of the masked key 'key' under mask 'mask_id', with
  * 'actions' and 'group'. */
 static void
@@ -173,8 +182,11 @@ table_slot_fill(struct xdp_flow_table *table, uint32_t slot, uint32_t mask_id,
     table->slot_groups[slot] = group;
     table->groups[group].n_slots++;
     for (unsigned int i = 0; i < table->n_cpus; i++) {
-        memset(&table->flow_stats[(size_t) i * table->limits.n_slots + slot],
-               0, sizeof *table->flow_stats);
+        if (cpu_counts(table, i)) {
+            memset(&table->flow_stats[(size_t) i * table->limits.n_slots
+                                      + slot],
+                   0, sizeof *table->flow_stats);
+        }
     }
 }
 
@@ -284,6 +296,9 @@ table_slot_add_stats(const struct xdp_flow_table *table, uint32_t slot,
         const volatile struct xdp_flow_stats *s
             = &table->flow_stats[(size_t) i * table->limits.n_slots + slot];
 
+        if (!cpu_counts(table, i)) {
+            continue;
+        }
         stats->n_packets += s->packets;
         stats->n_bytes += s->bytes;
         stats->used = MAX(stats->used, (long long int) (s->used / 1000000));

@@ -122,6 +122,7 @@ send_packets(unsigned int i, uint64_t n)
         struct xdp_flow_stats *stats
             = &flow->table->flow_stats[flow->table_flow->entry.slot];
 
+        flow->table->cpus[0] = 1;
         stats->packets += n;
         stats->bytes += n * N_BYTES;
         n_last_in_xdp += n;

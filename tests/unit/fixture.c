@@ -64,6 +64,7 @@ fixture_close(struct fixture *f)
     close(f->fds.counters);
     close(f->fds.mask_hits);
     close(f->fds.hint_folds);
+    close(f->fds.cpus);
     if (f->fds.targets) {
         close(f->fds.targets);
         close(f->fds.companions);
@@ -118,6 +119,8 @@ fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_masks,
                                   -1);
     f->fds.hint_folds = create_map(BPF_MAP_TYPE_ARRAY, 8, 1, BPF_F_MMAPABLE,
                                    -1);
+    f->fds.cpus = create_map(BPF_MAP_TYPE_ARRAY, 8, f->n_cpus, BPF_F_MMAPABLE,
+                             -1);
     f->fds.targets = create_map(BPF_MAP_TYPE_ARRAY, sizeof(struct xdp_target),
                                 n_ports, BPF_F_MMAPABLE, -1);
     f->fds.companions = create_map(BPF_MAP_TYPE_HASH, 4, 2 * n_ports, 0, -1);
@@ -440,6 +443,17 @@ find(const struct fixture *f, uint32_t port, uint32_t dst, uint32_t *slot)
     return ntohs(flow.flow.tci) * MAX_PORTS + flow.flow.port;
 }
 
+/* Notes whether programs have run on 'cpu'. */
+void
+set_cpu(const struct fixture *f, uint32_t cpu, bool runs)
+{
+    uint64_t value = runs;
+
+    if (bpf_map_update_elem(f->fds.cpus, &cpu, &value, BPF_ANY)) {
+        ovs_fatal(errno, "writing the map xdp_cpus failed");
+    }
+}
+
 /* Adds a packet of 'bytes' bytes on 'cpu' to the statistics of 'slot'. */
 void
 count(const struct fixture *f, int cpu, uint32_t slot, uint64_t bytes,
@@ -451,6 +465,7 @@ count(const struct fixture *f, int cpu, uint32_t slot, uint64_t bytes,
     if (!read_map(f->fds.flow_stats, index, &s)) {
         ovs_fatal(errno, "reading statistics failed");
     }
+    set_cpu(f, cpu, true);
     s.packets++;
     s.bytes += bytes;
     s.used = used;

@@ -73,6 +73,7 @@ bool target_has_egress(const struct fixture *, uint32_t port, bool egress);
 bool n_groups_is(const struct fixture *, uint32_t n);
 
 /* Statistics. */
+void set_cpu(const struct fixture *, uint32_t cpu, bool runs);
 void count(const struct fixture *, int cpu, uint32_t slot, uint64_t bytes,
            uint64_t used, uint64_t tcp_flags);
 bool stats_are(const struct xdp_flow_table_stats *, uint64_t packets,

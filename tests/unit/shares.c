@@ -43,6 +43,7 @@ send_packets(uint64_t n)
     ovs_mutex_lock(&xdp_mutex);
     flow = get_flow();
     stats = &flow->table->flow_stats[flow->table_flow->entry.slot];
+    flow->table->cpus[0] = 1;
     stats->packets += n;
     stats->bytes += n * N_BYTES;
     ovs_mutex_unlock(&xdp_mutex);

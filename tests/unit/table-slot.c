@@ -344,6 +344,46 @@ test_table_stats(void)
     fixture_destroy(&f);
 }
 
+/* Statistics of CPUs on which no program has run are not looked at, but where
+ * an object does not say that. */
+static void
+test_table_stats_cpus(void)
+{
+    struct xdp_flow_table_stats s;
+    struct xdp_table_flow *flow;
+    struct fixture f;
+    uint32_t slot;
+    int fd;
+
+    fixture_init(&f, 4, 4);
+    CHECK(!insert(&f, 1, 100, 0, 11, &flow));
+    CHECK(find(&f, 1, 100, &slot) == 11);
+    count(&f, 0, slot, 100, 0, 0);
+    set_cpu(&f, 0, false);
+    xdp_flow_table_get_stats(f.table, flow, &s);
+    CHECK(stats_are(&s, 0, 0, 0, 0));
+    set_cpu(&f, 0, true);
+    xdp_flow_table_get_stats(f.table, flow, &s);
+    CHECK(stats_are(&s, 1, 100, 0, 0));
+    xdp_flow_table_remove(f.table, flow, &s);
+    fixture_destroy(&f);
+
+    fixture_open(&f, 4, 4, MAX_PORTS, 4);
+    fd = f.fds.cpus;
+    f.fds.cpus = 0;
+    fixture_create(&f);
+    f.fds.cpus = fd;
+    CHECK(!xdp_flow_table_add_port(f.table, 1, 1, 2));
+    CHECK(!insert(&f, 1, 100, 0, 11, &flow));
+    CHECK(find(&f, 1, 100, &slot) == 11);
+    count(&f, 0, slot, 100, 0, 0);
+    set_cpu(&f, 0, false);
+    xdp_flow_table_get_stats(f.table, flow, &s);
+    CHECK(stats_are(&s, 1, 100, 0, 0));
+    xdp_flow_table_remove(f.table, flow, &s);
+    fixture_destroy(&f);
+}
+
 /* Statistics survive a modification, also what a program adds to the old slot
  * while it is garbage, and a new flow does not inherit them. */
 static void
@@ -513,6 +553,7 @@ const struct unit_case unit_table_slot[] = {
     { "table-slot-reclaim", test_table_slot_reclaim, NEED_BPF },
     { "table-flags", test_table_flags, NEED_BPF },
     { "table-stats", test_table_stats, NEED_BPF },
+    { "table-stats-cpus", test_table_stats_cpus, NEED_BPF },
     { "table-stats-kept", test_table_stats_kept, NEED_BPF },
     { NULL, NULL, 0 }
 };
