@@ -357,6 +357,8 @@ struct xdp_train {
     __u32 slot;             /* Where the flow of the last packet was found,
                              * with or without a train. */
     __u32 valid;            /* What that slot has in 'valid'. */
+    __u64 last;             /* Of the addresses and ports of the last packet
+                             * that was parsed, see train_note(). */
     struct xdp_train_headers headers;
     __u64 layers_word;      /* "struct xdp_layers" without 'l4_size'. */
     __u32 how;              /* enum train_how. */

@@ -338,9 +338,14 @@ static __always_inline void
 train_note(struct xdp_md *ctx, struct xdp_scratch *scratch, __u32 in_port,
            const struct xdp_flow *flow, __u32 slot, __u32 valid)
 {
-    if (scratch->train.slot != slot) {
-        /* A first packet is no train yet. */
+    __u64 last = (scratch->words[PARSE_WORD(nw_src)]
+                  ^ HASH_TAKE(scratch->words[PARSE_WORD(tp_src)], 32, 4));
+
+    if (scratch->train.slot != slot || scratch->train.last != last) {
+        /* A first packet is no train yet, nor are packets of connections that
+         * come in turn. */
         scratch->train.slot = slot;
+        scratch->train.last = last;
     } else if (valid) {
         train_begin(ctx, in_port, slot, valid, flow->flags);
     }

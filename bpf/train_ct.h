@@ -97,7 +97,7 @@ train_ct_note_next(struct xdp_md *ctx, struct xdp_scratch *scratch,
             train->ct.conn = conn;
             return;
         }
-        if (!train_ct_note()) {
+        if (!train->ifindex || !train_ct_note()) {
             return;
         }
     }

@@ -27,6 +27,7 @@
 #define N_STEPS 30          /* Of a case. */
 
 static unsigned long int n_trains;
+static unsigned long int n_in_turn;     /* Flows of packets in turn. */
 
 /* Gives 't', a flow for packets like that of 'flow', actions that a train may
  * have, or may not.  If 'rewrites', any field can be set; if 'replaces', they
@@ -164,6 +165,49 @@ run_train(unsigned long int index, struct tested_flow *t,
     return true;
 }
 
+/* Runs 'f' in turn with a packet from another address that has the same flow,
+ * if there can be one.  None of these is a train, and the program keeps no
+ * headers in vain. */
+static bool
+run_in_turn(unsigned long int index, struct tested_flow *t,
+            const struct frame *f, const struct flow *flow)
+{
+    const struct eth_header *eth = (void *) f->data;
+    size_t ofs = (ETH_HEADER_LEN + offsetof(struct ip_header, ip_src) + 3
+                  + (eth_type_vlan(eth->eth_type) ? VLAN_HEADER_LEN : 0));
+    uint64_t before[XDP_COUNTER_MAX];
+    struct frame other = *f;
+    struct flow other_flow;
+
+    if (flow->dl_type != htons(ETH_TYPE_IP) || f->size <= ofs) {
+        return true;
+    }
+    other.data[ofs] ^= 1;
+    extract(other.data, other.size, ODP_BASE + t->device->port, &other_flow);
+    if (other_flow.nw_src == flow->nw_src
+        || !flow_equal_except(&other_flow, &t->match.flow, &t->match.wc)) {
+        return true;
+    }
+
+    for (int i = 0; i < N_REPEATS; i++) {
+        if (!run_one(index, t, &other, &other_flow, "one packet in turn")
+            || !run_one(index, t, f, flow, "the other packet in turn")) {
+            return false;
+        }
+    }
+    set_hints(NO_HINTS);
+    xdp_flow_table_get_counters(object->table, before);
+    if (!run_one(index, t, f, flow, "packet after packets in turn")) {
+        return false;
+    }
+    if (passes_in_train(before)) {
+        case_failure("trains", index, "packets in turn became a train");
+        return false;
+    }
+    n_in_turn++;
+    return true;
+}
+
 /* Runs 'f', a packet of the train, as if it came from another device than that
  * of 't'. */
 static bool
@@ -218,7 +262,9 @@ test_one_train(unsigned long int index)
         return;
     }
 
-    ok = run_train(index, &t, &f, &flow);
+    ok = (run_train(index, &t, &f, &flow)
+          && run_in_turn(index, &t, &f, &flow)
+          && run_train(index, &t, &f, &flow));
     for (int i = 0; ok && i < N_STEPS; i++) {
         struct frame changed = f;
         struct flow changed_flow;
@@ -266,7 +312,7 @@ test_trains(void)
     n += run_cases("trains", n_cases, test_one_push_train);
     end_tunnels();
     end_part("trains", "%lu trains of %lu flows, %lu out of a tunnel in one "
-             "step, %lu into one", n_trains, n,
+             "step, %lu into one; %lu flows of packets in turn", n_trains, n,
              event_count[EVENT_TRAIN_POP_ONCE],
-             event_count[EVENT_TRAIN_PUSH_ONCE]);
+             event_count[EVENT_TRAIN_PUSH_ONCE], n_in_turn);
 }
