@@ -53,8 +53,8 @@ stats_count_rare(__u32 counter)
     return 0;
 }
 
-/* Has userspace look at the statistics of CPU 'cpu', where nothing has been
- * counted yet that it could have missed. */
+/* Has userspace look at the statistics of CPU 'cpu'.  To be called before
+ * anything is counted there. */
 static __always_inline void
 stats_begin_cpu(__u32 cpu)
 {
