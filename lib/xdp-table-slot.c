@@ -118,6 +118,18 @@ cpu_counts(const struct xdp_flow_table *table, unsigned int i)
     return !table->cpus || *(const volatile uint64_t *) &table->cpus[i];
 }
 
+/* Returns the number of CPUs on which programs may have counted. */
+static unsigned int
+n_counting_cpus(const struct xdp_flow_table *table)
+{
+    unsigned int n = 0;
+
+    for (unsigned int i = 0; i < table->n_cpus; i++) {
+        n += cpu_counts(table, i);
+    }
+    return n;
+}
+
 /* Fills '*rest' for a flow of the masked key 'key' under mask 'mask_id', with
  * 'actions' and 'group'. */
 static void
@@ -384,6 +396,7 @@ xdp_flow_table_wait(const struct xdp_flow_table *table)
 bool
 xdp_flow_table_reclaim(struct xdp_flow_table *table, uint64_t epoch)
 {
+    unsigned int n_cpus = n_counting_cpus(table);
     struct table_garbage *garbage;
     uint32_t cost = 0;
 
@@ -398,7 +411,7 @@ xdp_flow_table_reclaim(struct xdp_flow_table *table, uint64_t epoch)
         }
         cost += SLOT_COST;
         if (garbage->history) {
-            cost += table->n_cpus;
+            cost += n_cpus;
             table_slot_add_stats(table, garbage->slot,
                                  &garbage->history->base);
             ovs_list_remove(&garbage->flow_node);
