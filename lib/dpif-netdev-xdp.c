@@ -86,8 +86,9 @@ dpif_netdev_xdp_put(const char *dpif_type, struct dp_netdev_flow *flow,
     atomic_store(&flow->xdp_known, true);
     atomic_thread_fence(memory_order_seq_cst);
     if (flow->dead) {
-        /* dpif_netdev_xdp_stop() may have come too early. */
-        xdp_custody_stop(in_port, get_holder(flow), &flow->mega_ufid);
+        /* dpif_netdev_xdp_stop() may have come too early, and so may who asked
+         * for the statistics. */
+        xdp_custody_stop(in_port, get_holder(flow), &flow->mega_ufid, false);
     }
     return true;
 }
@@ -111,7 +112,7 @@ dpif_netdev_xdp_stop(struct dp_netdev_flow *flow)
     atomic_thread_fence(memory_order_seq_cst);
     if (dpif_netdev_xdp_is_known(flow)) {
         xdp_custody_stop(flow->flow.in_port.odp_port, get_holder(flow),
-                         &flow->mega_ufid);
+                         &flow->mega_ufid, true);
     }
 }
 

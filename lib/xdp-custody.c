@@ -404,13 +404,14 @@ take_share(struct custody_flow *flow, struct custody_ref *ref,
 }
 
 /* Notes that somebody is about to read the last statistics of 'holder' for the
- * megaflow 'ufid' from 'in_port', and to delete it.  If nobody else has the
- * megaflow, no more packets are let into it in XDP: what XDP would carry until
- * the deletion would be counted by nobody.  Packets take the way through
- * userspace meanwhile. */
+ * megaflow 'ufid' from 'in_port', and to delete it; or, if not 'is_asked', has
+ * read them already, so that other holders get what nobody has had yet.  If
+ * nobody else has the megaflow, no more packets are let into it in XDP: what
+ * XDP would carry until the deletion would be counted by nobody.  Packets take
+ * the way through userspace meanwhile. */
 void
 xdp_custody_stop(odp_port_t in_port, uintptr_t holder,
-                 const ovs_u128 *ufid)
+                 const ovs_u128 *ufid, bool is_asked)
 {
     struct custody_flow *flow;
     struct custody_ref *ref;
@@ -418,7 +419,7 @@ xdp_custody_stop(odp_port_t in_port, uintptr_t holder,
     xdp_lock();
     ref = find_held(in_port, holder, ufid, &flow);
     if (ref) {
-        if (flow->is_shared) {
+        if (flow->is_shared && is_asked) {
             struct xdp_flow_table_stats share;
 
             custody_get_stats(flow, &share);

@@ -127,7 +127,7 @@ bool xdp_custody_put(odp_port_t in_port, uintptr_t holder,
 bool xdp_custody_delete(odp_port_t in_port, uintptr_t holder,
                         const ovs_u128 *ufid);
 void xdp_custody_stop(odp_port_t in_port, uintptr_t holder,
-                      const ovs_u128 *ufid);
+                      const ovs_u128 *ufid, bool is_asked);
 bool xdp_custody_get(odp_port_t in_port, uintptr_t holder,
                      const ovs_u128 *ufid, uint64_t n_packets,
                      struct dpif_flow_stats *, bool *offloaded);

@@ -131,13 +131,13 @@ test_references(void)
     CHECK(holds(TUNNEL_PORT, 0) && holds(TUNNEL_PORT, 1));
     CHECK(!holds(TUNNEL_PORT, 2) && !holds(OTHER_PORT, 0));
 
-    xdp_custody_stop(TUNNEL_PORT, 0, &ufid);
+    xdp_custody_stop(TUNNEL_PORT, 0, &ufid, true);
     CHECK(xdp_custody_delete(TUNNEL_PORT, 0, &ufid));
     CHECK(!xdp_custody_delete(TUNNEL_PORT, 0, &ufid));
     CHECK(!holds(TUNNEL_PORT, 0) && holds(TUNNEL_PORT, 1));
 
     /* A new flow of the first thread between the two deletions. */
-    xdp_custody_stop(TUNNEL_PORT, 1, &ufid);
+    xdp_custody_stop(TUNNEL_PORT, 1, &ufid, true);
     CHECK(put(TUNNEL_PORT, 0, 0x0800, OTHER_PORT));
     CHECK(xdp_custody_delete(TUNNEL_PORT, 1, &ufid));
     CHECK(holds(TUNNEL_PORT, 0) && !holds(TUNNEL_PORT, 1));

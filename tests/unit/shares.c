@@ -85,13 +85,14 @@ let_go(uintptr_t holder)
     return xdp_custody_delete(PORT_NO(megaflow_in_port(0)), holder, &ufid);
 }
 
-/* Has 'holder' stop it. */
+/* Has 'holder' stop it, which is asked for its share then, or is not any
+ * more. */
 static void
-stop(uintptr_t holder)
+stop(uintptr_t holder, bool is_asked)
 {
     ovs_u128 ufid = megaflow_ufid(0);
 
-    xdp_custody_stop(PORT_NO(megaflow_in_port(0)), holder, &ufid);
+    xdp_custody_stop(PORT_NO(megaflow_in_port(0)), holder, &ufid, is_asked);
 }
 
 /* Returns the packets that 'holder' has to report, or UINT64_MAX if their
@@ -145,7 +146,7 @@ test_shares(void)
     /* Who has stopped has asked for the last time, even if asked again. */
     CHECK(hold(5));
     send_packets(3);
-    stop(5);
+    stop(5, true);
     CHECK(share(5) == 3);
     send_packets(4);
     CHECK(share(5) == 3 && share(1) == 17);
@@ -153,10 +154,21 @@ test_shares(void)
     send_packets(1);
     CHECK(share(1) == 18);
 
+    /* Who stops too late to be asked leaves all of it to others. */
+    CHECK(hold(6) && hold(7));
+    send_packets(3);
+    stop(6, false);
+    CHECK(let_go(6));
+    CHECK(share(1) == 21);
+    send_packets(2);
+    stop(7, false);
+    CHECK(share(7) == 0 && share(1) == 23);
+    CHECK(let_go(7));
+
     /* The megaflow leaves XDP, and nobody loses anything. */
     xdp_custody_netdev_flush(&megaflow_netdevs[megaflow_in_port(0)]);
     CHECK(hold(4));
-    CHECK(share(1) == 18 && share(4) == 0);
+    CHECK(share(1) == 23 && share(4) == 0);
     CHECK(let_go(4));
     megaflows_end();
 }
