@@ -10,6 +10,7 @@
 
 #include "hash.h"
 #include "util.h"
+#include "xdp-spare.h"
 
 /* Those that are shared, by kind. */
 static struct hmap blobs[XDP_BLOB_N_KINDS] OVS_GUARDED_BY(xdp_mutex) = {
@@ -38,7 +39,7 @@ xdp_blob_get(enum xdp_blob_kind kind, const void *data, size_t size)
             return xdp_blob_ref(blob);
         }
     }
-    blob = xmalloc(sizeof *blob + size);
+    blob = xdp_spare_zalloc(sizeof *blob + size);
     blob->n_users = 1;
     blob->size = size;
     blob->kind = kind;
@@ -66,6 +67,6 @@ xdp_blob_unref(struct xdp_blob *blob)
         if (blob->shared) {
             hmap_remove(&blobs[blob->kind], &blob->node);
         }
-        free(blob);
+        xdp_spare_free(blob, sizeof *blob + blob->size);
     }
 }

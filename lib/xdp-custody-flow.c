@@ -18,6 +18,7 @@
 #include "odp-netlink.h"
 #include "util.h"
 #include "xdp-coverage.h"
+#include "xdp-spare.h"
 
 struct hmap custody_ports = HMAP_INITIALIZER(&custody_ports);
 struct hmap custody_flows[CUSTODY_TABLES];
@@ -182,7 +183,7 @@ static struct custody_extra *
 get_extra(struct custody_flow *flow)
 {
     if (!flow->extra) {
-        flow->extra = xzalloc(sizeof *flow->extra);
+        flow->extra = xdp_spare_zalloc(sizeof *flow->extra);
     }
     return flow->extra;
 }
@@ -199,7 +200,7 @@ custody_create(struct custody_port *port, const ovs_u128 *ufid,
 
     minimatch_init(&mini, match);
     size = values_size(mini.flow);
-    flow = xzalloc(sizeof *flow + size);
+    flow = xdp_spare_zalloc(sizeof *flow + size);
     memcpy(flow->key, miniflow_get_values(mini.flow), size);
     flow->mask = xdp_blob_get(XDP_BLOB_MASK, mini.mask,
                               sizeof *mini.mask + size);
@@ -391,7 +392,7 @@ add_to_base(struct custody_flow *flow,
 
     if (stats->n_packets && (!extra || !extra->base)) {
         extra = get_extra(flow);
-        extra->base = xzalloc(sizeof *extra->base);
+        extra->base = xdp_spare_zalloc(sizeof *extra->base);
     }
     if (extra && extra->base) {
         xdp_flow_table_stats_add(extra->base, stats);
@@ -437,6 +438,8 @@ custody_withdraw(struct custody_flow *flow, enum xdp_reason reason,
 void
 custody_delete(struct custody_flow *flow)
 {
+    size_t size = (sizeof *flow + flow->mask->size
+                   - sizeof(struct minimask));
     struct xdp_flow_table_stats stats;
 
     leave_table(flow);
@@ -448,15 +451,16 @@ custody_delete(struct custody_flow *flow)
     custody_port_gc(flow->port);
     xdp_blob_unref(flow->mask);
     if (flow->is_shared) {
-        free(flow->sharing->refs);
-        free(flow->sharing);
+        xdp_spare_free(flow->sharing->refs, (flow->sharing->allocated
+                                             * sizeof *flow->sharing->refs));
+        xdp_spare_free(flow->sharing, sizeof *flow->sharing);
     }
     if (flow->extra) {
         xdp_blob_unref(flow->extra->detail);
-        free(flow->extra->base);
+        xdp_spare_free(flow->extra->base, sizeof *flow->extra->base);
         free(flow->extra->tun_md);
-        free(flow->extra);
+        xdp_spare_free(flow->extra, sizeof *flow->extra);
     }
     xdp_blob_unref(flow->actions);
-    free(flow);
+    xdp_spare_free(flow, size);
 }

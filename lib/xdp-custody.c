@@ -24,6 +24,7 @@
 #include "xdp-coverage.h"
 #include "xdp-custody-private.h"
 #include "xdp-program.h"
+#include "xdp-spare.h"
 
 VLOG_DEFINE_THIS_MODULE(xdp_custody);
 
@@ -81,15 +82,30 @@ static void
 begin_sharing(struct custody_flow *flow)
     OVS_REQUIRES(xdp_mutex)
 {
-    struct custody_sharing *sharing = xmalloc(sizeof *sharing);
+    struct custody_sharing *sharing = xdp_spare_zalloc(sizeof *sharing);
 
     sharing->allocated = 2;
-    sharing->refs = xcalloc(sharing->allocated, sizeof *sharing->refs);
+    sharing->refs = xdp_spare_zalloc(sharing->allocated
+                                     * sizeof *sharing->refs);
     sharing->refs[0].ref = flow->one;
     sharing->refs[0].n_packets = sharing->n_packets = flow->n_packets_read;
     sharing->refs[0].n_bytes = sharing->n_bytes = flow->n_bytes_read;
     flow->sharing = sharing;
     flow->is_shared = true;
+}
+
+/* Makes room for twice as many holds in 'sharing'. */
+static void
+grow_sharing(struct custody_sharing *sharing)
+    OVS_REQUIRES(xdp_mutex)
+{
+    size_t size = sharing->allocated * sizeof *sharing->refs;
+    void *refs = xdp_spare_zalloc(2 * size);
+
+    memcpy(refs, sharing->refs, size);
+    xdp_spare_free(sharing->refs, size);
+    sharing->refs = refs;
+    sharing->allocated *= 2;
 }
 
 /* Returns the hold of 'holder' on 'flow', whose statistics have just been
@@ -109,8 +125,7 @@ add_ref(struct custody_flow *flow, uintptr_t holder)
             struct custody_sharing *sharing = flow->sharing;
 
             if (flow->n_refs >= sharing->allocated) {
-                sharing->refs = x2nrealloc(sharing->refs, &sharing->allocated,
-                                           sizeof *sharing->refs);
+                grow_sharing(sharing);
             }
             memset(&sharing->refs[flow->n_refs], 0, sizeof *sharing->refs);
         }

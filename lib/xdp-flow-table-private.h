@@ -79,13 +79,6 @@ struct table_garbage {
     uint64_t epoch;
 };
 
-/* Memory for a flow or for garbage.  It stays with the table: after many
- * pieces of memory were freed, malloc() looks at up to 10,000 of them at a
- * time to find one of another size, and takes milliseconds for that. */
-struct table_spare {
-    struct ovs_list list_node;  /* In 'spares' of the table. */
-};
-
 /* An ingress port and a target. */
 struct table_port {
     uint32_t *n_flows;          /* By mask id, NULL if no ingress port. */
@@ -176,7 +169,6 @@ struct xdp_flow_table {
     struct table_hints hints;
     uint32_t last_valid;        /* Last number given to a slot's 'valid'. */
     struct ovs_list garbage;    /* Oldest first. */
-    struct ovs_list spares;     /* "struct table_spare"s. */
     bool lists_busy;            /* Are there lists of masks that programs may
                                  * still look at? */
     uint64_t lists_epoch;       /* When the last of them was replaced. */
@@ -266,8 +258,8 @@ void table_slot_release(struct xdp_flow_table *, uint32_t slot);
 /* Slots: xdp-table-slot.c. */
 bool table_slot_needs_rest(const struct xdp_key *mask,
                            const struct xdp_flow_actions *);
-void *table_spare_take(struct xdp_flow_table *);
-void table_spare_give(struct xdp_flow_table *, void *);
+void *table_spare_take(void);
+void table_spare_give(void *);
 void table_slot_free(struct xdp_flow_table *, uint32_t slot);
 void table_slot_set_valid(struct xdp_flow_table *, uint32_t slot, bool valid);
 void table_slot_fill(struct xdp_flow_table *, uint32_t slot, uint32_t mask_id,

@@ -18,6 +18,7 @@
 
 #include "openvswitch/vlog.h"
 #include "util.h"
+#include "xdp-spare.h"
 
 VLOG_DEFINE_THIS_MODULE(xdp_flow_table);
 
@@ -84,7 +85,6 @@ xdp_flow_table_create(const struct xdp_flow_table_maps *fds,
     hmap_init(&table->masks_by_bits);
     hmap_init(&table->groups_by_outputs);
     ovs_list_init(&table->garbage);
-    ovs_list_init(&table->spares);
     table->masks = xcalloc(limits->n_masks, sizeof *table->masks);
     table->ports = xcalloc(limits->n_ports, sizeof *table->ports);
     table->slot_groups = xcalloc(limits->n_slots, sizeof *table->slot_groups);
@@ -201,7 +201,6 @@ void
 xdp_flow_table_destroy(struct xdp_flow_table *table)
 {
     struct table_garbage *garbage;
-    struct table_spare *spare;
 
     if (!table) {
         return;
@@ -209,9 +208,6 @@ xdp_flow_table_destroy(struct xdp_flow_table *table)
 
     LIST_FOR_EACH_POP (garbage, list_node, &table->garbage) {
         free(garbage);
-    }
-    LIST_FOR_EACH_POP (spare, list_node, &table->spares) {
-        free(spare);
     }
     ovs_assert(!table->n_flows);
     xdp_subtable_unprepare_map(&table->next_map);
@@ -390,7 +386,7 @@ xdp_flow_table_insert(struct xdp_flow_table *table,
      * program can have met it, through a hint that is left of its last flow
      * either.  It is free at once. */
     table_slot_fill(table, slot, mask_id, &masked, actions, group.id);
-    flow = table_spare_take(table);
+    flow = table_spare_take();
     flow->entry.digest = digest;
     flow->entry.slot = slot;
     system_error = xdp_subtable_insert(&table->masks[mask_id].subtable,
@@ -399,7 +395,7 @@ xdp_flow_table_insert(struct xdp_flow_table *table,
         VLOG_WARN_RL(&rl, "inserting a flow into a subtable failed: %s",
                      ovs_strerror(system_error));
         table_slot_free(table, slot);
-        table_spare_give(table, flow);
+        table_spare_give(flow);
         return XDP_TABLE_SYSTEM;
     }
     table_slot_set_valid(table, slot, true);
@@ -509,7 +505,7 @@ xdp_flow_table_remove(struct xdp_flow_table *table,
         LIST_FOR_EACH_POP (garbage, flow_node, &flow->history->old_slots) {
             garbage->history = NULL;
         }
-        free(flow->history);
+        xdp_spare_free(flow->history, sizeof *flow->history);
     }
     table_slot_count_ports(table, flow->entry.slot, -1);
     table_slot_retire_last(table, flow);

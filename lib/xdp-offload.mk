@@ -90,6 +90,8 @@ lib_xdp_files = \
 	lib/xdp-setup.h \
 	lib/xdp-shared.c \
 	lib/xdp-shared.h \
+	lib/xdp-spare.c \
+	lib/xdp-spare.h \
 	lib/xdp-subtable.c \
 	lib/xdp-subtable.h \
 	lib/xdp-swap.c \

@@ -28,6 +28,7 @@
 #include "openvswitch/vlog.h"
 #include "util.h"
 #include "xdp-op-flags.h"
+#include "xdp-spare.h"
 
 VLOG_DEFINE_THIS_MODULE(xdp_table_slot);
 
@@ -36,33 +37,27 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 /* What becomes free at a time, so that nobody has to wait for long: a slot
  * costs this much, and as much as there are CPUs if its statistics are read.
  * There may be many more possible CPUs than there are. */
-#define RECLAIM_COST 1024
+#define RECLAIM_COST 256
 #define SLOT_COST 2
 
 /* Memory. */
 
+/* The memory of a flow is that of the garbage that it becomes. */
+#define SPARE_SIZE MAX(sizeof(struct xdp_table_flow), \
+                       sizeof(struct table_garbage))
+
 /* Returns memory for a flow or for garbage, all zeros. */
 void *
-table_spare_take(struct xdp_flow_table *table)
+table_spare_take(void)
 {
-    const size_t size = MAX(sizeof(struct xdp_table_flow),
-                            sizeof(struct table_garbage));
-    struct ovs_list *node;
-
-    if (ovs_list_is_empty(&table->spares)) {
-        return xzalloc(size);
-    }
-    node = ovs_list_pop_front(&table->spares);
-    return memset(CONTAINER_OF(node, struct table_spare, list_node), 0, size);
+    return xdp_spare_zalloc(SPARE_SIZE);
 }
 
 /* Gives back memory from table_spare_take(). */
 void
-table_spare_give(struct xdp_flow_table *table, void *memory)
+table_spare_give(void *memory)
 {
-    struct table_spare *spare = memory;
-
-    ovs_list_push_front(&table->spares, &spare->list_node);
+    xdp_spare_free(memory, SPARE_SIZE);
 }
 
 /* Slots. */
@@ -246,10 +241,10 @@ table_slot_retire(struct xdp_flow_table *table, uint32_t slot,
                   struct xdp_table_flow *flow)
 {
     if (!flow->history) {
-        flow->history = xzalloc(sizeof *flow->history);
+        flow->history = xdp_spare_zalloc(sizeof *flow->history);
         ovs_list_init(&flow->history->old_slots);
     }
-    retire(table, slot, flow->history, table_spare_take(table));
+    retire(table, slot, flow->history, table_spare_take());
 }
 
 /* Withdraws the unpublished slot of 'flow', for good.  The memory of 'flow' is
@@ -392,7 +387,7 @@ xdp_flow_table_wait(const struct xdp_flow_table *table)
 
 /* Frees slots that became garbage in 'epoch' or before, and the lists of masks
  * that were replaced then.  Does a part of that, which takes no more than
- * about half a millisecond, and returns true if there is more to do. */
+ * some hundred microseconds, and returns true if there is more to do. */
 bool
 xdp_flow_table_reclaim(struct xdp_flow_table *table, uint64_t epoch)
 {
@@ -418,7 +413,7 @@ xdp_flow_table_reclaim(struct xdp_flow_table *table, uint64_t epoch)
         }
         table_slot_free(table, garbage->slot);
         ovs_list_remove(&garbage->list_node);
-        table_spare_give(table, garbage);
+        table_spare_give(garbage);
     }
     return false;
 }

@@ -23,13 +23,14 @@
 #include "xdp-grace.h"
 #include "xdp-port.h"
 #include "xdp-program.h"
+#include "xdp-spare.h"
 
 /* How often refused megaflows are tried again at most, and how long flow slots
  * wait for a grace period at most, in ms. */
 #define RETRY_INTERVAL 200
 
-/* How often the masks of the ports are put into the order of their use, and
- * the hint caches are fitted to theirs, in ms. */
+/* How often the masks of the ports are put into the order of their use, the
+ * hint caches are fitted to theirs, and some memory is given back, in ms. */
 #define SORT_INTERVAL 1000
 
 /* When flows of a new port are offered for the second time, in ms. */
@@ -254,6 +255,7 @@ worker_main(void *monitor_)
                 sort_masks();
                 fit_hints();
                 xdp_port_check_losses();
+                xdp_spare_trim();
                 next_sort = time_msec() + SORT_INTERVAL;
             }
             reclaim();

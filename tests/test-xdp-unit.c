@@ -64,6 +64,7 @@ static const struct unit_case *const suites[] = {
     unit_sequence,
     unit_shared,
     unit_shares,
+    unit_spare,
     unit_conns,
     unit_conntrack,
     unit_upcall,

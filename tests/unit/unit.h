@@ -49,6 +49,7 @@ extern const struct unit_case unit_port[];
 extern const struct unit_case unit_sequence[];
 extern const struct unit_case unit_shared[];
 extern const struct unit_case unit_shares[];
+extern const struct unit_case unit_spare[];
 extern const struct unit_case unit_subtable[];
 extern const struct unit_case unit_swap[];
 extern const struct unit_case unit_table[];
