@@ -35,10 +35,6 @@ struct change {
                                  * port, or 0. */
 };
 
-/* Has a device of a port gone, so that xdp_port_finish_losses() is to be
- * called? */
-static bool any_lost OVS_GUARDED_BY(xdp_mutex);
-
 /* Calls 'cb' for each AF_XDP port that 'change' concerns.  Gives both mutexes
  * back after each: there may be a thousand, and the main thread waits for
  * them. */
@@ -158,20 +154,6 @@ refresh_obstacle(struct xdp_netdev *port,
     xdp_port_refresh_obstacle(port);
 }
 
-/* Takes the program off 'port', whose device has left.
- * xdp_port_finish_losses() does the rest.  Releases 'xdp_mutex' meanwhile. */
-static void
-lose_device(struct xdp_netdev *port)
-    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
-{
-    VLOG_INFO("%s: device is gone (deleted, moved to another network "
-              "namespace, or another one has its name)",
-              netdev_get_name(port->netdev));
-    port->gone = true;
-    any_lost = true;
-    xdp_port_stop(port);
-}
-
 /* Returns true if the program of 'port' is still on its device. */
 static bool
 has_program(const struct xdp_netdev *port)
@@ -264,7 +246,7 @@ handle_link(struct xdp_netdev *port, const struct change *change)
 
     if (is_on_device(port) && port->ifindex != ifindex
         && if_nametoindex(change->name) == ifindex) {
-        lose_device(port);
+        xdp_port_lose(port);
     } else if (is_on_device(port)
                || (port->device_problem && port->ifindex == ifindex)) {
         xdp_port_check_device(port);
@@ -288,7 +270,7 @@ handle_lost_events(struct xdp_netdev *port,
     OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
 {
     if (is_on_device(port) && !has_device(port)) {
-        lose_device(port);
+        xdp_port_lose(port);
     } else if (is_on_device(port)) {
         refresh_target(port);
         xdp_port_check_device(port);
@@ -341,7 +323,7 @@ handle_device_event(enum xdp_features_event event, int ifindex)
     case XDP_FEATURES_GONE:
         port = find_lost(ifindex);
         if (port) {
-            lose_device(port);
+            xdp_port_lose(port);
         }
         if (at_tc && is_on_device(at_tc) && !at_tc->stale) {
             lose_companion(at_tc);
@@ -418,8 +400,7 @@ xdp_port_finish_losses(void)
     bool any, more;
 
     xdp_lock();
-    any = any_lost;
-    any_lost = false;
+    any = xdp_port_take_any_lost();
     xdp_unlock();
     if (!any) {
         return;

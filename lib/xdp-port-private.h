@@ -27,6 +27,9 @@ void xdp_port_unlock_config(void)
     OVS_RELEASES(xdp_port_config_mutex, xdp_mutex);
 void xdp_port_stop(struct xdp_netdev *)
     OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex);
+void xdp_port_lose(struct xdp_netdev *)
+    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex);
+bool xdp_port_take_any_lost(void) OVS_REQUIRES(xdp_mutex);
 void xdp_port_take_off(struct xdp_netdev *)
     OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex);
 void xdp_port_take_out(struct xdp_netdev *) OVS_REQUIRES(xdp_mutex);

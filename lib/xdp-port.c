@@ -40,6 +40,9 @@ struct ovs_mutex xdp_port_config_mutex = OVS_MUTEX_INITIALIZER;
 static struct ovs_mutex config_turn OVS_ACQ_BEFORE(xdp_port_config_mutex)
     = OVS_MUTEX_INITIALIZER;
 
+/* Was a port lost since xdp_port_take_any_lost() was called? */
+static bool any_lost OVS_GUARDED_BY(xdp_mutex);
+
 /* How many ports are made targets with one hold of the lock: each takes a
  * system call or two. */
 #define TARGETS_BATCH 64
@@ -117,6 +120,46 @@ xdp_port_stop(struct xdp_netdev *port)
     }
     if (port->object) {
         port->leaving = true;
+    }
+}
+
+/* Takes the program off 'port', whose device has left, or is another port's.
+ * xdp_port_finish_losses() does the rest.  Releases 'xdp_mutex' meanwhile. */
+void
+xdp_port_lose(struct xdp_netdev *port)
+{
+    VLOG_INFO("%s: device is gone (deleted, moved to another network "
+              "namespace, or another one has its name or its number)",
+              netdev_get_name(port->netdev));
+    port->gone = true;
+    any_lost = true;
+    xdp_port_stop(port);
+}
+
+/* Returns true if a port was lost since the last call. */
+bool
+xdp_port_take_any_lost(void)
+{
+    bool any = any_lost;
+
+    any_lost = false;
+    return any;
+}
+
+/* Loses the port, other than 'port', that is attached to the device 'ifindex',
+ * as the device of 'port' is now: the number was another device's then, of
+ * which it is not yet known that it is gone, or the device has another name.
+ * Programs would find the flows of the other port.  Releases 'xdp_mutex'
+ * meanwhile. */
+static void
+lose_other(const struct xdp_netdev *port, int ifindex)
+    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
+{
+    struct xdp_netdev *other = xdp_netdev_find_attached(ifindex);
+
+    if (other && other != port) {
+        xdp_port_lose(other);
+        xdp_custody_kick(0);
     }
 }
 
@@ -531,6 +574,7 @@ xdp_port_attach(struct netdev *netdev, int ifindex, uint32_t xdp_flags,
 
     xdp_port_lock_config();
     port = xdp_netdev_lookup(netdev);
+    lose_other(port, ifindex);
     if (tc && (!port || !suits
                || (!must_be_tc && !xdp_netdev_offload_is_on()))) {
         error = EOPNOTSUPP;

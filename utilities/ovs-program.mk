@@ -26,7 +26,8 @@ xdp_all_objects = $(foreach program,$(XDP_PROGRAMS),\
 	$(call xdp_objects,$(program)))
 
 # These look in whenever a lock is taken or given back.  The unit tests stop
-# the clock, too, and count walks over all megaflows and what is cleaned up.
+# the clock, too, count walks over all megaflows and what is cleaned up, and see
+# where sockets are put.
 $(XDP_BUILDDIR)/tests/test-xdp-unit $(XDP_BUILDDIR)/bench/xdp-provider: \
 	XDP_LDFLAGS = \
 	-Wl,--wrap=ovs_mutex_lock_at,--wrap=ovs_mutex_unlock
@@ -34,7 +35,7 @@ $(XDP_BUILDDIR)/tests/test-xdp-unit: XDP_LDFLAGS += \
 	-Wl,--wrap=time_msec,--wrap=pthread_create,--wrap=custody_walk \
 	-Wl,--wrap=xdp_object_unload,--wrap=xdp_companion_destroy \
 	-Wl,--wrap=ovsrcu_quiesce,--wrap=xdp_flow_table_get_port_stats \
-	-Wl,--wrap=xdp_flow_table_set_target
+	-Wl,--wrap=xdp_flow_table_set_target,--wrap=xdp_object_set_socket
 
 # Extra libraries that the offload's sources or the programs use directly.
 .SECONDEXPANSION:

@@ -39,6 +39,7 @@ extern const struct unit_case unit_conntrack[];
 extern const struct unit_case unit_custody[];
 extern const struct unit_case unit_displace[];
 extern const struct unit_case unit_holds[];
+extern const struct unit_case unit_lost[];
 extern const struct unit_case unit_turns[];
 extern const struct unit_case unit_meter[];
 extern const struct unit_case unit_numbers[];
