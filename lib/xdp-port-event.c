@@ -189,16 +189,20 @@ has_companion(const struct xdp_netdev *port)
 
 /* Returns true if the device to which 'port' is attached is still here, and no
  * other one has the port's name.  If it was moved away and came back, AF_XDP
- * and the tables do not know it any more. */
+ * and the tables do not know it any more.
+ *
+ * One that is only renamed keeps its program, unless 'by_name': where its
+ * number is known to have left, another device has it that is here without the
+ * port's name, and at tc, the program and the tables do not tell them apart. */
 static bool
-has_device(const struct xdp_netdev *port)
+has_device(const struct xdp_netdev *port, bool by_name)
     OVS_REQUIRES(xdp_mutex)
 {
     int ifindex = if_nametoindex(netdev_get_name(port->netdev));
     char name[IF_NAMESIZE];
 
-    /* One that is only renamed keeps its program. */
-    return ((ifindex ? ifindex == port->ifindex
+    return ((ifindex || by_name
+             ? ifindex == port->ifindex
              : if_indextoname(port->ifindex, name) != NULL)
             && has_program(port)
             && (!port->object->has_table
@@ -269,7 +273,7 @@ handle_lost_events(struct xdp_netdev *port,
                    const struct change *change OVS_UNUSED)
     OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
 {
-    if (is_on_device(port) && !has_device(port)) {
+    if (is_on_device(port) && !has_device(port, false)) {
         xdp_port_lose(port);
     } else if (is_on_device(port)) {
         refresh_target(port);
@@ -284,23 +288,6 @@ handle_lost_events(struct xdp_netdev *port,
         xdp_port_check_device(port);
     }
     revive(port);
-}
-
-/* Returns the attached port that was on device 'ifindex', which has gone, or
- * NULL.  Another port may be on a device that has got the number since. */
-static struct xdp_netdev *
-find_lost(int ifindex)
-    OVS_REQUIRES(xdp_mutex)
-{
-    struct xdp_netdev *port;
-
-    HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
-        if (is_on_device(port) && port->ifindex == ifindex
-            && !has_device(port)) {
-            return port;
-        }
-    }
-    return NULL;
 }
 
 /* Handles a change of one device. */
@@ -321,8 +308,8 @@ handle_device_event(enum xdp_features_event event, int ifindex)
         break;
 
     case XDP_FEATURES_GONE:
-        port = find_lost(ifindex);
-        if (port) {
+        /* The port may be on a device that has got the number since. */
+        if (port && !has_device(port, true)) {
             xdp_port_lose(port);
         }
         if (at_tc && is_on_device(at_tc) && !at_tc->stale) {

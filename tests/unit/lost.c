@@ -10,6 +10,7 @@
 
 #undef NDEBUG
 #include <linux/if_link.h>
+#include <stdlib.h>
 
 #include "loopback.h"
 #include "megaflows.h"
@@ -21,6 +22,7 @@
 #include "xdp-flow-table-private.h"
 #include "xdp-port-private.h"
 #include "xdp-program.h"
+#include "xdp-tc.h"
 
 /* Where a socket was put last. */
 static uint32_t socket_index;
@@ -122,7 +124,76 @@ test_lost_number(void)
     run(check_numbers);
 }
 
+/* Returns true if port 'i' is attached, and not known to have lost its
+ * device. */
+static bool
+is_on_device(size_t i)
+{
+    const struct xdp_netdev *port;
+    bool is;
+
+    xdp_lock();
+    port = megaflows_port(i);
+    is = port->object && !port->gone;
+    xdp_unlock();
+    return is;
+}
+
+/* Makes port 0 one at tc, on the device 'ifindex', which has not its name. */
+static int
+put_at_tc(int ifindex)
+{
+    struct xdp_netdev *port;
+    struct xdp_tc_fds fds;
+    char *message = NULL;
+    int error;
+
+    xdp_lock();
+    port = megaflows_port(0);
+    port->ifindex = ifindex;
+    port->xdp_flags |= XDP_NETDEV_TC;
+    xdp_object_tc_fds(port->object, &fds);
+    error = xdp_tc_attach(ifindex, fds.flow_table, fds.entry, &port->tc,
+                          &message);
+    if (!error) {
+        error = xdp_flow_table_set_target(port->object->table, port->number,
+                                          ifindex);
+    }
+    xdp_unlock();
+    free(message);
+    return error;
+}
+
+/* test_lost_at_tc() with 'netdev'. */
+static void
+check_at_tc(struct netdev *netdev)
+{
+    const int ifindex = netdev_get_ifindex(netdev);
+
+    if (!xdp_contract_has_tc(&megaflows_object->caps)) {
+        return;
+    }
+    CHECK(!put_at_tc(ifindex));
+
+    /* It may have been renamed. */
+    xdp_port_handle_event(XDP_FEATURES_LOST, 0);
+    CHECK(is_on_device(0) && !is_on_device(1));
+
+    xdp_port_handle_event(XDP_FEATURES_GONE, ifindex);
+    CHECK(!is_on_device(0));
+}
+
+/* The device of a port at tc is gone, and another one, which is no port, has
+ * its number.  A link at tc goes with a device to another namespace, and says
+ * its number there, so it looks as if the port were on the new device. */
+static void
+test_lost_at_tc(void)
+{
+    run(check_at_tc);
+}
+
 const struct unit_case unit_lost[] = {
+    { "lost-at-tc", test_lost_at_tc, NEED_BPF },
     { "lost-number", test_lost_number, NEED_BPF },
     { NULL, NULL, 0 }
 };
