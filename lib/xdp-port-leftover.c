@@ -34,8 +34,10 @@ static struct ovs_list objects OVS_GUARDED_BY(xdp_mutex)
 static size_t n_companions OVS_GUARDED_BY(xdp_mutex);
 static size_t n_objects OVS_GUARDED_BY(xdp_mutex);
 
-/* Companions that may be there when another one is made. */
+/* Companions that may be there when another one is made, and how many are
+ * deleted otherwise: as a port leaves one, there get fewer. */
 #define MAX_COMPANIONS 16
+#define N_DELETED 2
 
 /* Is somebody there who calls xdp_port_clean_up()? */
 static bool has_cleaner OVS_GUARDED_BY(xdp_mutex);
@@ -132,19 +134,20 @@ xdp_port_wait_unloaded(void)
     }
 }
 
-/* Deletes companions until few are left.  Where many ports are made anew, each
- * leaves one, and the worker may not come to them as fast. */
+/* Deletes some companions if there are many.  Where many ports are made anew,
+ * each leaves one, and the worker may not come to them as fast.  But many may
+ * have left theirs at once, and each takes tens of ms. */
 void
 xdp_port_limit_companions(void)
 {
-    bool more;
+    bool more = true;
 
-    do {
+    for (int i = 0; i < N_DELETED && more; i++) {
         xdp_lock();
         more = n_companions > MAX_COMPANIONS;
         xdp_unlock();
         if (more) {
             xdp_port_clean_up();
         }
-    } while (more);
+    }
 }

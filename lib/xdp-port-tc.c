@@ -219,12 +219,14 @@ make_companion(const struct xdp_netdev *port, const struct xdp_object *object,
                         "tun device, make a tap device instead)");
         return EPROTONOSUPPORT;
     }
+    /* That takes its time, in which packets would be lost that come in while
+     * there is no companion. */
+    xdp_port_limit_companions();
     xdp_object_tc_fds(object, &fds);
     error = xdp_tc_attach(ifindex, fds.flow_table, fds.entry, tc, errp);
     if (error) {
         return error;
     }
-    xdp_port_limit_companions();
     error = xdp_companion_create(port->name, port->netdev->n_rxq,
                                  companionp, errp);
     if (error) {

@@ -241,18 +241,36 @@ check_leftovers(struct netdev *netdev)
     CHECK(n_unloaded == 2);
     CHECK(xdp_port_detach(netdev) && n_unloaded == 2);
 
-    /* Companions do not pile up while others are made. */
-    for (int i = 0; i < 100; i++) {
-        leave_companion();
-    }
-    CHECK(n_deleted == 2);
-    xdp_port_limit_companions();
-    CHECK(n_deleted >= 2 + 100 - 20 && n_deleted < 2 + 100);
-
     /* When nobody is there any more, what is left goes, too. */
+    leave_companion();
     xdp_port_set_cleaner(false);
     leave_companion();
-    CHECK(n_unloaded == 3 && n_deleted == 2 + 100 + 1);
+    CHECK(n_unloaded == 3 && n_deleted == 2 + 2);
+    xdp_port_set_cleaner(true);
+}
+
+/* Has companions made while there are many that were left. */
+static void
+check_many_leftovers(void)
+{
+    enum { N = 100 };
+
+    n_deleted = 0;
+    for (int i = 0; i < N; i++) {
+        leave_companion();
+    }
+    CHECK(!n_deleted);
+
+    /* Nobody has to wait until all of them are gone. */
+    xdp_port_limit_companions();
+    CHECK(n_deleted && n_deleted < 4);
+
+    /* They do not pile up, even if each port that is made has left one. */
+    for (int i = 0; i < N; i++) {
+        leave_companion();
+        xdp_port_limit_companions();
+    }
+    CHECK(n_deleted >= 2 * N - 20 && n_deleted < 2 * N);
 }
 
 /* Makes the loopback device of a new namespace a port. */
@@ -270,6 +288,7 @@ leftovers_main(void *aux OVS_UNUSED)
         xdp_port_configure(true, &limits);
         xdp_port_set_cleaner(true);
         check_leftovers(netdev);
+        check_many_leftovers();
         xdp_port_set_cleaner(false);
         xdp_port_configure(false, &none);
         netdev_close(netdev);
