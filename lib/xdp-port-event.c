@@ -154,13 +154,21 @@ refresh_obstacle(struct xdp_netdev *port,
     xdp_port_refresh_obstacle(port);
 }
 
-/* Returns true if the program of 'port' is still on its device. */
+/* Returns true if the program of 'port' is still on its device.  Releases
+ * 'xdp_mutex' while it asks the kernel, which may have to wait for whoever is
+ * just deleting devices. */
 static bool
 has_program(const struct xdp_netdev *port)
+    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
 {
-    return (xdp_netdev_is_tc(port)
-            ? xdp_tc_is_attached(&port->tc)
-            : xdp_device_of_link(port->link_fd) == port->ifindex);
+    bool has;
+
+    xdp_unlock();
+    has = (xdp_netdev_is_tc(port)
+           ? xdp_tc_is_attached(&port->tc)
+           : xdp_device_of_link(port->link_fd) == port->ifindex);
+    xdp_lock();
+    return has;
 }
 
 /* Has 'port', whose companion somebody has deleted, configured again with
@@ -193,10 +201,11 @@ has_companion(const struct xdp_netdev *port)
  *
  * One that is only renamed keeps its program, unless 'by_name': where its
  * number is known to have left, another device has it that is here without the
- * port's name, and at tc, the program and the tables do not tell them apart. */
+ * port's name, and at tc, the program and the tables do not tell them apart.
+ * Releases 'xdp_mutex' meanwhile. */
 static bool
 has_device(const struct xdp_netdev *port, bool by_name)
-    OVS_REQUIRES(xdp_mutex)
+    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
 {
     int ifindex = if_nametoindex(netdev_get_name(port->netdev));
     char name[IF_NAMESIZE];

@@ -40,6 +40,27 @@ __wrap_xdp_object_set_socket(const struct xdp_object *object OVS_UNUSED,
     return 0;
 }
 
+/* How often it was asked which device a link is on, and how often with
+ * 'xdp_mutex'. */
+static unsigned int n_asked, n_asked_locked;
+
+int __real_xdp_device_of_link(int link_fd);
+int __wrap_xdp_device_of_link(int link_fd);
+
+/* The linker has everybody call this for xdp_device_of_link(). */
+int
+__wrap_xdp_device_of_link(int link_fd)
+    OVS_NO_THREAD_SAFETY_ANALYSIS
+{
+    n_asked++;
+    if (ovs_mutex_trylock(&xdp_mutex)) {
+        n_asked_locked++;
+    } else {
+        ovs_mutex_unlock(&xdp_mutex);
+    }
+    return __real_xdp_device_of_link(link_fd);
+}
+
 /* Returns true if programs take packets for some of 'port'. */
 static bool
 finds(const struct xdp_netdev *port)
@@ -192,8 +213,33 @@ test_lost_at_tc(void)
     run(check_at_tc);
 }
 
+/* test_lost_waiting() with 'netdev'. */
+static void
+check_waiting(struct netdev *netdev)
+{
+    const int ifindex = netdev_get_ifindex(netdev);
+
+    CHECK(!xdp_port_attach(netdev, ifindex, XDP_FLAGS_SKB_MODE, true));
+    n_asked = n_asked_locked = 0;
+    xdp_port_handle_event(XDP_FEATURES_LOST, 0);
+    CHECK(n_asked == 1);
+    xdp_port_handle_event(XDP_FEATURES_GONE, ifindex);
+    CHECK(n_asked == 2);
+    CHECK(!n_asked_locked);
+    CHECK(xdp_port_is_attached(netdev));
+}
+
+/* Who asks the kernel about links may have to wait, so it is done without the
+ * lock. */
+static void
+test_lost_waiting(void)
+{
+    run(check_waiting);
+}
+
 const struct unit_case unit_lost[] = {
     { "lost-at-tc", test_lost_at_tc, NEED_BPF },
     { "lost-number", test_lost_number, NEED_BPF },
+    { "lost-waiting", test_lost_waiting, NEED_BPF },
     { NULL, NULL, 0 }
 };
