@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <linux/if_link.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -88,6 +89,17 @@ remove_target(const struct xdp_netdev *port)
     }
 }
 
+/* Returns true if the device of 'port', which is attached, is gone, whether
+ * that is known already or not. */
+static bool
+is_gone(const struct xdp_netdev *port)
+    OVS_REQUIRES(xdp_mutex)
+{
+    char name[IF_NAMESIZE];
+
+    return port->gone || !if_indextoname(port->ifindex, name);
+}
+
 /* Takes the program of 'port' off the device.  Nobody has to wait for the
  * driver, which may stop and start its queues for that: 'xdp_mutex' is
  * released meanwhile.  No flows come to the port any more.
@@ -101,7 +113,7 @@ xdp_port_stop(struct xdp_netdev *port)
     struct xdp_tc tc = port->tc;
     int fd = port->link_fd;
 
-    if (port->object && port->gone) {
+    if (port->object && is_gone(port)) {
         port->leaving = true;
         remove_target(port);
         if (port->object->has_table) {
@@ -689,10 +701,10 @@ xdp_port_detach(struct netdev *netdev)
     port = xdp_netdev_lookup(netdev);
     if (port) {
         detached = port->object || port->gone;
-        port->gone = false;
         port->stale = true;
         xdp_port_take_off(port);
         xdp_port_take_out(port);
+        port->gone = false;
     }
     xdp_port_note_closed(netdev_get_name(netdev));
     xdp_port_unlock_config();

@@ -18,6 +18,7 @@
 #include "ovs-thread.h"
 #include "unit.h"
 #include "util.h"
+#include "watch.h"
 #include "xdp-custody-private.h"
 #include "xdp-flow-table-private.h"
 #include "xdp-port-private.h"
@@ -237,9 +238,68 @@ test_lost_waiting(void)
     run(check_waiting);
 }
 
+/* How often the lock was given back while programs sent packets to the device
+ * of port 0, or took some for those of the port. */
+static unsigned int n_used;
+
+/* Counts that. */
+static void
+count_used(void)
+    OVS_REQUIRES(xdp_mutex)
+{
+    const struct xdp_netdev *port = megaflows_port(0);
+    const struct xdp_target *target;
+
+    if (port && port->object) {
+        target = &port->object->table->targets[port->number];
+        n_used += target->ifindex || finds(port);
+    }
+}
+
+/* test_lost_removed() with 'netdev', the device of which is there, but has
+ * another number. */
+static void
+check_removed(struct netdev *netdev)
+{
+    const int ifindex = netdev_get_ifindex(netdev);
+    const struct xdp_netdev *port;
+    int error;
+
+    if (!megaflows_object->table->targets) {
+        return;
+    }
+    xdp_lock();
+    port = megaflows_port(0);
+    error = xdp_flow_table_set_target(port->object->table, port->number,
+                                      ifindex);
+    n_used = 0;
+    count_used();
+    xdp_unlock();
+    CHECK(!error && n_used == 1);
+
+    n_used = 0;
+    watch_func = count_used;
+    watch_begin();
+    CHECK(xdp_port_detach(&megaflow_netdevs[0]));
+    watch_end("port without a device removed");
+    watch_func = NULL;
+    CHECK(watch.n_held > 4 && !xdp_custody_n_offloaded());
+    CHECK(!n_used);
+}
+
+/* A port is removed whose device is gone, which nobody has read yet: before
+ * its flows leave, nothing is sent to the number, which another device may
+ * get. */
+static void
+test_lost_removed(void)
+{
+    run(check_removed);
+}
+
 const struct unit_case unit_lost[] = {
     { "lost-at-tc", test_lost_at_tc, NEED_BPF },
     { "lost-number", test_lost_number, NEED_BPF },
+    { "lost-removed", test_lost_removed, NEED_BPF },
     { "lost-waiting", test_lost_waiting, NEED_BPF },
     { NULL, NULL, 0 }
 };

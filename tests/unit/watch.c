@@ -24,6 +24,7 @@
 struct watch watch;
 const struct netdev *watch_netdev;
 const struct ds *watch_report;
+void (*watch_func)(void);
 
 /* While 'watching': how many megaflows were in XDP when the lock was last
  * given back, and holds by the binary logarithm of their microseconds. */
@@ -149,6 +150,9 @@ __wrap_ovs_mutex_unlock(const struct ovs_mutex *mutex)
         watch.max_calls = MAX(watch.max_calls, n_calls);
         n_calls = 0;
         watch.n_open += watch_netdev && is_open(watch_netdev);
+        if (watch_func) {
+            watch_func();
+        }
         if (watch_report) {
             unsigned int n_ports = watch_count_ports(watch_report, report_len);
 

@@ -45,6 +45,9 @@ extern struct watch {
 extern const struct netdev *watch_netdev;
 extern const struct ds *watch_report;
 
+/* If nonnull, called before the lock is given back. */
+extern void (*watch_func)(void);
+
 void watch_begin(void);
 void watch_end(const char *what);
 uint64_t watch_count_displaced(void);
