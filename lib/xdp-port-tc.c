@@ -16,6 +16,7 @@
 #include "openvswitch/shash.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
+#include "sset.h"
 #include "timeval.h"
 #include "util.h"
 #include "xdp-abi-tc.h"
@@ -36,6 +37,7 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
  * is configured again. */
 #define FAILURE_INTERVAL 500
 #define FAILURE_MAX_SHIFT 7
+#define FAILURE_MAX_INTERVAL (FAILURE_INTERVAL << FAILURE_MAX_SHIFT)
 
 /* How often in a row until best-effort mode goes on with other modes. */
 #define FAILURE_TRIES 3
@@ -61,12 +63,19 @@ static struct shash failures OVS_GUARDED_BY(xdp_mutex)
 
 /* Failures. */
 
+/* Returns true if 'failure' does not count any more when the next one
+ * comes. */
+static bool
+is_over(const struct failure *failure, long long int now)
+{
+    return failure->next_try < now - FAILURE_MAX_INTERVAL;
+}
+
 /* Notes that a companion for 'port' was made in vain, because of 'message',
  * unless that is known already. */
 void
 xdp_port_tc_note_failure(const struct xdp_netdev *port, const char *message)
 {
-    const int max_interval = FAILURE_INTERVAL << FAILURE_MAX_SHIFT;
     struct failure *failure = shash_find_data(&failures, port->name);
     long long int now = time_msec();
 
@@ -75,11 +84,11 @@ xdp_port_tc_note_failure(const struct xdp_netdev *port, const char *message)
         shash_add(&failures, port->name, failure);
     } else if (failure->retry && failure->next_try > now) {
         return;
-    } else if (failure->next_try < now - max_interval) {
+    } else if (is_over(failure, now)) {
         failure->n = 0;
     }
     failure->next_try = now + MIN(FAILURE_INTERVAL << failure->n,
-                                  max_interval);
+                                  FAILURE_MAX_INTERVAL);
     failure->retry = true;
     failure->n = MIN(failure->n + 1, FAILURE_MAX_SHIFT);
     xdp_port_replace_string(&failure->message, message);
@@ -133,15 +142,47 @@ xdp_port_tc_is_pending(const char *name)
     return failure && failure->retry && failure->n <= FAILURE_TRIES;
 }
 
+/* Forgets failures that do not count any more, if there is no port of which
+ * somebody could ask why it is not at tc: names of containers do not come
+ * again. */
+static void
+forget_failures(long long int now)
+    OVS_REQUIRES(xdp_mutex)
+{
+    struct sset names = SSET_INITIALIZER(&names);
+    const struct xdp_netdev *port;
+    struct shash_node *node;
+
+    HMAP_FOR_EACH (port, node, xdp_netdev_all()) {
+        sset_add(&names, port->name);
+    }
+    SHASH_FOR_EACH_SAFE (node, &failures) {
+        struct failure *failure = node->data;
+
+        if (!failure->retry && is_over(failure, now)
+            && !sset_contains(&names, node->name)) {
+            free(failure->message);
+            free(failure);
+            shash_delete(&failures, node);
+        }
+    }
+    sset_destroy(&names);
+}
+
 /* Returns true if it is time to configure ports again for which a companion
  * was made in vain.  Lessens '*next' to the next such time. */
 bool
 xdp_port_tc_retry(long long int *next)
 {
+    static long long int next_forget = LLONG_MIN;
     long long int now = time_msec();
     struct shash_node *node;
     bool retry = false;
 
+    if (now >= next_forget) {
+        forget_failures(now);
+        next_forget = now + FAILURE_MAX_INTERVAL;
+    }
     SHASH_FOR_EACH (node, &failures) {
         struct failure *failure = node->data;
 

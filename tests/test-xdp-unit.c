@@ -46,6 +46,7 @@ static const struct unit_case *const suites[] = {
     unit_port,                  /* Before what leaves maps to be closed. */
     unit_numbers,
     unit_holds,
+    unit_failures,
     unit_lost,
     unit_turns,
     unit_custody,

@@ -38,6 +38,7 @@ extern const struct unit_case unit_conns[];
 extern const struct unit_case unit_conntrack[];
 extern const struct unit_case unit_custody[];
 extern const struct unit_case unit_displace[];
+extern const struct unit_case unit_failures[];
 extern const struct unit_case unit_holds[];
 extern const struct unit_case unit_lost[];
 extern const struct unit_case unit_turns[];
