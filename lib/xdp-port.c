@@ -533,6 +533,7 @@ attach(struct xdp_netdev *port, const char *option, int ifindex,
         *errp = xasprintf("adding the companion to the devices to redirect to "
                           "failed (%s)", ovs_strerror(error));
         *in_mode = true;
+        xdp_port_stop(port);
         xdp_port_take_out(port);
         xdp_port_tc_note_failure(port, *errp);
         return error;
