@@ -91,7 +91,7 @@ out:
     if (port && port->vlan_visible != vlan_visible) {
         port->vlan_visible = vlan_visible;
         if (port->object) {
-            xdp_port_refresh_obstacle(port);
+            xdp_port_refresh_obstacle(port, xdp_port_no_pause);
         }
     }
     xdp_port_unlock_config();

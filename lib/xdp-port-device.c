@@ -149,9 +149,10 @@ set_peer(struct xdp_netdev *port, const struct xdp_view *device)
 
 /* Notes whether packets reach a program behind 'port' unfinished, as 'device'
  * says, and has flows that lead there leave XDP, or come back, if they have
- * to.  Releases 'xdp_mutex' meanwhile. */
+ * to.  Releases 'xdp_mutex' meanwhile, and calls 'pause' then. */
 static void
-set_unfinished(struct xdp_netdev *port, const struct xdp_view *device)
+set_unfinished(struct xdp_netdev *port, const struct xdp_view *device,
+               void (*pause)(void))
     OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
 {
     size_t position = 0;
@@ -171,6 +172,7 @@ set_unfinished(struct xdp_netdev *port, const struct xdp_view *device)
         }
         while (xdp_custody_evict_leading_some(port, &position)) {
             xdp_unlock();
+            pause();
             xdp_lock();
         }
         xdp_port_tc_set_gro(port);
@@ -197,11 +199,18 @@ xdp_port_tell_unfinished(void)
     }
 }
 
+/* For xdp_port_refresh_obstacle(): does nothing. */
+void
+xdp_port_no_pause(void)
+{
+}
+
 /* Looks at the device of 'port', which is attached, and has the flows of the
  * port leave XDP, or come back, if they have to.  Releases 'xdp_mutex'
- * meanwhile. */
+ * meanwhile, and calls 'pause' between two pieces of that: whoever has no
+ * pointers that RCU protects has it quiesce. */
 void
-xdp_port_refresh_obstacle(struct xdp_netdev *port)
+xdp_port_refresh_obstacle(struct xdp_netdev *port, void (*pause)(void))
 {
     bool tc = xdp_netdev_is_tc(port), gro_list = false;
     size_t position = 0;
@@ -231,7 +240,7 @@ xdp_port_refresh_obstacle(struct xdp_netdev *port)
         };
     }
     set_peer(port, &device);
-    set_unfinished(port, &device);
+    set_unfinished(port, &device, pause);
     obstacle = find_obstacle(port, &device, gro_list, &help);
     if (nullable_string_is_equal(port->obstacle_help, help)) {
         free(help);
@@ -245,6 +254,7 @@ xdp_port_refresh_obstacle(struct xdp_netdev *port)
         VLOG_WARN("%s: %s", netdev_get_name(port->netdev), help);
         while (xdp_custody_evict_ingress_some(port, &position)) {
             xdp_unlock();
+            pause();
             xdp_lock();
         }
     } else {

@@ -151,7 +151,7 @@ refresh_obstacle(struct xdp_netdev *port,
                  const struct change *change OVS_UNUSED)
     OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
 {
-    xdp_port_refresh_obstacle(port);
+    xdp_port_refresh_obstacle(port, ovsrcu_quiesce);
 }
 
 /* Returns true if the program of 'port' is still on its device.  Releases

@@ -36,7 +36,8 @@ void xdp_port_take_out(struct xdp_netdev *) OVS_REQUIRES(xdp_mutex);
 
 /* xdp-port-device.c. */
 void xdp_port_tell_unfinished(void) OVS_REQUIRES(xdp_mutex);
-void xdp_port_refresh_obstacle(struct xdp_netdev *)
+void xdp_port_no_pause(void);
+void xdp_port_refresh_obstacle(struct xdp_netdev *, void (*pause)(void))
     OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex);
 void xdp_port_check_device(struct xdp_netdev *)
     OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex);

@@ -314,7 +314,7 @@ xdp_port_add_socket(int ifindex, uint32_t queue, int xsk_fd)
                      ovs_strerror(error));
         } else if (is_zerocopy(xsk_fd)) {
             port->zerocopy = true;
-            xdp_port_refresh_obstacle(port);
+            xdp_port_refresh_obstacle(port, xdp_port_no_pause);
         }
     }
     xdp_unlock();

@@ -538,7 +538,7 @@ attach(struct xdp_netdev *port, const char *option, int ifindex,
         xdp_port_tc_note_failure(port, *errp);
         return error;
     }
-    xdp_port_refresh_obstacle(port);
+    xdp_port_refresh_obstacle(port, xdp_port_no_pause);
     evict_tunnels(port);
     port->leaving = false;
     if (port->companion) {

@@ -223,6 +223,7 @@ test_holds_obstacle(void)
     watch_begin();
     xdp_port_handle_event(XDP_FEATURES_LINK, lo);
     watch_end("large MTU");
+    CHECK(watch.n_held > 4 && watch.n_quiesced >= watch.n_held / 2);
     xdp_lock();
     obstacle = megaflows_port(0)->obstacle;
     xdp_unlock();
