@@ -26,8 +26,8 @@ xdp_all_objects = $(foreach program,$(XDP_PROGRAMS),\
 	$(call xdp_objects,$(program)))
 
 # These look in whenever a lock is taken or given back.  The unit tests stop
-# the clock, too, count walks over all megaflows and what is cleaned up, and see
-# where sockets are put, and with which locks links are looked at.
+# the clock, too, count walks over all megaflows and what is cleaned up, and
+# see where sockets are put, and with which locks links are looked at.
 $(XDP_BUILDDIR)/tests/test-xdp-unit $(XDP_BUILDDIR)/bench/xdp-provider: \
 	XDP_LDFLAGS = \
 	-Wl,--wrap=ovs_mutex_lock_at,--wrap=ovs_mutex_unlock
