@@ -617,8 +617,11 @@ test_displace_wait(void)
     CHECK(ovs_list_size(&custody_refused[XDP_REASON_FLOWS_FULL]) == N_PLACES);
     xdp_unlock();
 
+    /* On a busy machine a pass may lose its patience with one of the maps. */
     unblock_pool();
-    CHECK(pass_second(rate_late));
+    for (int i = 0; i < 60 && count_displaced() - n_before < N_PLACES; i++) {
+        CHECK(pass_second(rate_late));
+    }
     CHECK(count_displaced() - n_before == N_PLACES);
     CHECK(are_in_xdp(N_PLACES, true));
     end();

@@ -336,7 +336,7 @@ static void
 test_holds_displace(void)
 {
     struct dpif_flow_stats stats;
-    unsigned int n_spare;
+    unsigned int n_spare, n_wanted;
     bool offloaded, unfinished;
 
     megaflows.n = MAX(holds_flows, 400);
@@ -344,13 +344,18 @@ test_holds_displace(void)
     megaflows.n_masks = 100;
     /* As many as there are slots to spare, but half of them for others. */
     n_spare = megaflows.n_places / 32 + 64;
+    n_wanted = n_spare - n_spare / 2;
     clock_stop();
     if (!megaflows_begin()) {
         clock_run();
         return;
     }
+    /* Five seconds, or more on a machine that is so busy that a pass loses its
+     * patience with one of the masks. */
     watch_begin();
-    for (unsigned int seconds = 0; seconds < 5; seconds++) {
+    for (unsigned int seconds = 0;
+         seconds < 5 || (seconds < 60 && watch_count_displaced() < n_wanted);
+         seconds++) {
         clock_advance(1000);
         for (unsigned int i = megaflows.n_places; i < megaflows.n; i++) {
             ovs_u128 ufid = megaflow_ufid(i);
@@ -365,11 +370,10 @@ test_holds_displace(void)
             unfinished = xdp_custody_displace();
             CHECK(watch.n_quiesced == watch.n_held);
             usleep(1000);
-        } while (unfinished
-                 && watch_count_displaced() < n_spare - n_spare / 2);
+        } while (unfinished && watch_count_displaced() < n_wanted);
     }
     watch_end("displaced");
-    CHECK(watch_count_displaced() == n_spare - n_spare / 2);
+    CHECK(watch_count_displaced() == n_wanted);
     CHECK(xdp_custody_n_offloaded() == megaflows.n_places);
     CHECK(watch.max_displaced && watch.max_displaced <= MAX_MOVED / 2);
     CHECK(watch.max_made <= 1);

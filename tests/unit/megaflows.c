@@ -321,6 +321,26 @@ get_limits(void)
     };
 }
 
+/* Puts megaflow 'i'.  On a busy machine, the table may be a busy one for too
+ * long; the place is its own nevertheless, and not that of a later one.
+ * Returns 0 or a positive errno value. */
+static int
+put_in_order(unsigned int i)
+{
+    bool any_busy;
+
+    if (!megaflow_put(i)) {
+        return EINVAL;
+    }
+    xdp_lock();
+    any_busy = !ovs_list_is_empty(&custody_refused[XDP_REASON_BUSY]);
+    xdp_unlock();
+    if (any_busy) {
+        megaflows_retry(XDP_REASON_BIT(XDP_REASON_BUSY));
+    }
+    return 0;
+}
+
 /* Makes ports and the megaflows that 'megaflows' describes, all of which are
  * in XDP, or as many as the table holds, or none if 'late'.  Returns false,
  * with the case failed, if that cannot be. */
@@ -374,10 +394,8 @@ megaflows_begin(void)
 
     megaflows_set_offload(!megaflows.late);
     for (unsigned int i = 0; i < megaflows.n && !error; i++) {
-        error = !megaflow_put(i);
+        error = put_in_order(i);
     }
-    /* On a busy machine the table may have been a busy one for too long. */
-    megaflows_retry(XDP_REASON_BIT(XDP_REASON_BUSY));
     megaflows_set_offload(true);
     n_offloaded = megaflows.late ? 0 : MIN(megaflows.n, limits.n_flows);
     if (xdp_custody_n_offloaded() != n_offloaded) {
