@@ -75,6 +75,7 @@ static const struct unit_case *const suites[] = {
 
 /* How the current case, and all of them, went. */
 static char *why;               /* Why it failed, NULL if it has not. */
+static const char *why_skipped; /* Why it could not tell, NULL if it could. */
 static unsigned int n_passed, n_failed, n_skipped;
 
 /* Notes that the current case fails, unless it has already. */
@@ -88,6 +89,14 @@ fail(const char *format, ...)
         why = xvasprintf(format, args);
         va_end(args);
     }
+}
+
+/* Notes that the current case has found out that it cannot tell, because of
+ * 'reason', a constant. */
+void
+skip(const char *reason)
+{
+    why_skipped = reason;
 }
 
 /* Prints the help. */
@@ -155,12 +164,16 @@ run_case(const struct unit_case *t)
         if (why) {
             printf("not ok %s: %s\n", t->name, why);
             n_failed++;
+        } else if (why_skipped) {
+            printf("skip %s: %s\n", t->name, why_skipped);
+            n_skipped++;
         } else {
             printf("ok %s\n", t->name);
             n_passed++;
         }
         free(why);
         why = NULL;
+        why_skipped = NULL;
     }
     fflush(stdout);
 }

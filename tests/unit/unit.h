@@ -72,6 +72,7 @@ extern const struct unit_case unit_upcall[];
 extern const struct unit_case unit_userspace[];
 
 void fail(const char *format, ...) OVS_PRINTF_FORMAT(1, 2);
+void skip(const char *reason);
 
 /* Ends the current case with a failure if 'COND' is false. */
 #define CHECK(COND)                                             \
