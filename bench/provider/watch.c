@@ -31,8 +31,9 @@
  * does not come later.
  *
  * Of the second thread, it is the latter, less what those who had the lock
- * meanwhile, or were the next to have it, have lost in that way.  The time
- * that passed is given, too.
+ * meanwhile, or were the next to have it, have lost in that way, or less the
+ * time for which any CPU was away, if that is more: such a timer on each CPU
+ * tells.  The time that passed is given, too.
  */
 
 #include <config.h>
@@ -70,6 +71,24 @@ struct histogram {
 /* How often a thread is interrupted, in nanoseconds. */
 #define TICK 100000
 
+/* How many of these a timer remembers, a power of 2; for how many CPUs there
+ * can be one; and how many gaps between them are looked at. */
+#define N_TICKS 16384
+#define MAX_CPUS 256
+#define MAX_GAPS 256
+
+/* What perf notes each time. */
+struct tick {
+    struct perf_event_header header;
+    uint64_t time;
+};
+
+/* A time in which a CPU was away. */
+struct gap {
+    uint64_t begin;
+    uint64_t end;
+};
+
 /* A point in the life of a thread. */
 struct moment {
     uint64_t time;
@@ -98,6 +117,10 @@ static atomic_uint64_t lost;
  * already. */
 static __thread uint64_t last_without_cpu;
 static __thread bool is_second;
+
+/* Of the CPUs. */
+static const struct perf_event_mmap_page *timers[MAX_CPUS];
+static size_t n_timers;
 
 /* The second thread. */
 static struct flow_set set;
@@ -131,51 +154,116 @@ without_cpu(void)
     return sscanf(text, "%*u %llu", &waited) == 1 ? waited : 0;
 }
 
-/* Returns what says how often the timer has interrupted this thread, which
- * gets one if it has none. */
+/* Starts a timer that interrupts this thread, or 'cpu' if that is not
+ * negative, and notes each time. */
 static const struct perf_event_mmap_page *
-get_ticks(void)
+start_timer(int cpu)
 {
-    static __thread const struct perf_event_mmap_page *ticks;
+    struct perf_event_attr attr = {
+        .type = PERF_TYPE_SOFTWARE,
+        .size = sizeof attr,
+        .config = PERF_COUNT_SW_CPU_CLOCK,
+        .sample_period = TICK,
+        .sample_type = PERF_SAMPLE_TIME,
+        .use_clockid = 1,
+        .clockid = CLOCK_MONOTONIC,
+    };
+    int fd = syscall(SYS_perf_event_open, &attr, cpu < 0 ? 0 : -1, cpu, -1,
+                     PERF_FLAG_FD_CLOEXEC);
+    void *p;
 
-    if (!ticks) {
-        struct perf_event_attr attr = {
-            .type = PERF_TYPE_SOFTWARE,
-            .size = sizeof attr,
-            .config = PERF_COUNT_SW_CPU_CLOCK,
-            .sample_period = TICK,
-            .sample_type = PERF_SAMPLE_IP,
-        };
-        long page_size = sysconf(_SC_PAGESIZE);
-        int fd = syscall(SYS_perf_event_open, &attr, 0, -1, -1,
-                         PERF_FLAG_FD_CLOEXEC);
-        void *p;
-
-        if (fd < 0) {
-            ovs_fatal(errno, "asking perf for a timer failed");
-        }
-        /* What is mapped for reading only is written again and again. */
-        p = mmap(NULL, 2 * page_size, PROT_READ, MAP_SHARED, fd, 0);
-        if (p == MAP_FAILED) {
-            ovs_fatal(errno, "mapping the samples of a timer failed");
-        }
-        close(fd);
-        ticks = p;
+    if (fd < 0) {
+        ovs_fatal(errno, "asking perf for a timer failed");
     }
-    return ticks;
+    /* What is mapped for reading only is written again and again. */
+    p = mmap(NULL, sysconf(_SC_PAGESIZE) + N_TICKS * sizeof(struct tick),
+             PROT_READ, MAP_SHARED, fd, 0);
+    if (p == MAP_FAILED) {
+        ovs_fatal(errno, "mapping the samples of a timer failed");
+    }
+    close(fd);
+    return p;
 }
 
-/* Returns how often the timer has interrupted this thread. */
+/* Returns how often 'timer' has interrupted anything. */
 static uint64_t
-get_n_ticks(void)
+get_n_ticks(const struct perf_event_mmap_page *timer)
 {
-    const struct {
-        struct perf_event_header header;
-        uint64_t ip;
-    } sample;
+    uint64_t head = *(volatile const uint64_t *) &timer->data_head;
 
-    return (*(volatile const uint64_t *) &get_ticks()->data_head
-            / sizeof sample);
+    atomic_thread_fence(memory_order_acquire);
+    return head / sizeof(struct tick);
+}
+
+/* Returns how often a timer has interrupted this thread. */
+static uint64_t
+get_own_n_ticks(void)
+{
+    static __thread const struct perf_event_mmap_page *timer;
+
+    if (!timer) {
+        timer = start_timer(-1);
+    }
+    return get_n_ticks(timer);
+}
+
+/* Adds to 'gaps', of which there are '*n', those between 'begin' and 'end' in
+ * which the CPU of 'timer' was away. */
+static void
+find_gaps(const struct perf_event_mmap_page *timer, uint64_t begin,
+          uint64_t end, struct gap *gaps, size_t *n)
+{
+    const struct tick *ticks = (const void *) ((const char *) timer
+                                               + sysconf(_SC_PAGESIZE));
+    uint64_t i = get_n_ticks(timer);
+    uint64_t oldest = i > N_TICKS ? i - N_TICKS : 0;
+    uint64_t next = end;
+
+    while (i-- > oldest && next > begin && *n < MAX_GAPS) {
+        uint64_t time = ticks[i % N_TICKS].time;
+
+        if (time < next) {
+            if (next - time > 2 * TICK) {
+                gaps[(*n)++] = (struct gap) {
+                    .begin = MAX(begin, time + TICK), .end = next
+                };
+            }
+            next = time;
+        }
+    }
+}
+
+/* For qsort(): sorts by 'begin'. */
+static int
+compare_gaps(const void *a_, const void *b_)
+{
+    const struct gap *a = a_, *b = b_;
+
+    return a->begin < b->begin ? -1 : a->begin > b->begin;
+}
+
+/* Returns for how many nanoseconds between 'begin' and 'end' a CPU was
+ * away. */
+static uint64_t
+get_away(uint64_t begin, uint64_t end)
+{
+    struct gap gaps[MAX_GAPS];
+    uint64_t away = 0;
+    size_t n = 0;
+
+    for (size_t i = 0; i < n_timers; i++) {
+        find_gaps(timers[i], begin, end, gaps, &n);
+    }
+    qsort(gaps, n, sizeof *gaps, compare_gaps);
+    for (size_t i = 0; i < n; i++) {
+        uint64_t from = MAX(gaps[i].begin, begin);
+
+        if (gaps[i].end > from) {
+            away += gaps[i].end - from;
+            begin = gaps[i].end;
+        }
+    }
+    return away;
 }
 
 /* Returns what it is now. */
@@ -188,7 +276,7 @@ get_moment(void)
 
     getrusage(RUSAGE_THREAD, &usage);
     m.n_sleeps = usage.ru_nvcsw;
-    m.n_ticks = get_n_ticks();
+    m.n_ticks = get_own_n_ticks();
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
     m.cpu = ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
     atomic_read_relaxed(&lost, &m.lost);
@@ -265,7 +353,8 @@ add_stall(const struct moment *begin)
     histogram_add(&stalls, wall,
                   end.n_sleeps == begin->n_sleeps
                   ? MIN(ran(begin, &end), wall)
-                  : minus(ns, end.lost - begin->lost));
+                  : minus(ns, MAX(end.lost - begin->lost,
+                                  get_away(begin->time, end.time))));
 }
 
 /* Adds 'h' to the reply, with 'prefix' in front of each name. */
@@ -347,6 +436,12 @@ void
 watch_start(const struct flow_set *set_)
 {
     set = *set_;
+    if (!n_timers) {
+        n_timers = MIN(sysconf(_SC_NPROCESSORS_ONLN), MAX_CPUS);
+        for (size_t i = 0; i < n_timers; i++) {
+            timers[i] = start_timer(i);
+        }
+    }
     memset(&stalls, 0, sizeof stalls);
     xdp_lock();
     memset(&holds, 0, sizeof holds);
