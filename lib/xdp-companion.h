@@ -47,5 +47,6 @@ bool xdp_companion_restore(const struct xdp_companion *, int ifindex,
                            int *error);
 int xdp_companion_set_gro(struct xdp_companion *, bool on);
 void xdp_companion_destroy(struct xdp_companion *);
+void xdp_companion_destroy_all(struct ovs_list *companions);
 
 #endif /* xdp-companion.h */

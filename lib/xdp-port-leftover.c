@@ -5,7 +5,7 @@
  *
  * To delete a companion, or to unload an object, takes long.  Who removes a
  * port may hold locks of OVS, so that is left to the worker, once that runs,
- * and done one by one.  Before that there are no flows of which anybody could
+ * and done in pieces.  Before that there are no flows of which anybody could
  * wait for the statistics, and it is done at once.
  *
  * The kernel forgets objects when the process ends, and xdp-companion.c has
@@ -34,10 +34,12 @@ static struct ovs_list objects OVS_GUARDED_BY(xdp_mutex)
 static size_t n_companions OVS_GUARDED_BY(xdp_mutex);
 static size_t n_objects OVS_GUARDED_BY(xdp_mutex);
 
-/* Companions that may be there when another one is made, and how many are
- * deleted otherwise: as a port leaves one, there get fewer. */
+/* How many companions are deleted at a time, which takes tens of ms, during
+ * which nobody else can change devices. */
+#define N_DELETED 32
+
+/* Companions that may be there when another one is made. */
 #define MAX_COMPANIONS 16
-#define N_DELETED 2
 
 /* Is somebody there who calls xdp_port_clean_up()? */
 static bool has_cleaner OVS_GUARDED_BY(xdp_mutex);
@@ -62,21 +64,22 @@ xdp_port_put_object(struct xdp_object *object)
     }
 }
 
-/* Deletes a companion or, if there is none that was left, unloads an object.
- * Returns true if there is more to do. */
+/* Deletes some companions or, if there is none that was left, unloads an
+ * object.  Returns true if there is more to do. */
 bool
 xdp_port_clean_up(void)
 {
-    struct xdp_companion *companion = NULL;
+    struct ovs_list some = OVS_LIST_INITIALIZER(&some);
     struct xdp_object *object = NULL;
     bool more;
 
     ovs_mutex_lock(&clean_mutex);
     xdp_lock();
     if (!ovs_list_is_empty(&companions)) {
-        companion = CONTAINER_OF(ovs_list_pop_front(&companions),
-                                 struct xdp_companion, list_node);
-        n_companions--;
+        for (int i = 0; i < N_DELETED && n_companions; i++) {
+            ovs_list_push_back(&some, ovs_list_pop_front(&companions));
+            n_companions--;
+        }
     } else if (!ovs_list_is_empty(&objects)) {
         object = CONTAINER_OF(ovs_list_pop_front(&objects),
                               struct xdp_object, list_node);
@@ -84,7 +87,9 @@ xdp_port_clean_up(void)
     xdp_unlock();
 
     /* The programs of a companion are those of its object. */
-    xdp_companion_destroy(companion);
+    if (!ovs_list_is_empty(&some)) {
+        xdp_companion_destroy_all(&some);
+    }
     xdp_object_unload(object);
 
     xdp_lock();
@@ -135,19 +140,17 @@ xdp_port_wait_unloaded(void)
 }
 
 /* Deletes some companions if there are many.  Where many ports are made anew,
- * each leaves one, and the worker may not come to them as fast.  But many may
- * have left theirs at once, and each takes tens of ms. */
+ * each leaves one, and the worker may not come to them as fast.  Those that are
+ * left then are for the worker, or for who makes the next one. */
 void
 xdp_port_limit_companions(void)
 {
-    bool more = true;
+    bool many;
 
-    for (int i = 0; i < N_DELETED && more; i++) {
-        xdp_lock();
-        more = n_companions > MAX_COMPANIONS;
-        xdp_unlock();
-        if (more) {
-            xdp_port_clean_up();
-        }
+    xdp_lock();
+    many = n_companions > MAX_COMPANIONS;
+    xdp_unlock();
+    if (many) {
+        xdp_port_clean_up();
     }
 }

@@ -6,6 +6,7 @@
 # directory.
 
 xdp_test_programs = \
+	tests/test-xdp-companion \
 	tests/test-xdp-custody \
 	tests/test-xdp-nesting \
 	tests/test-xdp-oracle \

@@ -27,16 +27,19 @@ xdp_all_objects = $(foreach program,$(XDP_PROGRAMS),\
 
 # These look in whenever a lock is taken or given back.  The unit tests stop
 # the clock, too, count walks over all megaflows and what is cleaned up, and
-# see where sockets are put, and with which locks links are looked at.
+# see where sockets are put, and with which locks links are looked at.  The tests
+# of companions count requests to delete devices.
 $(XDP_BUILDDIR)/tests/test-xdp-unit $(XDP_BUILDDIR)/bench/xdp-provider: \
 	XDP_LDFLAGS = \
 	-Wl,--wrap=ovs_mutex_lock_at,--wrap=ovs_mutex_unlock
 $(XDP_BUILDDIR)/tests/test-xdp-unit: XDP_LDFLAGS += \
 	-Wl,--wrap=time_msec,--wrap=pthread_create,--wrap=custody_walk \
-	-Wl,--wrap=xdp_object_unload,--wrap=xdp_companion_destroy \
+	-Wl,--wrap=xdp_object_unload,--wrap=xdp_companion_destroy_all \
 	-Wl,--wrap=ovsrcu_quiesce,--wrap=xdp_flow_table_get_port_stats \
 	-Wl,--wrap=xdp_flow_table_set_target,--wrap=xdp_object_set_socket \
 	-Wl,--wrap=xdp_device_of_link
+$(XDP_BUILDDIR)/tests/test-xdp-companion: XDP_LDFLAGS = \
+	-Wl,--wrap=nl_transact
 
 # Extra libraries that the offload's sources or the programs use directly.
 .SECONDEXPANSION:
