@@ -140,8 +140,8 @@ xdp_port_wait_unloaded(void)
 }
 
 /* Deletes some companions if there are many.  Where many ports are made anew,
- * each leaves one, and the worker may not come to them as fast.  Those that are
- * left then are for the worker, or for who makes the next one. */
+ * each leaves one, and the worker may not come to them as fast.  Those that
+ * are left then are for the worker, or for who makes the next one. */
 void
 xdp_port_limit_companions(void)
 {

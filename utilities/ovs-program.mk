@@ -27,8 +27,8 @@ xdp_all_objects = $(foreach program,$(XDP_PROGRAMS),\
 
 # These look in whenever a lock is taken or given back.  The unit tests stop
 # the clock, too, count walks over all megaflows and what is cleaned up, and
-# see where sockets are put, and with which locks links are looked at.  The tests
-# of companions count requests to delete devices.
+# see where sockets are put, and with which locks links are looked at.  The
+# tests of companions count requests to delete devices.
 $(XDP_BUILDDIR)/tests/test-xdp-unit $(XDP_BUILDDIR)/bench/xdp-provider: \
 	XDP_LDFLAGS = \
 	-Wl,--wrap=ovs_mutex_lock_at,--wrap=ovs_mutex_unlock
