@@ -22,6 +22,7 @@
 #include "xdp-device.h"
 #include "xdp-ethtool.h"
 #include "xdp-program.h"
+#include "xdp-tc.h"
 #include "xdp-view.h"
 
 VLOG_DEFINE_THIS_MODULE(xdp_port_device);
@@ -197,6 +198,36 @@ xdp_port_tell_unfinished(void)
             xdp_custody_kick(XDP_RETRY_TARGETS);
         }
     }
+}
+
+/* Returns the index of the device 'name', or 0 if there is none.  Releases
+ * 'xdp_mutex' while it asks the kernel, which may start a program that looks
+ * for a module of that name. */
+int
+xdp_port_index_of(const char *name)
+{
+    int ifindex;
+
+    xdp_unlock();
+    ifindex = if_nametoindex(name);
+    xdp_lock();
+    return ifindex;
+}
+
+/* Returns true if the program of 'port' is still on its device.  Releases
+ * 'xdp_mutex' while it asks the kernel, which may have to wait for whoever is
+ * just deleting devices. */
+bool
+xdp_port_has_program(const struct xdp_netdev *port)
+{
+    bool has;
+
+    xdp_unlock();
+    has = (xdp_netdev_is_tc(port)
+           ? xdp_tc_is_attached(&port->tc)
+           : xdp_device_of_link(port->link_fd) == port->ifindex);
+    xdp_lock();
+    return has;
 }
 
 /* For xdp_port_refresh_obstacle(): does nothing. */

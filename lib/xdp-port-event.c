@@ -17,9 +17,7 @@
 #include "util.h"
 #include "xdp-companion.h"
 #include "xdp-custody.h"
-#include "xdp-device.h"
 #include "xdp-program.h"
-#include "xdp-tc.h"
 #include "xdp-view.h"
 
 VLOG_DEFINE_THIS_MODULE(xdp_port_event);
@@ -154,23 +152,6 @@ refresh_obstacle(struct xdp_netdev *port,
     xdp_port_refresh_obstacle(port, ovsrcu_quiesce);
 }
 
-/* Returns true if the program of 'port' is still on its device.  Releases
- * 'xdp_mutex' while it asks the kernel, which may have to wait for whoever is
- * just deleting devices. */
-static bool
-has_program(const struct xdp_netdev *port)
-    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
-{
-    bool has;
-
-    xdp_unlock();
-    has = (xdp_netdev_is_tc(port)
-           ? xdp_tc_is_attached(&port->tc)
-           : xdp_device_of_link(port->link_fd) == port->ifindex);
-    xdp_lock();
-    return has;
-}
-
 /* Has 'port', whose companion somebody has deleted, configured again with
  * another. */
 static void
@@ -207,23 +188,23 @@ static bool
 has_device(const struct xdp_netdev *port, bool by_name)
     OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
 {
-    int ifindex = if_nametoindex(netdev_get_name(port->netdev));
+    int ifindex = xdp_port_index_of(netdev_get_name(port->netdev));
     char name[IF_NAMESIZE];
 
     return ((ifindex || by_name
              ? ifindex == port->ifindex
              : if_indextoname(port->ifindex, name) != NULL)
-            && has_program(port)
+            && xdp_port_has_program(port)
             && (!port->object->has_table
                 || xdp_flow_table_has_device(port->object->table,
                                              port->number)));
 }
 
 /* If 'port' is not on the device that has its name now, has it configured
- * again, with that device. */
+ * again, with that device.  Releases 'xdp_mutex' meanwhile. */
 static void
 revive(struct xdp_netdev *port)
-    OVS_REQUIRES(xdp_mutex)
+    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
 {
     int ifindex;
 
@@ -231,7 +212,7 @@ revive(struct xdp_netdev *port)
         || !(port->gone || port->option || xdp_netdev_offload_is_on())) {
         return;
     }
-    ifindex = if_nametoindex(netdev_get_name(port->netdev));
+    ifindex = xdp_port_index_of(netdev_get_name(port->netdev));
     if (ifindex && (port->gone
                     || (port->ifindex && ifindex != port->ifindex))) {
         VLOG_INFO("%s: device is back", netdev_get_name(port->netdev));
@@ -258,7 +239,7 @@ handle_link(struct xdp_netdev *port, const struct change *change)
     int ifindex = change->ifindex;
 
     if (is_on_device(port) && port->ifindex != ifindex
-        && if_nametoindex(change->name) == ifindex) {
+        && xdp_port_index_of(change->name) == ifindex) {
         xdp_port_lose(port);
     } else if (is_on_device(port)
                || (port->device_problem && port->ifindex == ifindex)) {
@@ -375,11 +356,13 @@ is_lost(const struct xdp_netdev *port, const struct change *change OVS_UNUSED)
     return port->object && port->gone;
 }
 
-/* Takes 'port', whose flows have left XDP, out of all tables. */
+/* Takes 'port' out of all tables.  Its flows have left XDP, or, if it was lost
+ * during the walk, some of them. */
 static void
 finish_loss(struct xdp_netdev *port, const struct change *change OVS_UNUSED)
     OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
 {
+    xdp_port_take_off(port);
     xdp_port_take_out(port);
     xdp_port_replace_string(&port->device_problem, NULL);
     revive(port);

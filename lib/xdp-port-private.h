@@ -36,6 +36,10 @@ void xdp_port_take_out(struct xdp_netdev *) OVS_REQUIRES(xdp_mutex);
 
 /* xdp-port-device.c. */
 void xdp_port_tell_unfinished(void) OVS_REQUIRES(xdp_mutex);
+int xdp_port_index_of(const char *name)
+    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex);
+bool xdp_port_has_program(const struct xdp_netdev *)
+    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex);
 void xdp_port_no_pause(void);
 void xdp_port_refresh_obstacle(struct xdp_netdev *, void (*pause)(void))
     OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex);

@@ -158,21 +158,29 @@ xdp_port_take_any_lost(void)
     return any;
 }
 
-/* Loses the port, other than 'port', that is attached to the device 'ifindex',
- * as the device of 'port' is now: the number was another device's then, of
- * which it is not yet known that it is gone, or the device has another name.
- * Programs would find the flows of the other port.  Releases 'xdp_mutex'
- * meanwhile. */
-static void
-lose_other(const struct xdp_netdev *port, int ifindex)
+/* Has no other port be attached to the device 'ifindex' of 'port': programs
+ * would find its flows.  If the number was that of another device, of which it
+ * is not yet known that it is gone, that port is lost.  If it is the same
+ * device, with two names, returns EBUSY with a message in '*errp', otherwise 0.
+ * Releases 'xdp_mutex' meanwhile. */
+static int
+take_device(const struct xdp_netdev *port, int ifindex, char **errp)
     OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
 {
     struct xdp_netdev *other = xdp_netdev_find_attached(ifindex);
 
-    if (other && other != port) {
-        xdp_port_lose(other);
-        xdp_custody_kick(0);
+    if (!other || other == port) {
+        return 0;
     }
+    if (xdp_port_index_of(other->name) == ifindex
+        || xdp_port_has_program(other)) {
+        *errp = xasprintf("the device is that of the port %s, too; remove one "
+                          "of the two ports", other->name);
+        return EBUSY;
+    }
+    xdp_port_lose(other);
+    xdp_custody_kick(0);
+    return 0;
 }
 
 /* Takes the program of 'port' off the device, and its flows out of XDP.
@@ -438,6 +446,12 @@ attach(struct xdp_netdev *port, const char *option, int ifindex,
     int target;
     int error;
 
+    *in_mode = true;
+    error = take_device(port, ifindex, errp);
+    if (error) {
+        free(path);
+        return error;
+    }
     *in_mode = false;
     xdp_unlock();
     xdp_port_wait_unloaded();
@@ -587,7 +601,6 @@ xdp_port_attach(struct netdev *netdev, int ifindex, uint32_t xdp_flags,
 
     xdp_port_lock_config();
     port = xdp_netdev_lookup(netdev);
-    lose_other(port, ifindex);
     if (tc && (!port || !suits
                || (!must_be_tc && !xdp_netdev_offload_is_on()))) {
         error = EOPNOTSUPP;

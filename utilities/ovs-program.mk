@@ -27,7 +27,7 @@ xdp_all_objects = $(foreach program,$(XDP_PROGRAMS),\
 
 # These look in whenever a lock is taken or given back.  The unit tests stop
 # the clock, too, count walks over all megaflows and what is cleaned up, and
-# see where sockets are put, and with which locks links are looked at.  The
+# see where sockets are put, and with which locks links and names are looked at.  The
 # tests of companions count requests to delete devices.
 $(XDP_BUILDDIR)/tests/test-xdp-unit $(XDP_BUILDDIR)/bench/xdp-provider: \
 	XDP_LDFLAGS = \
@@ -37,7 +37,7 @@ $(XDP_BUILDDIR)/tests/test-xdp-unit: XDP_LDFLAGS += \
 	-Wl,--wrap=xdp_object_unload,--wrap=xdp_companion_destroy_all \
 	-Wl,--wrap=ovsrcu_quiesce,--wrap=xdp_flow_table_get_port_stats \
 	-Wl,--wrap=xdp_flow_table_set_target,--wrap=xdp_object_set_socket \
-	-Wl,--wrap=xdp_device_of_link
+	-Wl,--wrap=xdp_device_of_link,--wrap=if_nametoindex
 $(XDP_BUILDDIR)/tests/test-xdp-companion: XDP_LDFLAGS = \
 	-Wl,--wrap=nl_transact
 

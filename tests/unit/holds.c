@@ -117,6 +117,40 @@ test_holds_gone_together(void)
     megaflows_end();
 }
 
+/* Loses port 1 when the walk for the flows of another port has found them
+ * all. */
+static void
+lose_another(void)
+    OVS_NO_THREAD_SAFETY_ANALYSIS
+{
+    if (custody_n_offloaded() <= (holds_flows + 1) / 2
+        && !megaflows_port(1)->gone) {
+        xdp_port_lose(megaflows_port(1));
+    }
+}
+
+/* The device of a port is found to be gone by who configures ports, while
+ * there is a walk for another one, which finds hardly any of its flows. */
+static void
+test_holds_gone_late(void)
+{
+    megaflows.fanned = true;
+    if (!megaflows_begin()) {
+        return;
+    }
+    watch_begin();
+    xdp_port_handle_event(XDP_FEATURES_GONE, megaflows_ifindex(0));
+    watch_func = lose_another;
+    xdp_port_finish_losses();
+    watch_func = NULL;
+    xdp_port_finish_losses();
+    watch_end("another device gone");
+    CHECK(!xdp_custody_n_offloaded());
+    CHECK(watch.max_moved && watch.max_moved <= MAX_MOVED);
+    CHECK(!is_attached(0) && !is_attached(1) && is_attached(2));
+    megaflows_end();
+}
+
 /* All devices are looked at, because events were lost: others can configure
  * ports in between.  The devices are gone. */
 static void
@@ -587,6 +621,7 @@ test_holds_attach(void)
 const struct unit_case unit_holds[] = {
     { "holds-gone", test_holds_gone, NEED_BPF },
     { "holds-gone-together", test_holds_gone_together, NEED_BPF },
+    { "holds-gone-late", test_holds_gone_late, NEED_BPF },
     { "holds-lost-events", test_holds_lost_events, NEED_BPF },
     { "holds-removed", test_holds_removed, NEED_BPF },
     { "holds-tunnel", test_holds_tunnel, NEED_BPF },

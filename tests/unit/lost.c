@@ -9,8 +9,11 @@
 #include <config.h>
 
 #undef NDEBUG
+#include <errno.h>
 #include <linux/if_link.h>
+#include <net/if.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "loopback.h"
 #include "megaflows.h"
@@ -41,25 +44,48 @@ __wrap_xdp_object_set_socket(const struct xdp_object *object OVS_UNUSED,
     return 0;
 }
 
-/* How often it was asked which device a link is on, and how often with
- * 'xdp_mutex'. */
+/* How often it was asked which device a link is on, and that or which number a
+ * name has with 'xdp_mutex'. */
 static unsigned int n_asked, n_asked_locked;
+
+/* A name that the loopback device has, too, or NULL, and its number. */
+static const char *other_name;
+static unsigned int other_ifindex;
 
 int __real_xdp_device_of_link(int link_fd);
 int __wrap_xdp_device_of_link(int link_fd);
 
-/* The linker has everybody call this for xdp_device_of_link(). */
-int
-__wrap_xdp_device_of_link(int link_fd)
+/* Counts in 'n_asked_locked' if somebody has 'xdp_mutex'. */
+static void
+count_locked(void)
     OVS_NO_THREAD_SAFETY_ANALYSIS
 {
-    n_asked++;
     if (ovs_mutex_trylock(&xdp_mutex)) {
         n_asked_locked++;
     } else {
         ovs_mutex_unlock(&xdp_mutex);
     }
+}
+
+/* The linker has everybody call this for xdp_device_of_link(). */
+int
+__wrap_xdp_device_of_link(int link_fd)
+{
+    n_asked++;
+    count_locked();
     return __real_xdp_device_of_link(link_fd);
+}
+
+unsigned int __real_if_nametoindex(const char *name);
+unsigned int __wrap_if_nametoindex(const char *name);
+
+/* The linker has everybody call this for if_nametoindex(). */
+unsigned int
+__wrap_if_nametoindex(const char *name)
+{
+    count_locked();
+    return (other_name && !strcmp(name, other_name)
+            ? other_ifindex : __real_if_nametoindex(name));
 }
 
 /* Returns true if programs take packets for some of 'port'. */
@@ -146,6 +172,37 @@ test_lost_number(void)
     run(check_numbers);
 }
 
+/* test_lost_names() with 'netdev'. */
+static void
+check_names(struct netdev *netdev)
+{
+    const int ifindex = netdev_get_ifindex(netdev);
+    bool finds_old;
+
+    xdp_lock();
+    megaflows_port(0)->ifindex = ifindex;
+    other_name = megaflows_port(0)->name;
+    other_ifindex = ifindex;
+    xdp_unlock();
+    CHECK(xdp_port_attach(netdev, ifindex, XDP_FLAGS_SKB_MODE, true) == EBUSY);
+    CHECK(!xdp_port_is_attached(netdev));
+    xdp_lock();
+    finds_old = finds(megaflows_port(0)) && !megaflows_port(0)->gone;
+    xdp_unlock();
+    CHECK(finds_old);
+    other_name = NULL;
+    CHECK(!xdp_port_attach(netdev, ifindex, XDP_FLAGS_SKB_MODE, true));
+    CHECK(xdp_port_is_attached(netdev));
+}
+
+/* A device that has two names is made two ports.  The first one keeps it. */
+static void
+test_lost_names(void)
+{
+    run(check_names);
+    other_name = NULL;
+}
+
 /* Returns true if port 'i' is attached, and not known to have lost its
  * device. */
 static bool
@@ -193,6 +250,7 @@ check_at_tc(struct netdev *netdev)
     const int ifindex = netdev_get_ifindex(netdev);
 
     if (!xdp_contract_has_tc(&megaflows_object->caps)) {
+        skip("this kernel cannot run the programs for tc");
         return;
     }
     CHECK(!put_at_tc(ifindex));
@@ -226,12 +284,16 @@ check_waiting(struct netdev *netdev)
     CHECK(n_asked == 1);
     xdp_port_handle_event(XDP_FEATURES_GONE, ifindex);
     CHECK(n_asked == 2);
-    CHECK(!n_asked_locked);
+    xdp_port_handle_event(XDP_FEATURES_LINK, ifindex);
     CHECK(xdp_port_is_attached(netdev));
+
+    /* Those that are made up have lost their devices. */
+    xdp_port_finish_losses();
+    CHECK(!n_asked_locked);
 }
 
-/* Who asks the kernel about links may have to wait, so it is done without the
- * lock. */
+/* Who asks the kernel about links or names may have to wait, so it is done
+ * without the lock. */
 static void
 test_lost_waiting(void)
 {
@@ -266,6 +328,7 @@ check_removed(struct netdev *netdev)
     int error;
 
     if (!megaflows_object->table->targets) {
+        skip("this kernel cannot run the programs for tc");
         return;
     }
     xdp_lock();
@@ -298,6 +361,7 @@ test_lost_removed(void)
 
 const struct unit_case unit_lost[] = {
     { "lost-at-tc", test_lost_at_tc, NEED_BPF },
+    { "lost-names", test_lost_names, NEED_BPF },
     { "lost-number", test_lost_number, NEED_BPF },
     { "lost-removed", test_lost_removed, NEED_BPF },
     { "lost-waiting", test_lost_waiting, NEED_BPF },
