@@ -161,8 +161,8 @@ xdp_port_take_any_lost(void)
 /* Has no other port be attached to the device 'ifindex' of 'port': programs
  * would find its flows.  If the number was that of another device, of which it
  * is not yet known that it is gone, that port is lost.  If it is the same
- * device, with two names, returns EBUSY with a message in '*errp', otherwise 0.
- * Releases 'xdp_mutex' meanwhile. */
+ * device, with two names, returns EBUSY with a message in '*errp', otherwise
+ * 0.  Releases 'xdp_mutex' meanwhile. */
 static int
 take_device(const struct xdp_netdev *port, int ifindex, char **errp)
     OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)

@@ -71,6 +71,9 @@ struct histogram {
 /* How often a thread is interrupted, in nanoseconds. */
 #define TICK 100000
 
+/* For how long the timer is tried, in nanoseconds of a thread. */
+#define CONTROL 50000000
+
 /* How many of these a timer remembers, a power of 2; for how many CPUs there
  * can be one; and how many gaps between them are looked at. */
 #define N_TICKS 16384
@@ -105,6 +108,10 @@ static struct histogram holds;
 static struct moment taken_at;
 static bool was_watching;       /* When the lock was taken. */
 
+/* How long all holds without sleep were by the time of the thread, and for how
+ * much of it a timer came.  'xdp_mutex' protects them. */
+static uint64_t all_cpu, all_ran;
+
 /* When it was given back.  'xdp_mutex' protects it. */
 static uint64_t released_at;
 
@@ -132,6 +139,13 @@ void __real_ovs_mutex_lock_at(const struct ovs_mutex *, const char *where);
 void __wrap_ovs_mutex_lock_at(const struct ovs_mutex *, const char *where);
 void __real_ovs_mutex_unlock(const struct ovs_mutex *);
 void __wrap_ovs_mutex_unlock(const struct ovs_mutex *);
+
+/* Returns '*ts' in nanoseconds. */
+static uint64_t
+timespec_ns(const struct timespec *ts)
+{
+    return ts->tv_sec * UINT64_C(1000000000) + ts->tv_nsec;
+}
 
 /* Returns for how many nanoseconds this thread could have run without having a
  * CPU, or 0 if the kernel does not count that. */
@@ -195,7 +209,9 @@ get_n_ticks(const struct perf_event_mmap_page *timer)
     return head / sizeof(struct tick);
 }
 
-/* Returns how often a timer has interrupted this thread. */
+/* Returns how often a timer has interrupted this thread.  (What perf notes of
+ * other kinds, if the kernel holds a timer back, would be counted as more than
+ * one time.) */
 static uint64_t
 get_own_n_ticks(void)
 {
@@ -205,6 +221,30 @@ get_own_n_ticks(void)
         timer = start_timer(-1);
     }
     return get_n_ticks(timer);
+}
+
+/* Fails unless the timer of a thread comes as often as it is to: holds and
+ * stalls would be taken for shorter than they are. */
+static void
+check_timer(void)
+{
+    const uint64_t expected = CONTROL / TICK;
+    uint64_t begin, n;
+    struct timespec ts;
+
+    begin = get_own_n_ticks();
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    for (uint64_t end = timespec_ns(&ts) + CONTROL;
+         timespec_ns(&ts) < end; ) {
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    }
+    n = get_own_n_ticks() - begin;
+    if (n < expected / 2 || n > 2 * expected) {
+        ovs_fatal(0, "in %d ms on a CPU, a timer of perf came %"PRIu64" times "
+                  "instead of %"PRIu64"; this takes high resolution timers, "
+                  "and sysctl kernel.perf_event_max_sample_rate=100000",
+                  CONTROL / 1000000, n, expected);
+    }
 }
 
 /* Adds to 'gaps', of which there are '*n', those between 'begin' and 'end' in
@@ -222,7 +262,8 @@ find_gaps(const struct perf_event_mmap_page *timer, uint64_t begin,
     while (i-- > oldest && next > begin && *n < MAX_GAPS) {
         uint64_t time = ticks[i % N_TICKS].time;
 
-        if (time < next) {
+        if (ticks[i % N_TICKS].header.type == PERF_RECORD_SAMPLE
+            && time < next) {
             if (next - time > 2 * TICK) {
                 gaps[(*n)++] = (struct gap) {
                     .begin = MAX(begin, time + TICK), .end = next
@@ -278,7 +319,7 @@ get_moment(void)
     m.n_sleeps = usage.ru_nvcsw;
     m.n_ticks = get_own_n_ticks();
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-    m.cpu = ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
+    m.cpu = timespec_ns(&ts);
     atomic_read_relaxed(&lost, &m.lost);
     m.time = now_ns();
     return m;
@@ -323,6 +364,10 @@ add_hold(const struct moment *begin)
     uint64_t orig;
 
     histogram_add(&holds, wall, ns);
+    if (end.n_sleeps == begin->n_sleeps) {
+        all_cpu += end.cpu - begin->cpu;
+        all_ran += ran(begin, &end);
+    }
     atomic_add_relaxed(&lost, wall - ns, &orig);
     released_at = end.time;
     last_without_cpu = end.without_cpu;
@@ -437,6 +482,7 @@ watch_start(const struct flow_set *set_)
 {
     set = *set_;
     if (!n_timers) {
+        check_timer();
         n_timers = MIN(sysconf(_SC_NPROCESSORS_ONLN), MAX_CPUS);
         for (size_t i = 0; i < n_timers; i++) {
             timers[i] = start_timer(i);
@@ -445,6 +491,7 @@ watch_start(const struct flow_set *set_)
     memset(&stalls, 0, sizeof stalls);
     xdp_lock();
     memset(&holds, 0, sizeof holds);
+    all_cpu = all_ran = 0;
     released_at = 0;
     atomic_store_relaxed(&watching, true);
     xdp_unlock();
@@ -462,7 +509,7 @@ watch_stop(void)
     xdp_lock();
     atomic_store_relaxed(&watching, false);
     xdp_unlock();
-    printf("ok");
+    printf("ok own_cpu=%"PRIu64" own_ran=%"PRIu64, all_cpu, all_ran);
     print_histogram(&holds, "hold_");
     print_histogram(&stalls, "stall_");
     reply("%s", "");

@@ -79,7 +79,9 @@ class Watch:
             f'{what}, {time.monotonic() - begin:.1f} s: longest hold '
             f'{seen[HOLD] / 1e6:.2f} ms ({seen[HOLD_WALL] / 1e6:.2f}), '
             f'longest stall {seen[STALL] / 1e6:.2f} ms '
-            f'({seen[STALL_WALL] / 1e6:.2f})')
+            f'({seen[STALL_WALL] / 1e6:.2f}); of the time of holds, '
+            f'{1 - seen["own_ran"] / max(seen["own_cpu"], 1):.1%} was the '
+            f'host\'s')
 
     def finish(self):
         """Adds the histogram to the results."""
