@@ -238,10 +238,13 @@ static void
 delete_pair(const struct xdp_companion *c)
 {
     const int ends[] = { c->port_ifindex, c->socket_ifindex };
+    char name[IF_NAMESIZE];
     struct link link;
 
+    /* Whether there is any device of that number does not take rtnl_lock. */
     for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
-        if (ends[i] && !query_link(ends[i], &link)) {
+        if (ends[i] && if_indextoname(ends[i], name)
+            && !query_link(ends[i], &link)) {
             delete_link(ends[i]);
         }
     }
@@ -264,14 +267,13 @@ delete_group(uint32_t group)
     }
 }
 
-/* Moves the ends of 'c' that are still here to 'group'.  Returns true if there
- * are any. */
+/* Moves an end of 'c' that is still here to 'group'; when that is deleted, the
+ * other one goes, too.  Returns true if there is any. */
 static bool
 move_pair(const struct xdp_companion *c, uint32_t group)
 {
     const int ends[] = { c->port_ifindex, c->socket_ifindex };
     struct link link;
-    bool any = false;
 
     for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
         if (ends[i] && !query_link(ends[i], &link)) {
@@ -279,10 +281,12 @@ move_pair(const struct xdp_companion *c, uint32_t group)
 
             start_request(&request, RTM_SETLINK, 0, ends[i]);
             nl_msg_put_u32(&request, IFLA_GROUP, group);
-            any |= !transact(&request);
+            if (!transact(&request)) {
+                return true;
+            }
         }
     }
-    return any;
+    return false;
 }
 
 /* Returns true if 'link' is in the group that its token says. */

@@ -217,8 +217,9 @@ xdp_port_index_of(const char *name)
 /* Returns true if the program of 'port' is still on its device.  Releases
  * 'xdp_mutex' while it asks the kernel, which may have to wait for whoever is
  * just deleting devices. */
-bool
-xdp_port_has_program(const struct xdp_netdev *port)
+static bool
+has_program(const struct xdp_netdev *port)
+    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
 {
     bool has;
 
@@ -228,6 +229,29 @@ xdp_port_has_program(const struct xdp_netdev *port)
            : xdp_device_of_link(port->link_fd) == port->ifindex);
     xdp_lock();
     return has;
+}
+
+/* Returns true if the device to which 'port' is attached is still here, and no
+ * other one has the port's name.  If it was moved away and came back, AF_XDP
+ * and the tables do not know it any more.
+ *
+ * One that is only renamed keeps its program, unless 'by_name': where its
+ * number is known to have left, another device has it that is here without the
+ * port's name, and at tc, the program and the tables do not tell them apart.
+ * Releases 'xdp_mutex' meanwhile. */
+bool
+xdp_port_has_device(const struct xdp_netdev *port, bool by_name)
+{
+    int ifindex = xdp_port_index_of(netdev_get_name(port->netdev));
+    char name[IF_NAMESIZE];
+
+    return ((ifindex || by_name
+             ? ifindex == port->ifindex
+             : if_indextoname(port->ifindex, name) != NULL)
+            && has_program(port)
+            && (!port->object->has_table
+                || xdp_flow_table_has_device(port->object->table,
+                                             port->number)));
 }
 
 /* For xdp_port_refresh_obstacle(): does nothing. */

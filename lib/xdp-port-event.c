@@ -176,30 +176,6 @@ has_companion(const struct xdp_netdev *port)
                 && if_indextoname(port->companion->socket_ifindex, name)));
 }
 
-/* Returns true if the device to which 'port' is attached is still here, and no
- * other one has the port's name.  If it was moved away and came back, AF_XDP
- * and the tables do not know it any more.
- *
- * One that is only renamed keeps its program, unless 'by_name': where its
- * number is known to have left, another device has it that is here without the
- * port's name, and at tc, the program and the tables do not tell them apart.
- * Releases 'xdp_mutex' meanwhile. */
-static bool
-has_device(const struct xdp_netdev *port, bool by_name)
-    OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
-{
-    int ifindex = xdp_port_index_of(netdev_get_name(port->netdev));
-    char name[IF_NAMESIZE];
-
-    return ((ifindex || by_name
-             ? ifindex == port->ifindex
-             : if_indextoname(port->ifindex, name) != NULL)
-            && xdp_port_has_program(port)
-            && (!port->object->has_table
-                || xdp_flow_table_has_device(port->object->table,
-                                             port->number)));
-}
-
 /* If 'port' is not on the device that has its name now, has it configured
  * again, with that device.  Releases 'xdp_mutex' meanwhile. */
 static void
@@ -263,7 +239,7 @@ handle_lost_events(struct xdp_netdev *port,
                    const struct change *change OVS_UNUSED)
     OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
 {
-    if (is_on_device(port) && !has_device(port, false)) {
+    if (is_on_device(port) && !xdp_port_has_device(port, false)) {
         xdp_port_lose(port);
     } else if (is_on_device(port)) {
         refresh_target(port);
@@ -299,7 +275,7 @@ handle_device_event(enum xdp_features_event event, int ifindex)
 
     case XDP_FEATURES_GONE:
         /* The port may be on a device that has got the number since. */
-        if (port && !has_device(port, true)) {
+        if (port && !xdp_port_has_device(port, true)) {
             xdp_port_lose(port);
         }
         if (at_tc && is_on_device(at_tc) && !at_tc->stale) {

@@ -66,14 +66,14 @@ xdp_port_put_object(struct xdp_object *object)
 
 /* Deletes some companions or, if there is none that was left, unloads an
  * object.  Returns true if there is more to do. */
-bool
-xdp_port_clean_up(void)
+static bool
+clean_up(void)
+    OVS_REQUIRES(clean_mutex)
 {
     struct ovs_list some = OVS_LIST_INITIALIZER(&some);
     struct xdp_object *object = NULL;
     bool more;
 
-    ovs_mutex_lock(&clean_mutex);
     xdp_lock();
     if (!ovs_list_is_empty(&companions)) {
         for (int i = 0; i < N_DELETED && n_companions; i++) {
@@ -96,6 +96,17 @@ xdp_port_clean_up(void)
     n_objects -= object != NULL;
     more = !ovs_list_is_empty(&companions) || !ovs_list_is_empty(&objects);
     xdp_unlock();
+    return more;
+}
+
+/* The same, when nobody else is at it. */
+bool
+xdp_port_clean_up(void)
+{
+    bool more;
+
+    ovs_mutex_lock(&clean_mutex);
+    more = clean_up();
     ovs_mutex_unlock(&clean_mutex);
     return more;
 }
@@ -141,7 +152,8 @@ xdp_port_wait_unloaded(void)
 
 /* Deletes some companions if there are many.  Where many ports are made anew,
  * each leaves one, and the worker may not come to them as fast.  Those that
- * are left then are for the worker, or for who makes the next one. */
+ * are left then, or all if the worker is just at it, are for the worker, or
+ * for who makes the next one. */
 void
 xdp_port_limit_companions(void)
 {
@@ -150,7 +162,8 @@ xdp_port_limit_companions(void)
     xdp_lock();
     many = n_companions > MAX_COMPANIONS;
     xdp_unlock();
-    if (many) {
-        xdp_port_clean_up();
+    if (many && !ovs_mutex_trylock(&clean_mutex)) {
+        clean_up();
+        ovs_mutex_unlock(&clean_mutex);
     }
 }

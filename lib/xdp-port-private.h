@@ -38,7 +38,7 @@ void xdp_port_take_out(struct xdp_netdev *) OVS_REQUIRES(xdp_mutex);
 void xdp_port_tell_unfinished(void) OVS_REQUIRES(xdp_mutex);
 int xdp_port_index_of(const char *name)
     OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex);
-bool xdp_port_has_program(const struct xdp_netdev *)
+bool xdp_port_has_device(const struct xdp_netdev *, bool by_name)
     OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex);
 void xdp_port_no_pause(void);
 void xdp_port_refresh_obstacle(struct xdp_netdev *, void (*pause)(void))
@@ -78,6 +78,8 @@ void xdp_port_limit_companions(void) OVS_EXCLUDED(xdp_mutex);
 
 /* xdp-port-socket.c. */
 void xdp_port_note_closed(const char *device) OVS_REQUIRES(xdp_mutex);
+void xdp_port_note_busy(const char *device, const char *why)
+    OVS_REQUIRES(xdp_mutex);
 
 /* Replaces '*p' by a copy of 's', either of which may be NULL. */
 static inline void

@@ -132,11 +132,10 @@ get_sockets(const char *device)
     return sockets;
 }
 
-/* Notes that 'queue' of 'device' was found to be busy, and arranges that its
- * port is configured again. */
-static void
-note_busy(const char *device, uint32_t queue)
-    OVS_REQUIRES(xdp_mutex)
+/* Notes that 'device', or a queue of it, was found to be busy, as 'why' says,
+ * and arranges that its port is configured again. */
+void
+xdp_port_note_busy(const char *device, const char *why)
 {
     struct device_sockets *sockets = get_sockets(device);
     long long int now = time_msec();
@@ -155,9 +154,7 @@ note_busy(const char *device, uint32_t queue)
     }
     interval = BUSY_INTERVAL << sockets->n_tries++;
     sockets->retry_at = now + interval;
-    VLOG_INFO("%s: no AF_XDP socket for queue %"PRIu32" yet (%s); trying "
-              "again in %lld ms", device, queue, ovs_strerror(EBUSY),
-              interval);
+    VLOG_INFO("%s: %s; trying again in %lld ms", device, why, interval);
 }
 
 /* Notes that a socket of 'device' was made.  Other queues may be busy all the
@@ -269,7 +266,11 @@ xdp_port_create_socket(struct xsk_socket **xsk, const char *device,
     if (!error) {
         note_open(device);
     } else if (error == -EBUSY) {
-        note_busy(device, queue);
+        char *why = xasprintf("no AF_XDP socket for queue %"PRIu32" yet (%s)",
+                              queue, ovs_strerror(EBUSY));
+
+        xdp_port_note_busy(device, why);
+        free(why);
     }
     xdp_unlock();
     errno = -error;

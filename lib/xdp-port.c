@@ -159,12 +159,13 @@ xdp_port_take_any_lost(void)
 }
 
 /* Has no other port be attached to the device 'ifindex' of 'port': programs
- * would find its flows.  If the number was that of another device, of which it
- * is not yet known that it is gone, that port is lost.  If it is the same
- * device, with two names, returns EBUSY with a message in '*errp', otherwise
- * 0.  Releases 'xdp_mutex' meanwhile. */
+ * would find its flows, and sockets would get there.  If the number was that
+ * of another device, of which it is not yet known that it is gone, that port
+ * is lost.  If it is the same device, with two names, or renamed, returns
+ * EBUSY, and says why, as an error if 'report'.  Otherwise returns 0.
+ * Releases 'xdp_mutex' meanwhile. */
 static int
-take_device(const struct xdp_netdev *port, int ifindex, char **errp)
+take_device(struct xdp_netdev *port, int ifindex, bool report)
     OVS_REQUIRES(xdp_port_config_mutex, xdp_mutex)
 {
     struct xdp_netdev *other = xdp_netdev_find_attached(ifindex);
@@ -172,10 +173,14 @@ take_device(const struct xdp_netdev *port, int ifindex, char **errp)
     if (!other || other == port) {
         return 0;
     }
-    if (xdp_port_index_of(other->name) == ifindex
-        || xdp_port_has_program(other)) {
-        *errp = xasprintf("the device is that of the port %s, too; remove one "
-                          "of the two ports", other->name);
+    if (xdp_port_has_device(other, false)) {
+        char *why = xasprintf("the device is that of the port %s, too; remove "
+                              "one of the two ports", other->name);
+
+        VLOG(report ? VLL_ERR : VLL_DBG, "%s: %s", port->name, why);
+        xdp_port_note_busy(port->name, why);
+        xdp_port_replace_string(&port->problem, why);
+        free(why);
         return EBUSY;
     }
     xdp_port_lose(other);
@@ -446,12 +451,6 @@ attach(struct xdp_netdev *port, const char *option, int ifindex,
     int target;
     int error;
 
-    *in_mode = true;
-    error = take_device(port, ifindex, errp);
-    if (error) {
-        free(path);
-        return error;
-    }
     *in_mode = false;
     xdp_unlock();
     xdp_port_wait_unloaded();
@@ -601,6 +600,10 @@ xdp_port_attach(struct netdev *netdev, int ifindex, uint32_t xdp_flags,
 
     xdp_port_lock_config();
     port = xdp_netdev_lookup(netdev);
+    error = port ? take_device(port, ifindex, report_failures) : 0;
+    if (error) {
+        goto out;
+    }
     if (tc && (!port || !suits
                || (!must_be_tc && !xdp_netdev_offload_is_on()))) {
         error = EOPNOTSUPP;

@@ -229,16 +229,20 @@ static void
 check_timer(void)
 {
     const uint64_t expected = CONTROL / TICK;
-    uint64_t begin, n;
-    struct timespec ts;
+    uint64_t n = 0;
 
-    begin = get_own_n_ticks();
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-    for (uint64_t end = timespec_ns(&ts) + CONTROL;
-         timespec_ns(&ts) < end; ) {
+    /* The host may take most of one. */
+    for (int i = 0; i < 5 && n < expected / 2; i++) {
+        uint64_t begin = get_own_n_ticks();
+        struct timespec ts;
+
         clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+        for (uint64_t end = timespec_ns(&ts) + CONTROL;
+             timespec_ns(&ts) < end; ) {
+            clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+        }
+        n = get_own_n_ticks() - begin;
     }
-    n = get_own_n_ticks() - begin;
     if (n < expected / 2 || n > 2 * expected) {
         ovs_fatal(0, "in %d ms on a CPU, a timer of perf came %"PRIu64" times "
                   "instead of %"PRIu64"; this takes high resolution timers, "

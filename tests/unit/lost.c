@@ -19,6 +19,7 @@
 #include "megaflows.h"
 #include "netdev.h"
 #include "ovs-thread.h"
+#include "smap.h"
 #include "unit.h"
 #include "util.h"
 #include "watch.h"
@@ -106,6 +107,7 @@ lost_main(void *cb_)
 
     if (netdev && megaflows_begin()) {
         cb(netdev);
+        other_name = NULL;
         xdp_port_finish_losses();
         xdp_port_detach(netdev);
         megaflows_end();
@@ -172,37 +174,6 @@ test_lost_number(void)
     run(check_numbers);
 }
 
-/* test_lost_names() with 'netdev'. */
-static void
-check_names(struct netdev *netdev)
-{
-    const int ifindex = netdev_get_ifindex(netdev);
-    bool finds_old;
-
-    xdp_lock();
-    megaflows_port(0)->ifindex = ifindex;
-    other_name = megaflows_port(0)->name;
-    other_ifindex = ifindex;
-    xdp_unlock();
-    CHECK(xdp_port_attach(netdev, ifindex, XDP_FLAGS_SKB_MODE, true) == EBUSY);
-    CHECK(!xdp_port_is_attached(netdev));
-    xdp_lock();
-    finds_old = finds(megaflows_port(0)) && !megaflows_port(0)->gone;
-    xdp_unlock();
-    CHECK(finds_old);
-    other_name = NULL;
-    CHECK(!xdp_port_attach(netdev, ifindex, XDP_FLAGS_SKB_MODE, true));
-    CHECK(xdp_port_is_attached(netdev));
-}
-
-/* A device that has two names is made two ports.  The first one keeps it. */
-static void
-test_lost_names(void)
-{
-    run(check_names);
-    other_name = NULL;
-}
-
 /* Returns true if port 'i' is attached, and not known to have lost its
  * device. */
 static bool
@@ -241,6 +212,77 @@ put_at_tc(int ifindex)
     xdp_unlock();
     free(message);
     return error;
+}
+
+/* test_lost_names() with 'netdev'. */
+static void
+check_names(struct netdev *netdev)
+{
+    const int ifindex = netdev_get_ifindex(netdev);
+
+    if (!xdp_contract_has_tc(&megaflows_object->caps)) {
+        skip("this kernel cannot run the programs for tc");
+        return;
+    }
+    CHECK(!put_at_tc(ifindex));
+    xdp_lock();
+    other_name = megaflows_port(0)->name;
+    xdp_unlock();
+
+    /* Both names are those of one device, or one is not in use any more. */
+    for (int i = 0; i < 2; i++) {
+        other_ifindex = i ? 0 : ifindex;
+        CHECK(xdp_port_attach(netdev, ifindex, XDP_FLAGS_SKB_MODE, true)
+              == EBUSY);
+        CHECK(xdp_port_is_busy(netdev_get_name(netdev)));
+        CHECK(!xdp_port_is_attached(netdev) && is_on_device(0));
+    }
+
+    /* Another device has it. */
+    other_ifindex = ifindex + 1;
+    CHECK(!xdp_port_attach(netdev, ifindex, XDP_FLAGS_SKB_MODE, true));
+    CHECK(xdp_port_is_attached(netdev) && !is_on_device(0));
+}
+
+/* A device that has two names, or was renamed, is made two ports.  The first
+ * one keeps it, until its name is that of another one. */
+static void
+test_lost_names(void)
+{
+    run(check_names);
+}
+
+/* test_lost_plain() with 'netdev'. */
+static void
+check_plain(struct netdev *netdev)
+{
+    const int ifindex = netdev_get_ifindex(netdev);
+    struct smap options = SMAP_INITIALIZER(&options);
+    char *message = NULL;
+    int error;
+
+    smap_add(&options, "xdp-mode", "generic");
+    error = netdev_set_config(netdev, &options, &message);
+    smap_destroy(&options);
+    CHECK(!error);
+    xdp_lock();
+    xdp_netdev_set_offload(false, xdp_netdev_get_limits());
+    megaflows_port(0)->ifindex = ifindex;
+    xdp_unlock();
+    CHECK(is_on_device(0));
+    error = xdp_port_attach(netdev, ifindex, XDP_FLAGS_SKB_MODE, true);
+    xdp_lock();
+    xdp_netdev_set_offload(true, xdp_netdev_get_limits());
+    xdp_unlock();
+    CHECK(!error && !xdp_port_is_attached(netdev) && !is_on_device(0));
+}
+
+/* A port that uses no object of ours gets the number of one that does: sockets
+ * go by it. */
+static void
+test_lost_plain(void)
+{
+    run(check_plain);
 }
 
 /* test_lost_at_tc() with 'netdev'. */
@@ -363,6 +405,7 @@ const struct unit_case unit_lost[] = {
     { "lost-at-tc", test_lost_at_tc, NEED_BPF },
     { "lost-names", test_lost_names, NEED_BPF },
     { "lost-number", test_lost_number, NEED_BPF },
+    { "lost-plain", test_lost_plain, NEED_BPF },
     { "lost-removed", test_lost_removed, NEED_BPF },
     { "lost-waiting", test_lost_waiting, NEED_BPF },
     { NULL, NULL, 0 }
